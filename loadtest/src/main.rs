@@ -1,0 +1,3 @@
+//! Load scenarios for gerbang.
+
+fn main() {}

@@ -1,0 +1,147 @@
+//! Points in time, always given to the ledger as an argument.
+//!
+//! Nothing here reads a clock: `clock.rs` does, where a request enters and where the writer stamps.
+
+use std::fmt;
+
+use jiff::civil::Date;
+use jiff::tz::{Offset, TimeZone};
+
+/// Microseconds since 1970-01-01T00:00:00Z. Ordered; may be before 1970 only if a test says so.
+#[derive(
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    rkyv::Archive,
+    rkyv::Serialize,
+    rkyv::Deserialize,
+)]
+pub struct Timestamp(i64);
+
+/// The offset of the books' calendar: months of the e-money limits turn at midnight in Jakarta.
+pub const BOOK_OFFSET_SECONDS: i32 = 7 * 3600;
+
+impl Timestamp {
+    /// The first moment, for tests and for a store that has no entry yet.
+    pub const EPOCH: Self = Self(0);
+
+    /// From microseconds since the Unix epoch.
+    pub const fn from_micros(micros: i64) -> Self {
+        Self(micros)
+    }
+
+    /// From whole seconds since the Unix epoch (a JWT's `NumericDate`), saturating at the ends.
+    pub const fn from_seconds(seconds: i64) -> Self {
+        Self(seconds.saturating_mul(1_000_000))
+    }
+
+    /// Microseconds since the Unix epoch.
+    pub const fn micros(self) -> i64 {
+        self.0
+    }
+
+    /// Whole seconds since the Unix epoch, rounded down.
+    pub const fn seconds(self) -> i64 {
+        self.0.div_euclid(1_000_000)
+    }
+
+    /// This moment moved by `seconds`, saturating at the ends of time.
+    pub const fn plus_seconds(self, seconds: i64) -> Self {
+        Self(self.0.saturating_add(seconds.saturating_mul(1_000_000)))
+    }
+
+    /// Microseconds from `earlier` to this moment; negative if `earlier` is later.
+    pub const fn micros_since(self, earlier: Self) -> i64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// The calendar month of the books (`BOOK_OFFSET_SECONDS`) that holds this moment.
+    pub fn month(self) -> Month {
+        let date = self.date(BOOK_OFFSET_SECONDS);
+        Month(i32::from(date.year()).saturating_mul(12).saturating_add(i32::from(date.month())))
+    }
+
+    /// The calendar day at an offset from UTC given in seconds.
+    pub fn date(self, offset_seconds: i32) -> Date {
+        self.zoned(offset_seconds).date()
+    }
+
+    /// RFC 3339 with microseconds, at an offset from UTC given in seconds.
+    pub fn to_rfc3339(self, offset_seconds: i32) -> String {
+        self.zoned(offset_seconds).strftime("%Y-%m-%dT%H:%M:%S%.6f%:z").to_string()
+    }
+
+    /// From RFC 3339 text with an offset; `None` if it is not that.
+    pub fn parse_rfc3339(text: &str) -> Option<Self> {
+        text.parse::<jiff::Timestamp>().ok().map(|time| Self(time.as_microsecond()))
+    }
+
+    fn zoned(self, offset_seconds: i32) -> jiff::Zoned {
+        // A clock outside jiff's years -9999..9999 is clamped: it only changes what is printed.
+        let time = jiff::Timestamp::from_microsecond(self.0).unwrap_or(jiff::Timestamp::MAX);
+        let offset = Offset::from_seconds(offset_seconds).unwrap_or(Offset::UTC);
+        time.to_zoned(TimeZone::fixed(offset))
+    }
+}
+
+/// RFC 3339 in UTC.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_rfc3339(0))
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A calendar month of the books: year * 12 + month.
+#[derive(
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Debug,
+    rkyv::Archive,
+    rkyv::Serialize,
+    rkyv::Deserialize,
+)]
+pub struct Month(i32);
+
+impl Month {
+    /// Before any month a clock can show.
+    pub const NEVER: Self = Self(i32::MIN);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn months_turn_at_midnight_in_jakarta() {
+        let before = Timestamp::parse_rfc3339("2026-10-31T16:59:59.999999Z").unwrap();
+        let after = Timestamp::parse_rfc3339("2026-10-31T17:00:00Z").unwrap();
+        assert_ne!(before.month(), after.month());
+        assert_eq!(
+            after.month(),
+            Timestamp::parse_rfc3339("2026-11-30T16:59:59Z").unwrap().month()
+        );
+    }
+
+    #[test]
+    fn text_carries_the_offset() {
+        let time = Timestamp::from_seconds(1_792_000_000);
+        assert_eq!(time.to_rfc3339(7 * 3600), "2026-10-14T23:46:40.000000+07:00");
+        assert_eq!(Timestamp::parse_rfc3339(&time.to_rfc3339(7 * 3600)), Some(time));
+        assert_eq!(Timestamp::parse_rfc3339("2026-10-14"), None);
+    }
+}

@@ -1,0 +1,5 @@
+//! Gerbang: a payment gateway and wallet ledger in one binary.
+
+pub mod clock;
+pub mod ledger;
+pub mod limits;

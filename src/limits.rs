@@ -1,0 +1,118 @@
+//! Every bound that is not configuration, in one place.
+//!
+//! What an operator may want to change is in `config.rs`; what is here keeps the process safe.
+
+use std::time::Duration;
+
+// Text that clients choose, in bytes of UTF-8 unless said otherwise.
+
+/// Shortest and longest username; ASCII lower-case letters, digits, `_`, `.` and `-`.
+pub const USERNAME_MIN: usize = 3;
+/// See [`USERNAME_MIN`].
+pub const USERNAME_MAX: usize = 32;
+/// Longest display name.
+pub const NAME_MAX: usize = 100;
+/// Longest e-mail address (RFC 5321, 4.5.3.1.3 less the brackets).
+pub const EMAIL_MAX: usize = 254;
+/// Longest phone number, E.164 with its plus.
+pub const PHONE_MAX: usize = 16;
+/// Longest note on a payment.
+pub const NOTE_MAX: usize = 255;
+/// Longest reference or `Idempotency-Key`, visible ASCII.
+pub const REFERENCE_MAX: usize = 255;
+/// Longest reason an administrator gives.
+pub const REASON_MAX: usize = 255;
+/// Shortest password in characters (NIST SP 800-63B); administrators need `PASSWORD_ADMIN_MIN`.
+pub const PASSWORD_MIN: usize = 8;
+/// Shortest password of an administrator (PCI DSS 8.3.6).
+pub const PASSWORD_ADMIN_MIN: usize = 12;
+/// Longest password in bytes; longer ones are refused, never cut.
+pub const PASSWORD_MAX: usize = 256;
+
+// The edge.
+
+/// Largest request head hyper may buffer.
+pub const HEAD_MAX: usize = 16 * 1024;
+/// Most header fields in a request.
+pub const HEADERS_MAX: usize = 64;
+/// Largest request body but for batches.
+pub const BODY_MAX: usize = 64 * 1024;
+/// Largest body of a batch.
+pub const BATCH_BODY_MAX: usize = 4 * 1024 * 1024;
+/// Most items in a batch.
+pub const BATCH_ITEMS_MAX: usize = 8_192;
+/// Deepest nesting of a JSON body.
+pub const JSON_DEPTH_MAX: usize = 16;
+/// Most streams an HTTP/2 client may have open.
+pub const H2_STREAMS_MAX: u32 = 100;
+/// Most connections at once; below the descriptor limit that `serve` checks.
+pub const CONNECTIONS_MAX: usize = 20_000;
+/// Most TLS handshakes under way.
+pub const TLS_HANDSHAKES_MAX: usize = 64;
+/// Until a new connection sends its first byte or finishes its TLS handshake.
+pub const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Until a request's head is whole.
+pub const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// Until a request's body is whole.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long an idle keep-alive connection stays.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a write to a client may make no progress.
+pub const WRITE_STALL_TIMEOUT: Duration = Duration::from_secs(20);
+/// Between pings on an idle HTTP/2 connection, and until the answer.
+pub const H2_PING: Duration = Duration::from_secs(20);
+/// How long a stop waits for requests in flight.
+pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the accept loop rests when descriptors run out.
+pub const ACCEPT_REST: Duration = Duration::from_millis(20);
+/// Largest WebSocket message a client may send.
+pub const WEBSOCKET_MESSAGE_MAX: usize = 64 * 1024;
+/// WebSocket connections of one user.
+pub const WEBSOCKETS_PER_USER_MAX: usize = 8;
+/// Page sizes of lists.
+pub const PAGE_DEFAULT: usize = 20;
+/// See [`PAGE_DEFAULT`].
+pub const PAGE_MAX: usize = 100;
+
+// Identity.
+
+/// Passwords being hashed at once: half of the cores, so that payments keep the rest.
+pub const HASHERS_MAX: usize = 4;
+/// Hashes waiting for a turn before callers are told to come back.
+pub const HASH_QUEUE_MAX: usize = 256;
+/// Failed logins that lock an account (PCI DSS 8.3.4).
+pub const LOGIN_FAILURES_MAX: u32 = 10;
+/// How long a locked account stays locked, in seconds (PCI DSS 8.3.4).
+pub const LOGIN_LOCK_SECONDS: i64 = 30 * 60;
+/// Life of a user's token, in seconds (EZPY-1, MATA-1).
+pub const TOKEN_SECONDS: i64 = 24 * 3600;
+/// Longest life of a token a client application signs, in seconds.
+pub const CLIENT_TOKEN_SECONDS_MAX: i64 = 5 * 60;
+/// Leeway for clocks that differ, in seconds.
+pub const TOKEN_LEEWAY_SECONDS: i64 = 5;
+/// Longest token looked at.
+pub const TOKEN_BYTES_MAX: usize = 4 * 1024;
+/// Verified tokens kept for quick recognition.
+pub const TOKEN_CACHE_MAX: usize = 65_536;
+
+// The engine.
+
+/// Commands an account's actor holds before callers are told to come back.
+pub const MAILBOX_MAX: usize = 8_192;
+/// Entries that may wait for the writer; beyond it actors answer `busy`.
+pub const QUEUE_MAX: usize = 65_536;
+/// Entries of one batch.
+pub const BATCH_ENTRIES_MAX: usize = 8_192;
+/// Time an actor may be idle before it retires.
+pub const ACTOR_IDLE: Duration = Duration::from_secs(10);
+
+// The journal.
+
+/// Largest value given to sled; larger ones become blob files that it never syncs.
+pub const CHUNK_BYTES_MAX: usize = 6 * 1024;
+/// A stretch of the tail this large (encoded) is sealed into a segment.
+pub const SEGMENT_BYTES: usize = 16 * 1024 * 1024;
+/// Encoded batches per compressed block of a segment, in bytes before compression.
+pub const BLOCK_BYTES: usize = 128 * 1024;
+/// Longest reach of one history request, in records looked at.
+pub const HISTORY_SCAN_MAX: usize = 10_000;

@@ -1,0 +1,3 @@
+//! The `gerbang` binary.
+
+fn main() {}
