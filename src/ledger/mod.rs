@@ -1,3 +1,31 @@
 //! The pure ledger: what may happen (`decide`) and what did (`apply`).
+//!
+//! It knows no clock, disk, network, JSON or runtime. Time comes as an argument, randomness not at
+//! all, so the same events give the same book on every machine.
+//!
+//! Read in this order: [`money`] and [`id`], [`event`] (what the journal keeps), [`account`] (the
+//! rules), [`book`] (the whole).
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::indexing_slicing,
+    clippy::iter_over_hash_type,
+    clippy::wildcard_enum_match_arm,
+    clippy::match_wildcard_for_single_variants
+)]
 
+pub mod account;
+pub mod book;
+pub mod command;
+pub mod event;
+pub mod id;
+pub mod money;
+pub mod order;
+pub mod policy;
+pub mod posting;
+pub mod reference;
+pub mod rejection;
+pub mod table;
+pub mod text;
 pub mod time;
+pub mod user;

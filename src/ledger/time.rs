@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn text_carries_the_offset() {
         let time = Timestamp::from_seconds(1_792_000_000);
-        assert_eq!(time.to_rfc3339(7 * 3600), "2026-10-14T23:46:40.000000+07:00");
+        assert_eq!(time.to_rfc3339(7 * 3600), "2026-10-15T00:46:40.000000+07:00");
         assert_eq!(Timestamp::parse_rfc3339(&time.to_rfc3339(7 * 3600)), Some(time));
         assert_eq!(Timestamp::parse_rfc3339("2026-10-14"), None);
     }

@@ -1,0 +1,305 @@
+//! One account: what it may do next, and what has happened to it.
+//!
+//! # Invariants
+//!
+//! - Four totals only grow: debits, credits, held, released. Everything else about the money of an
+//!   account is a difference of them.
+//! - An account of a kind that refuses never has `balance - holds` below its floor.
+//! - `decide_*` changes nothing; `apply` cannot fail. Whoever applies an event has decided it on
+//!   this state or a later prefix of the journal's order.
+//!
+//! A movement between two accounts that can refuse is decided in two halves, one by each account;
+//! the engine carries the first half to the second (see `engine`).
+
+use super::event::{AccountKind, AccountOpened, Fact, FreezeSet, Hold, HoldReleased, Movement};
+use super::event::{MovementKind, TopUpRejected};
+use super::id::{AccountId, Position, UserId};
+use super::money::{Amount, Balance, Currency, Total};
+use super::order::{Order, TopUpState};
+use super::policy::Policy;
+use super::rejection::Rejection;
+use super::time::{Month, Timestamp};
+
+/// The state of an account.
+#[derive(Clone, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub struct Account {
+    /// Its row in the book.
+    pub id: AccountId,
+    /// What it is for.
+    pub kind: AccountKind,
+    /// Whether debits are refused.
+    pub frozen: bool,
+    /// The one currency it is kept in.
+    pub currency: Currency,
+    /// Whose it is.
+    pub owner: Option<UserId>,
+    /// The balance it never goes below.
+    pub floor: i64,
+    /// All that ever went out.
+    pub debits: Total,
+    /// All that ever came in.
+    pub credits: Total,
+    /// All that was ever set aside.
+    pub held: Total,
+    /// All that was set aside and is not any more.
+    pub released: Total,
+    /// The month `incoming` counts.
+    pub month: Month,
+    /// Payments and top-ups received in `month`.
+    pub incoming: Total,
+    /// The latest entry about it: the head of its history.
+    pub last: Option<Position>,
+}
+
+impl Account {
+    /// The account that `opened` describes, empty.
+    pub fn new(opened: &AccountOpened) -> Self {
+        Self {
+            id: opened.account,
+            kind: opened.kind,
+            frozen: false,
+            currency: opened.currency,
+            owner: opened.owner,
+            floor: opened.floor,
+            debits: Total::ZERO,
+            credits: Total::ZERO,
+            held: Total::ZERO,
+            released: Total::ZERO,
+            month: Month::NEVER,
+            incoming: Total::ZERO,
+            last: None,
+        }
+    }
+
+    /// What it holds: credits less debits.
+    pub fn balance(&self) -> Balance {
+        self.credits.minus(self.debits)
+    }
+
+    /// What is set aside.
+    pub fn on_hold(&self) -> Balance {
+        self.held.minus(self.released)
+    }
+
+    /// What can be spent: balance less holds, above the floor.
+    pub fn available(&self) -> Balance {
+        let units = self.balance().units();
+        let units = units.saturating_sub(self.on_hold().units());
+        Balance::from_units(units.saturating_sub(i128::from(self.floor)))
+    }
+
+    /// Whether the invariant on the floor holds.
+    pub fn is_above_floor(&self) -> bool {
+        !self.kind.refuses_debits() || self.available() >= Balance::ZERO
+    }
+
+    /// The giving half of a movement. `order` is what the movement refers to (a hold, the refunds
+    /// of a payment so far), if anything.
+    ///
+    /// # Errors
+    /// Why this account does not give.
+    pub fn decide_debit(
+        &self,
+        movement: &Movement,
+        order: Option<&Order>,
+    ) -> Result<(), Rejection> {
+        if movement.currency != self.currency {
+            return Err(Rejection::CurrencyMismatch);
+        }
+        if movement.debit == movement.credit {
+            return Err(Rejection::SelfTransfer);
+        }
+        match movement.kind {
+            MovementKind::Payment => self.refuse_if_frozen()?,
+            MovementKind::Refund { paid, .. } => {
+                self.refuse_if_frozen()?;
+                let refunded = match order {
+                    Some(Order::Refunds { refunded }) => *refunded,
+                    _ => Total::ZERO,
+                };
+                if refunded.plus(movement.amount) > Total::ZERO.plus(paid) {
+                    return Err(Rejection::RefundExceedsPayment);
+                }
+            }
+            MovementKind::HoldPosted { .. } => {
+                return match order {
+                    Some(Order::Hold { account, amount, .. }) if *account == self.id => {
+                        if movement.amount > *amount {
+                            Err(Rejection::HoldExceeded)
+                        } else {
+                            Ok(())
+                        }
+                    }
+                    _ => Err(Rejection::HoldNotOpen),
+                };
+            }
+            MovementKind::TopUp { .. } | MovementKind::Adjustment { .. } => {}
+        }
+        if self.kind.refuses_debits() && !self.available().covers(movement.amount) {
+            return Err(Rejection::InsufficientFunds);
+        }
+        Ok(())
+    }
+
+    /// The receiving half of a movement at `at` under `policy`. `order` is the request that a
+    /// top-up answers, if any.
+    ///
+    /// # Errors
+    /// Why this account does not receive.
+    pub fn decide_credit(
+        &self,
+        movement: &Movement,
+        at: Timestamp,
+        policy: &Policy,
+        order: Option<&Order>,
+    ) -> Result<(), Rejection> {
+        if movement.currency != self.currency {
+            return Err(Rejection::CurrencyMismatch);
+        }
+        if let MovementKind::TopUp { request: Some(_), by } = movement.kind {
+            match order {
+                Some(Order::TopUp {
+                    account, state: TopUpState::Awaiting, requested_by, ..
+                }) if *account == self.id => {
+                    if *requested_by == by {
+                        return Err(Rejection::SecondApproverRequired);
+                    }
+                }
+                _ => return Err(Rejection::TopUpNotAwaiting),
+            }
+        }
+        let exceeds = |limit: Option<Amount>, now: Balance| {
+            limit.is_some_and(|limit| now.plus(movement.received()) > Balance::ZERO.plus(limit))
+        };
+        if exceeds(policy.ceiling, self.balance()) {
+            return Err(Rejection::BalanceCeiling);
+        }
+        if counts_as_incoming(movement.kind) {
+            let so_far = if at.month() == self.month { self.incoming } else { Total::ZERO };
+            if exceeds(policy.incoming_per_month, so_far.minus(Total::ZERO)) {
+                return Err(Rejection::IncomingPerMonth);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether money may be set aside.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn decide_hold(&self, hold: &Hold) -> Result<(), Rejection> {
+        if hold.currency != self.currency {
+            return Err(Rejection::CurrencyMismatch);
+        }
+        self.refuse_if_frozen()?;
+        if self.available().covers(hold.amount) {
+            Ok(())
+        } else {
+            Err(Rejection::InsufficientFunds)
+        }
+    }
+
+    /// Whether a hold may be released: by its owner always, by the clock once it has expired.
+    ///
+    /// # Errors
+    /// [`Rejection::HoldNotOpen`] if it is gone, or not due.
+    pub fn decide_release(
+        &self,
+        released: &HoldReleased,
+        at: Timestamp,
+        order: Option<&Order>,
+    ) -> Result<(), Rejection> {
+        match order {
+            Some(Order::Hold { account, expires, .. })
+                if *account == self.id && (!released.expired || *expires <= at) =>
+            {
+                Ok(())
+            }
+            _ => Err(Rejection::HoldNotOpen),
+        }
+    }
+
+    /// Whether a requested top-up may be rejected.
+    ///
+    /// # Errors
+    /// [`Rejection::TopUpNotAwaiting`] if it was decided before.
+    pub fn decide_top_up_rejection(
+        &self,
+        rejected: &TopUpRejected,
+        order: Option<&Order>,
+    ) -> Result<(), Rejection> {
+        match order {
+            Some(Order::TopUp { account, state: TopUpState::Awaiting, .. })
+                if *account == self.id && *account == rejected.account =>
+            {
+                Ok(())
+            }
+            _ => Err(Rejection::TopUpNotAwaiting),
+        }
+    }
+
+    /// Follows a fact decided at `at`. `order` is the state, before this fact, of what it refers to.
+    pub fn apply(&mut self, fact: &Fact, at: Timestamp, order: Option<&Order>) {
+        match fact {
+            Fact::Moved(movement) => self.apply_movement(movement, at, order),
+            Fact::Held(hold) if hold.account == self.id => self.held = self.held.plus(hold.amount),
+            Fact::HoldReleased(HoldReleased { account, .. }) if *account == self.id => {
+                if let Some(Order::Hold { amount, .. }) = order {
+                    self.released = self.released.plus(*amount);
+                }
+            }
+            Fact::FreezeSet(FreezeSet { account, frozen, .. }) if *account == self.id => {
+                self.frozen = *frozen;
+            }
+            Fact::Genesis
+            | Fact::AccountOpened(_)
+            | Fact::UserCreated(_)
+            | Fact::UserChanged(_)
+            | Fact::SessionRevoked(_)
+            | Fact::Held(_)
+            | Fact::HoldReleased(_)
+            | Fact::TopUpRequested(_)
+            | Fact::TopUpRejected(_)
+            | Fact::FreezeSet(_)
+            | Fact::Refused(_) => {}
+        }
+    }
+
+    fn apply_movement(&mut self, movement: &Movement, at: Timestamp, order: Option<&Order>) {
+        for posting in movement.postings() {
+            if posting.debit == self.id {
+                self.debits = self.debits.plus(posting.amount);
+            }
+            if posting.credit == self.id {
+                self.credits = self.credits.plus(posting.amount);
+            }
+        }
+        if movement.debit == self.id
+            && matches!(movement.kind, MovementKind::HoldPosted { .. })
+            && let Some(Order::Hold { amount, .. }) = order
+        {
+            self.released = self.released.plus(*amount);
+        }
+        if movement.credit == self.id && counts_as_incoming(movement.kind) {
+            if at.month() != self.month {
+                self.month = at.month();
+                self.incoming = Total::ZERO;
+            }
+            self.incoming = self.incoming.plus(movement.received());
+        }
+    }
+
+    fn refuse_if_frozen(&self) -> Result<(), Rejection> {
+        if self.frozen { Err(Rejection::AccountFrozen) } else { Ok(()) }
+    }
+}
+
+/// Whether a movement counts toward the receiver's month. What comes back to a payer does not.
+const fn counts_as_incoming(kind: MovementKind) -> bool {
+    match kind {
+        MovementKind::Payment | MovementKind::TopUp { .. } | MovementKind::HoldPosted { .. } => {
+            true
+        }
+        MovementKind::Refund { .. } | MovementKind::Adjustment { .. } => false,
+    }
+}

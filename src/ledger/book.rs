@@ -1,0 +1,265 @@
+//! The whole state: every account, user and open order, folded from events.
+//!
+//! The writer, recovery, `verify` and the simulation all run [`Book::apply`]; no other code knows
+//! what an event means for the state.
+//!
+//! # Invariants
+//!
+//! - Per currency, debits equal credits: only postings move money, and a posting has one amount.
+//! - An entry's links name, for every account it touches, the entry before it in that account's
+//!   history and the balance after it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::account::Account;
+use super::command::Command;
+use super::event::{AccountOpened, Event, Fact, Hold, MovementKind, UserChanged};
+use super::id::{AccountId, Position, UserId};
+use super::money::{Balance, Currency, Total};
+use super::order::{Order, TopUpState};
+use super::policy::Policies;
+use super::rejection::Rejection;
+use super::table::Table;
+use super::time::Timestamp;
+use super::user::User;
+
+/// Everything that is so after the entries up to [`Book::position`].
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Book {
+    /// The latest entry applied.
+    pub position: Option<Position>,
+    /// Accounts by number.
+    pub accounts: Table<Account>,
+    /// Users by number.
+    pub users: Table<Arc<User>>,
+    /// Orders by the position that began them.
+    pub orders: Arc<BTreeMap<Position, Order>>,
+    /// Tokens dead before their time, and when they would have ended.
+    pub revoked: Arc<BTreeMap<[u8; 16], Timestamp>>,
+}
+
+/// An entry's place in the history of one account.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub struct Link {
+    /// Whose history.
+    pub account: AccountId,
+    /// The entry before this one.
+    pub previous: Option<Position>,
+    /// The account's balance after this one.
+    pub balance_after: Balance,
+}
+
+impl Book {
+    /// A book without entries.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The account with this number.
+    pub fn account(&self, id: AccountId) -> Option<&Account> {
+        self.accounts.get(id.0)
+    }
+
+    /// The user with this number.
+    pub fn user(&self, id: UserId) -> Option<&Arc<User>> {
+        self.users.get(id.0)
+    }
+
+    /// What becomes of `command` at `at`: the fact to record. Both halves of a movement at once,
+    /// for whoever owns the whole book; the engine asks the same questions account by account.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    pub fn decide(
+        &self,
+        command: &Command,
+        at: Timestamp,
+        policies: &Policies,
+    ) -> Result<(), Rejection> {
+        let order = command.subject().and_then(|subject| self.orders.get(&subject));
+        let account = self.known(command.account());
+        match command {
+            Command::Move(movement) => {
+                account.decide_debit(movement, order)?;
+                let receiver = self.known(movement.credit);
+                let policy = policies.of(receiver.kind, receiver.currency);
+                receiver.decide_credit(movement, at, &policy, order)
+            }
+            Command::Hold(hold) => account.decide_hold(hold),
+            Command::Release(released) => account.decide_release(released, at, order),
+            Command::RejectTopUp(rejected) => account.decide_top_up_rejection(rejected, order),
+            Command::RequestTopUp(_) | Command::Freeze(_) => Ok(()),
+        }
+    }
+
+    /// Follows the entry at `position`. Cannot fail: an event that does not fit this book is a bug
+    /// or a broken journal, and ends the process.
+    pub fn apply(&mut self, position: Position, event: &Event) -> Vec<Link> {
+        assert_eq!(position.get(), self.next().get(), "entries are applied in order");
+        self.open(&event.fact, event.at);
+        let subject = event.fact.subject();
+        let order = subject.and_then(|subject| self.orders.get(&subject)).copied();
+        let touched = event.fact.accounts();
+        let mut links = Vec::with_capacity(touched.iter().count());
+        for id in touched.iter() {
+            let account = self.accounts.get_mut(id.0).expect("accounts open before they move");
+            account.apply(&event.fact, event.at, order.as_ref());
+            let balance_after = account.balance();
+            links.push(Link { account: id, previous: account.last, balance_after });
+            account.last = Some(position);
+        }
+        self.follow_order(position, event, order);
+        self.follow_user(event);
+        self.position = Some(position);
+        links
+    }
+
+    /// The position of the next entry.
+    pub fn next(&self) -> Position {
+        self.position.map_or(Position::FIRST, |position| position.plus(1))
+    }
+
+    /// Per currency, the sum of all balances: zero, or money was made or lost.
+    pub fn imbalances(&self) -> BTreeMap<Currency, (Total, Total)> {
+        let mut sums: BTreeMap<Currency, (Total, Total)> = BTreeMap::new();
+        for account in self.accounts.iter() {
+            let (debits, credits) =
+                sums.entry(account.currency).or_insert((Total::ZERO, Total::ZERO));
+            *debits = Total::from_units(debits.units().saturating_add(account.debits.units()));
+            *credits = Total::from_units(credits.units().saturating_add(account.credits.units()));
+        }
+        sums.retain(|_, (debits, credits)| debits != credits);
+        sums
+    }
+
+    fn known(&self, id: AccountId) -> &Account {
+        self.account(id).expect("commands name accounts that were looked up in this book")
+    }
+
+    fn open(&mut self, fact: &Fact, at: Timestamp) {
+        match fact {
+            Fact::AccountOpened(opened) => self.open_account(opened),
+            Fact::UserCreated(created) => {
+                let row = u32::try_from(self.users.len()).expect("fewer than 2^32 users");
+                assert_eq!(created.user.0, row, "users are numbered in order");
+                self.users.push(Arc::new(User::new(created, at)));
+                self.open_account(&created.account);
+            }
+            Fact::Genesis
+            | Fact::UserChanged(_)
+            | Fact::SessionRevoked(_)
+            | Fact::Moved(_)
+            | Fact::Held(_)
+            | Fact::HoldReleased(_)
+            | Fact::TopUpRequested(_)
+            | Fact::TopUpRejected(_)
+            | Fact::FreezeSet(_)
+            | Fact::Refused(_) => {}
+        }
+    }
+
+    fn open_account(&mut self, opened: &AccountOpened) {
+        let row = u32::try_from(self.accounts.len()).expect("fewer than 2^32 accounts");
+        assert_eq!(opened.account.0, row, "accounts are numbered in order");
+        self.accounts.push(Account::new(opened));
+    }
+
+    fn follow_order(&mut self, position: Position, event: &Event, order: Option<Order>) {
+        let Some((subject, next)) = next_order(position, &event.fact, order) else { return };
+        let orders = Arc::make_mut(&mut self.orders);
+        match next {
+            Some(order) => orders.insert(subject, order),
+            None => orders.remove(&subject),
+        };
+    }
+
+    fn follow_user(&mut self, event: &Event) {
+        match &event.fact {
+            Fact::UserChanged(UserChanged { user, change, .. }) => {
+                let user = self.users.get_mut(user.0).expect("users exist before they change");
+                Arc::make_mut(user).apply(change, event.at);
+            }
+            Fact::SessionRevoked(revoked) => {
+                let tokens = Arc::make_mut(&mut self.revoked);
+                if tokens.len().is_power_of_two() {
+                    tokens.retain(|_, expires| *expires >= event.at);
+                }
+                tokens.insert(revoked.token, revoked.expires);
+            }
+            Fact::Genesis
+            | Fact::AccountOpened(_)
+            | Fact::UserCreated(_)
+            | Fact::Moved(_)
+            | Fact::Held(_)
+            | Fact::HoldReleased(_)
+            | Fact::TopUpRequested(_)
+            | Fact::TopUpRejected(_)
+            | Fact::FreezeSet(_)
+            | Fact::Refused(_) => {}
+        }
+    }
+}
+
+/// What becomes of an order when `fact` stands at `position`: which order, and its state from then
+/// on (`None`: it is closed). `order` is its state before. The engine uses it for orders whose
+/// entries are still on their way to the journal.
+pub fn next_order(
+    position: Position,
+    fact: &Fact,
+    order: Option<Order>,
+) -> Option<(Position, Option<Order>)> {
+    match fact {
+        Fact::Held(hold) => {
+            let Hold { account, amount, expires, .. } = *hold;
+            Some((position, Some(Order::Hold { account, amount, expires })))
+        }
+        Fact::HoldReleased(released) => Some((released.hold, None)),
+        Fact::TopUpRequested(request) => Some((
+            position,
+            Some(Order::TopUp {
+                account: request.account,
+                amount: request.amount,
+                currency: request.currency,
+                requested_by: request.origin.principal,
+                state: TopUpState::Awaiting,
+            }),
+        )),
+        Fact::TopUpRejected(rejected) => {
+            Some((rejected.request, order.map(|o| decided(o, TopUpState::Rejected(position)))))
+        }
+        Fact::Moved(movement) => match movement.kind {
+            MovementKind::Refund { payment, .. } => {
+                let before = match order {
+                    Some(Order::Refunds { refunded }) => refunded,
+                    _ => Total::ZERO,
+                };
+                let refunded = before.plus(movement.amount);
+                Some((payment, Some(Order::Refunds { refunded })))
+            }
+            MovementKind::TopUp { request: Some(request), .. } => {
+                Some((request, order.map(|o| decided(o, TopUpState::Approved(position)))))
+            }
+            MovementKind::HoldPosted { hold } => Some((hold, None)),
+            MovementKind::Payment
+            | MovementKind::TopUp { request: None, .. }
+            | MovementKind::Adjustment { .. } => None,
+        },
+        Fact::Genesis
+        | Fact::AccountOpened(_)
+        | Fact::UserCreated(_)
+        | Fact::UserChanged(_)
+        | Fact::SessionRevoked(_)
+        | Fact::FreezeSet(_)
+        | Fact::Refused(_) => None,
+    }
+}
+
+fn decided(order: Order, state: TopUpState) -> Order {
+    match order {
+        Order::TopUp { account, amount, currency, requested_by, .. } => {
+            Order::TopUp { account, amount, currency, requested_by, state }
+        }
+        Order::Hold { .. } | Order::Refunds { .. } => order,
+    }
+}

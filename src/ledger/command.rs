@@ -1,0 +1,88 @@
+//! What may be asked of the ledger: a fact that has not happened yet.
+//!
+//! A command carries the very value that becomes the fact, so nothing is copied field by field and
+//! nothing can be asked that cannot be recorded.
+
+use super::event::{Fact, FreezeSet, Hold, HoldReleased, Movement, Origin, Refusal};
+use super::event::{TopUpRejected, TopUpRequested};
+use super::id::{AccountId, Position};
+use super::rejection::Rejection;
+
+/// A request, well formed, whose answer depends on the state of accounts.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Command {
+    /// Move money.
+    Move(Movement),
+    /// Set money aside.
+    Hold(Hold),
+    /// End a hold without a posting.
+    Release(HoldReleased),
+    /// Note that money is said to be on its way.
+    RequestTopUp(TopUpRequested),
+    /// Note that it was not found.
+    RejectTopUp(TopUpRejected),
+    /// Freeze an account or release it.
+    Freeze(FreezeSet),
+}
+
+impl Command {
+    /// The account that decides first: the giver of a movement, else the account it is about.
+    pub const fn account(&self) -> AccountId {
+        match self {
+            Self::Move(movement) => movement.debit,
+            Self::Hold(hold) => hold.account,
+            Self::Release(released) => released.account,
+            Self::RequestTopUp(request) => request.account,
+            Self::RejectTopUp(rejected) => rejected.account,
+            Self::Freeze(set) => set.account,
+        }
+    }
+
+    /// The order it is about.
+    pub const fn subject(&self) -> Option<Position> {
+        match self {
+            Self::Move(movement) => movement.kind.subject(),
+            Self::Release(released) => Some(released.hold),
+            Self::RejectTopUp(rejected) => Some(rejected.request),
+            Self::Hold(_) | Self::RequestTopUp(_) | Self::Freeze(_) => None,
+        }
+    }
+
+    /// Who asks.
+    pub const fn origin(&self) -> &Origin {
+        match self {
+            Self::Move(movement) => &movement.origin,
+            Self::Hold(hold) => &hold.origin,
+            Self::Release(released) => &released.origin,
+            Self::RequestTopUp(request) => &request.origin,
+            Self::RejectTopUp(rejected) => &rejected.origin,
+            Self::Freeze(set) => &set.origin,
+        }
+    }
+
+    /// The fact it becomes when every account concerned has agreed.
+    pub fn into_fact(self) -> Fact {
+        match self {
+            Self::Move(movement) => Fact::Moved(movement),
+            Self::Hold(hold) => Fact::Held(hold),
+            Self::Release(released) => Fact::HoldReleased(released),
+            Self::RequestTopUp(request) => Fact::TopUpRequested(request),
+            Self::RejectTopUp(rejected) => Fact::TopUpRejected(rejected),
+            Self::Freeze(set) => Fact::FreezeSet(set),
+        }
+    }
+
+    /// The fact that it was refused.
+    pub fn into_refusal(self, rejection: Rejection) -> Fact {
+        let account = self.account();
+        let (origin, amount) = match self {
+            Self::Move(movement) => (movement.origin, Some(movement.amount)),
+            Self::Hold(hold) => (hold.origin, Some(hold.amount)),
+            Self::Release(released) => (released.origin, None),
+            Self::RequestTopUp(request) => (request.origin, Some(request.amount)),
+            Self::RejectTopUp(rejected) => (rejected.origin, None),
+            Self::Freeze(set) => (set.origin, None),
+        };
+        Fact::Refused(Refusal { origin, account: Some(account), amount, rejection })
+    }
+}

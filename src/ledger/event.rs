@@ -1,0 +1,502 @@
+//! What happened: the facts the journal keeps and everything else is derived from.
+//!
+//! An event says all that `apply` needs, so that replay reads no clock, no configuration and no
+//! other record. Once written, a variant keeps its meaning; a new meaning is a new variant at the
+//! end of its enum.
+
+use std::fmt;
+
+use super::id::{AccountId, Position, Principal, UserId};
+use super::money::{Amount, Currency};
+use super::posting::Posting;
+use super::rejection::Rejection;
+use super::text::{Email, Line, Reference, Username};
+use super::time::Timestamp;
+
+/// One entry of the journal: when it was decided, and what it says.
+#[derive(Clone, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub struct Event {
+    /// When it was decided. Limits that count by month use this time.
+    pub at: Timestamp,
+    /// What was decided.
+    pub fact: Fact,
+}
+
+/// What an event says.
+#[derive(Clone, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub enum Fact {
+    /// The journal begins.
+    Genesis,
+    /// An account exists from here on.
+    AccountOpened(AccountOpened),
+    /// Somebody signed up; their first account opens with them.
+    UserCreated(Box<UserCreated>),
+    /// Something about a user changed.
+    UserChanged(UserChanged),
+    /// A token is dead before its time.
+    SessionRevoked(SessionRevoked),
+    /// Money moved.
+    Moved(Movement),
+    /// Money was set aside.
+    Held(Hold),
+    /// Money set aside is free again: voided by its owner or expired.
+    HoldReleased(HoldReleased),
+    /// A user says that money is on its way by bank transfer.
+    TopUpRequested(TopUpRequested),
+    /// An administrator did not find that money.
+    TopUpRejected(TopUpRejected),
+    /// An account may no longer, or may again, be debited.
+    FreezeSet(FreezeSet),
+    /// The answer to a request was no, for good.
+    Refused(Refusal),
+}
+
+/// Who asked, what they call the request, and a digest of what they asked.
+#[derive(Clone, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub struct Origin {
+    /// Whose name space the reference lives in.
+    pub principal: Principal,
+    /// The idempotency key.
+    pub reference: Reference,
+    /// Of the request as understood, so that a reused key with another request is seen.
+    pub digest: Digest,
+}
+
+/// The first 128 bits of BLAKE3 over a request's canonical form.
+#[derive(
+    Clone, Copy, PartialEq, Eq, Hash, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize,
+)]
+pub struct Digest(pub [u8; 16]);
+
+/// A new account.
+#[derive(Clone, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub struct AccountOpened {
+    /// The next free row of the book.
+    pub account: AccountId,
+    /// What it is for, and whether it can refuse.
+    pub kind: AccountKind,
+    /// The one currency it is kept in.
+    pub currency: Currency,
+    /// Whose it is; none for the house's own.
+    pub owner: Option<UserId>,
+    /// The balance it never goes below, in minor units; negative is a credit line.
+    pub floor: i64,
+}
+
+/// What an account is for. Stable numbers: they are in the journal.
+#[derive(
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Debug,
+    rkyv::Archive,
+    rkyv::Serialize,
+    rkyv::Deserialize,
+)]
+#[repr(u8)]
+pub enum AccountKind {
+    /// A person's e-money.
+    Wallet = 0,
+    /// What a merchant has taken in.
+    Merchant = 1,
+    /// What a client application pays out of.
+    Escrow = 2,
+    /// Where money from outside comes from: its balance is what the outside has paid in, negated.
+    Clearing = 3,
+    /// What the house has earned.
+    Fees = 4,
+    /// Money whose owner is not known yet.
+    Suspense = 5,
+}
+
+impl AccountKind {
+    /// Whether a debit can be refused. The house's own accounts are totals and never refuse.
+    pub const fn refuses_debits(self) -> bool {
+        matches!(self, Self::Wallet | Self::Merchant | Self::Escrow)
+    }
+
+    /// The word for it in exports and logs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Wallet => "wallet",
+            Self::Merchant => "merchant",
+            Self::Escrow => "escrow",
+            Self::Clearing => "clearing",
+            Self::Fees => "fees",
+            Self::Suspense => "suspense",
+        }
+    }
+}
+
+/// A new user with their first account.
+#[derive(Clone, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub struct UserCreated {
+    /// The next free row of users.
+    pub user: UserId,
+    /// Unique among all users.
+    pub username: Username,
+    /// Unique among all users.
+    pub email: Email,
+    /// For display.
+    pub name: Line,
+    /// E.164, if given.
+    pub phone: Option<Line>,
+    /// What they may do.
+    pub role: Role,
+    /// How they prove who they are.
+    pub credential: Credential,
+    /// Their first account.
+    pub account: AccountOpened,
+}
+
+/// What a user may do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+#[repr(u8)]
+pub enum Role {
+    /// Pays from a wallet.
+    Buyer = 0,
+    /// Is paid, and refunds.
+    Merchant = 1,
+    /// Tops up, approves, adjusts, freezes.
+    Admin = 2,
+}
+
+impl Role {
+    /// The word for it on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Buyer => "buyer",
+            Self::Merchant => "merchant",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// The kind of account that opens with such a user.
+    pub const fn account_kind(self) -> AccountKind {
+        match self {
+            Self::Buyer | Self::Admin => AccountKind::Wallet,
+            Self::Merchant => AccountKind::Merchant,
+        }
+    }
+}
+
+/// A password's salted hash, opaque to the ledger. Never printed.
+#[derive(Clone, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub struct Credential(pub Box<[u8]>);
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Credential(..)")
+    }
+}
+
+/// Something about a user changed.
+#[derive(Clone, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub struct UserChanged {
+    /// Whose.
+    pub user: UserId,
+    /// Who did it.
+    pub by: Principal,
+    /// What.
+    pub change: UserChange,
+}
+
+/// What can change about a user.
+#[derive(Clone, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub enum UserChange {
+    /// Another role.
+    Role(Role),
+    /// Another password, or the same under newer parameters. `sessions_end` kills older tokens.
+    Credential {
+        /// The new hash.
+        credential: Credential,
+        /// Whether every token issued before this moment is dead.
+        sessions_end: bool,
+    },
+    /// A wrong password was given.
+    LoginFailed,
+    /// A right password after wrong ones: the count starts again.
+    LoginCleared,
+}
+
+/// A token is dead before its time.
+#[derive(Clone, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub struct SessionRevoked {
+    /// Whose token.
+    pub user: UserId,
+    /// The token's own identity (`jti`).
+    pub token: [u8; 16],
+    /// When it would have ended by itself; after that it need not be remembered.
+    pub expires: Timestamp,
+}
+
+/// Money moves from `debit` to `credit`, less a fee that goes to the house.
+///
+/// The same value is the command (before) and the fact (after). Both postings debit the giver, so
+/// that an account is only ever debited by what it decided itself.
+#[derive(Clone, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub struct Movement {
+    /// Who asked for it.
+    pub origin: Origin,
+    /// Why it moves.
+    pub kind: MovementKind,
+    /// The account that gives.
+    pub debit: AccountId,
+    /// The account that receives.
+    pub credit: AccountId,
+    /// How much the giver gives.
+    pub amount: Amount,
+    /// The currency of both accounts.
+    pub currency: Currency,
+    /// What the house keeps of it: the receiver gets the rest.
+    pub fee: Option<Fee>,
+    /// For people.
+    pub note: Line,
+}
+
+/// A fee: the second posting of a movement, from the giver to the house.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub struct Fee {
+    /// The house's account.
+    pub account: AccountId,
+    /// Less than the movement's amount.
+    pub amount: Amount,
+}
+
+/// Why money moves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub enum MovementKind {
+    /// Wallet to wallet or merchant.
+    Payment,
+    /// Back to the payer, in full or in part.
+    Refund {
+        /// Where the payment stands.
+        payment: Position,
+        /// What was paid, so that the sum of refunds is bounded without looking it up.
+        paid: Amount,
+    },
+    /// In from outside.
+    TopUp {
+        /// The user's own request, if it began with one.
+        request: Option<Position>,
+        /// The administrator.
+        by: Principal,
+    },
+    /// A correction by an administrator; the note is its reason.
+    Adjustment {
+        /// The administrator.
+        by: Principal,
+    },
+    /// All or part of what was held; the rest of the hold is free again.
+    HoldPosted {
+        /// Where the hold stands.
+        hold: Position,
+    },
+}
+
+impl MovementKind {
+    /// The order the movement is about: the position of the entry that began it.
+    pub const fn subject(self) -> Option<Position> {
+        match self {
+            Self::Refund { payment, .. } => Some(payment),
+            Self::TopUp { request, .. } => request,
+            Self::HoldPosted { hold } => Some(hold),
+            Self::Payment | Self::Adjustment { .. } => None,
+        }
+    }
+}
+
+impl Movement {
+    /// What the receiver gets: the amount less the fee.
+    pub fn received(&self) -> Amount {
+        match self.fee {
+            None => self.amount,
+            Some(fee) => self
+                .amount
+                .checked_sub(fee.amount)
+                .expect("a fee is less than the amount it is taken from"),
+        }
+    }
+
+    /// The postings it consists of.
+    pub fn postings(&self) -> impl Iterator<Item = Posting> {
+        let main = Posting { debit: self.debit, credit: self.credit, amount: self.received() };
+        let fee = self.fee.map(|fee| Posting {
+            debit: self.debit,
+            credit: fee.account,
+            amount: fee.amount,
+        });
+        std::iter::once(main).chain(fee)
+    }
+}
+
+/// Money set aside until posted, released or expired.
+#[derive(Clone, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub struct Hold {
+    /// Who asked for it.
+    pub origin: Origin,
+    /// Whose money.
+    pub account: AccountId,
+    /// How much.
+    pub amount: Amount,
+    /// The account's currency.
+    pub currency: Currency,
+    /// From when on it may be released by itself.
+    pub expires: Timestamp,
+}
+
+/// A hold ends without a posting.
+#[derive(Clone, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub struct HoldReleased {
+    /// Who asked for it; the system for expiry.
+    pub origin: Origin,
+    /// Where the hold stands.
+    pub hold: Position,
+    /// Whose money.
+    pub account: AccountId,
+    /// Voided by its owner, or expired.
+    pub expired: bool,
+}
+
+/// Money is said to be on its way by bank transfer (EZPY-5).
+#[derive(Clone, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub struct TopUpRequested {
+    /// Who asked for it.
+    pub origin: Origin,
+    /// Where it is to arrive.
+    pub account: AccountId,
+    /// How much.
+    pub amount: Amount,
+    /// The account's currency.
+    pub currency: Currency,
+    /// The sending bank's three-digit code.
+    pub bank: Line,
+    /// The name on the sending account.
+    pub sender: Line,
+}
+
+/// A requested top-up was not found at the bank.
+#[derive(Clone, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub struct TopUpRejected {
+    /// Who asked for it.
+    pub origin: Origin,
+    /// Where the request stands.
+    pub request: Position,
+    /// Whose request.
+    pub account: AccountId,
+    /// Why.
+    pub reason: Line,
+}
+
+/// An account is frozen or released.
+#[derive(Clone, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub struct FreezeSet {
+    /// Who asked for it.
+    pub origin: Origin,
+    /// Which account.
+    pub account: AccountId,
+    /// Whether debits are refused from here on.
+    pub frozen: bool,
+    /// Why.
+    pub reason: Line,
+}
+
+/// A request that was refused because of the state it met.
+#[derive(Clone, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub struct Refusal {
+    /// Who asked, and the reference that is used up by this answer.
+    pub origin: Origin,
+    /// The account that would have decided first; none if none was found to ask.
+    pub account: Option<AccountId>,
+    /// How much was asked, if it was about an amount.
+    pub amount: Option<Amount>,
+    /// Why not.
+    pub rejection: Rejection,
+}
+
+impl Fact {
+    /// Who asked, for facts that answer a reference.
+    pub fn origin(&self) -> Option<&Origin> {
+        match self {
+            Self::Moved(movement) => Some(&movement.origin),
+            Self::Held(hold) => Some(&hold.origin),
+            Self::HoldReleased(released) => Some(&released.origin),
+            Self::TopUpRequested(request) => Some(&request.origin),
+            Self::TopUpRejected(rejected) => Some(&rejected.origin),
+            Self::FreezeSet(set) => Some(&set.origin),
+            Self::Refused(refusal) => Some(&refusal.origin),
+            Self::Genesis
+            | Self::AccountOpened(_)
+            | Self::UserCreated(_)
+            | Self::UserChanged(_)
+            | Self::SessionRevoked(_) => None,
+        }
+    }
+
+    /// The order this fact is about: the position of the entry that began it.
+    pub const fn subject(&self) -> Option<Position> {
+        match self {
+            Self::Moved(movement) => movement.kind.subject(),
+            Self::HoldReleased(released) => Some(released.hold),
+            Self::TopUpRejected(rejected) => Some(rejected.request),
+            Self::Genesis
+            | Self::AccountOpened(_)
+            | Self::UserCreated(_)
+            | Self::UserChanged(_)
+            | Self::SessionRevoked(_)
+            | Self::Held(_)
+            | Self::TopUpRequested(_)
+            | Self::FreezeSet(_)
+            | Self::Refused(_) => None,
+        }
+    }
+
+    /// The accounts whose history this fact belongs to, each once, giver first.
+    pub fn accounts(&self) -> AccountsTouched {
+        let mut touched = AccountsTouched::default();
+        match self {
+            Self::Moved(movement) => {
+                touched.push(movement.debit);
+                touched.push(movement.credit);
+                if let Some(fee) = movement.fee {
+                    touched.push(fee.account);
+                }
+            }
+            Self::Held(hold) => touched.push(hold.account),
+            Self::HoldReleased(released) => touched.push(released.account),
+            Self::TopUpRequested(request) => touched.push(request.account),
+            Self::TopUpRejected(rejected) => touched.push(rejected.account),
+            Self::FreezeSet(set) => touched.push(set.account),
+            Self::AccountOpened(opened) => touched.push(opened.account),
+            Self::UserCreated(created) => touched.push(created.account.account),
+            Self::Genesis | Self::UserChanged(_) | Self::SessionRevoked(_) | Self::Refused(_) => {}
+        }
+        touched
+    }
+}
+
+/// Up to three different accounts, without a heap.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct AccountsTouched {
+    accounts: [Option<AccountId>; 3],
+}
+
+impl AccountsTouched {
+    fn push(&mut self, account: AccountId) {
+        if self.iter().any(|known| known == account) {
+            return;
+        }
+        if let Some(free) = self.accounts.iter_mut().find(|slot| slot.is_none()) {
+            *free = Some(account);
+        }
+    }
+
+    /// The accounts, giver first.
+    pub fn iter(&self) -> impl Iterator<Item = AccountId> + '_ {
+        self.accounts.iter().flatten().copied()
+    }
+}

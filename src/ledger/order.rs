@@ -1,0 +1,50 @@
+//! Things that stay open across entries: holds, requested top-ups, refunds so far.
+//!
+//! An order is named by the position of the entry that began it.
+
+use super::id::{AccountId, Position, Principal};
+use super::money::{Amount, Currency, Total};
+use super::time::Timestamp;
+
+/// The state of something that an earlier entry began.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub enum Order {
+    /// Money set aside; gone once posted or released.
+    Hold {
+        /// Whose money.
+        account: AccountId,
+        /// How much.
+        amount: Amount,
+        /// From when on it may be released by itself.
+        expires: Timestamp,
+    },
+    /// A requested top-up.
+    TopUp {
+        /// Where it is to arrive.
+        account: AccountId,
+        /// How much.
+        amount: Amount,
+        /// Of what.
+        currency: Currency,
+        /// Who asked, and so may not approve.
+        requested_by: Principal,
+        /// How far it is.
+        state: TopUpState,
+    },
+    /// A payment of which something went back.
+    Refunds {
+        /// All refunds of it together.
+        refunded: Total,
+    },
+}
+
+/// How far a requested top-up is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub enum TopUpState {
+    /// An administrator has to look.
+    Awaiting,
+    /// The money is in: the entry that moved it.
+    Approved(Position),
+    /// It was not found: the entry that says so.
+    Rejected(Position),
+}

@@ -1,0 +1,190 @@
+//! Texts that clients choose, checked once when made.
+
+use std::fmt;
+
+use crate::limits;
+
+/// Why a text is refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum TextError {
+    /// Fewer characters than allowed.
+    #[error("is too short: at least {0} characters")]
+    TooShort(usize),
+    /// More bytes than allowed.
+    #[error("is too long: at most {0} bytes")]
+    TooLong(usize),
+    /// A character outside the text's alphabet.
+    #[error("has a character that is not allowed: {0}")]
+    Alphabet(&'static str),
+}
+
+macro_rules! text {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+        pub struct $name(Box<str>);
+
+        impl $name {
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(&self.0, f)
+            }
+        }
+    };
+}
+
+text! {
+    /// A user's name for signing in and for being paid; unique, lower case.
+    Username
+}
+text! {
+    /// An e-mail address, unique, lower case; form checked, existence not.
+    Email
+}
+text! {
+    /// What a caller calls its request: the idempotency key.
+    Reference
+}
+text! {
+    /// Free text for people: a display name, a note, a reason. No control characters.
+    Line
+}
+
+impl Username {
+    /// 3 to 32 of `a-z 0-9 _ . -`, beginning with a letter or digit.
+    ///
+    /// # Errors
+    /// What is wrong with the text.
+    pub fn parse(text: &str) -> Result<Self, TextError> {
+        bounded(text, limits::USERNAME_MIN, limits::USERNAME_MAX)?;
+        let allowed = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || b"_.-".contains(&c);
+        let first = text.bytes().next().is_some_and(|c| c.is_ascii_alphanumeric());
+        if !first || !text.bytes().all(allowed) {
+            return Err(TextError::Alphabet("a-z, 0-9, and after the first place also _ . and -"));
+        }
+        Ok(Self(text.into()))
+    }
+}
+
+impl Email {
+    /// `local@domain.tld` in ASCII without spaces; kept in lower case.
+    ///
+    /// # Errors
+    /// What is wrong with the text.
+    pub fn parse(text: &str) -> Result<Self, TextError> {
+        const FORM: TextError = TextError::Alphabet("the form is name@domain");
+        bounded(text, 6, limits::EMAIL_MAX)?;
+        let (local, domain) = text.split_once('@').ok_or(FORM)?;
+        let labels = || domain.split('.');
+        let host = |c: u8| c.is_ascii_alphanumeric() || c == b'-';
+        let good = !local.is_empty()
+            && local.bytes().all(|c| c.is_ascii_graphic() && !b"@\"<>(),:;[]\\".contains(&c))
+            && labels().count() >= 2
+            && labels().all(|label| !label.is_empty() && label.bytes().all(host));
+        if good { Ok(Self(text.to_ascii_lowercase().into())) } else { Err(FORM) }
+    }
+}
+
+impl Reference {
+    /// 1 to 255 visible ASCII characters.
+    ///
+    /// # Errors
+    /// What is wrong with the text.
+    pub fn parse(text: &str) -> Result<Self, TextError> {
+        bounded(text, 1, limits::REFERENCE_MAX)?;
+        if !text.bytes().all(|c| c.is_ascii_graphic()) {
+            return Err(TextError::Alphabet("visible ASCII without spaces"));
+        }
+        Ok(Self(text.into()))
+    }
+}
+
+impl Line {
+    /// At most `bytes_max` bytes without control characters; may be empty.
+    ///
+    /// # Errors
+    /// What is wrong with the text.
+    pub fn parse(text: &str, bytes_max: usize) -> Result<Self, TextError> {
+        bounded(text, 0, bytes_max)?;
+        if text.chars().any(is_invisible) {
+            return Err(TextError::Alphabet("no control characters or direction marks"));
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// No text.
+    pub fn empty() -> Self {
+        Self("".into())
+    }
+}
+
+/// Control characters, and the marks that reorder what a reader sees.
+fn is_invisible(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}')
+}
+
+fn bounded(text: &str, characters_min: usize, bytes_max: usize) -> Result<(), TextError> {
+    if text.len() > bytes_max {
+        return Err(TextError::TooLong(bytes_max));
+    }
+    if text.chars().count() < characters_min {
+        return Err(TextError::TooShort(characters_min));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn usernames() {
+        for good in ["ani", "budi.santoso", "7eleven", "a_b-c"] {
+            assert!(Username::parse(good).is_ok(), "{good}");
+        }
+        for wrong in ["", "ab", "Ani", ".ani", "a b c", "añi", "-ani", &"a".repeat(33)] {
+            assert!(Username::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn emails() {
+        assert_eq!(Email::parse("Ani@Contoh.ID").unwrap().as_str(), "ani@contoh.id");
+        for wrong in
+            ["", "ani", "ani@", "@contoh.id", "ani@contoh", "a b@c.id", "a@b..id", "a@b@c.id"]
+        {
+            assert!(Email::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn references_are_visible_ascii() {
+        assert!(Reference::parse("FDP29771029211").is_ok());
+        assert!(Reference::parse(&"x".repeat(255)).is_ok());
+        for wrong in ["", "a b", "tab\t", "é", &"x".repeat(256)] {
+            assert!(Reference::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn lines_hold_no_control_characters() {
+        assert!(Line::parse("Nasi goreng — pedas", 255).is_ok());
+        assert!(Line::parse("", 255).is_ok());
+        for wrong in ["a\nb", "\u{1b}[2J", "a\u{202E}b", "\0", &"é".repeat(128)] {
+            assert!(Line::parse(wrong, 255).is_err(), "{wrong:?}");
+        }
+    }
+}
