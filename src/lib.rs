@@ -1,5 +1,6 @@
 //! Gerbang: a payment gateway and wallet ledger in one binary.
 
 pub mod clock;
+pub mod journal;
 pub mod ledger;
 pub mod limits;

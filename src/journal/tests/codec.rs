@@ -1,0 +1,122 @@
+//! The bytes of a batch are a format: they stay, read back, and no damage goes unseen.
+
+use super::{World, every_fact, payment};
+use crate::journal::codec::{Batch, BatchBuilder, Record};
+use crate::journal::{Error, Flaw, Hash};
+use crate::ledger::event::{Event, Fact};
+use crate::ledger::id::Position;
+use crate::ledger::time::Timestamp;
+
+const GENESIS: &str = "010001000000000000000100000000e025dafe5b0600000000000000000000000000000000000000\
+         00000000000000000000000000006b0000006700000000e025dafe5b060000000000000000000000\
+         00000000000000000000000000000000000000000000000000000000000000000000000000000000\
+         00000000000000000000000000000000000000000000000000000000000000000000000000a1ffff\
+         ff0000000072b99b09e9d086fa6b77944b9fcd482842fd781e972f79d82a5a6cd1184d24a4";
+const EVERY_FACT: &str = "e4438a170a78501b9a6abd6a91e0d968d23aa336182839a2d863db7fc3dad84c";
+
+#[test]
+fn genesis_has_the_bytes_it_always_had() {
+    let time = Timestamp::from_seconds(1_790_000_000);
+    let mut builder = BatchBuilder::new(Position::FIRST, time, Hash::GENESIS);
+    builder.push(&Event { at: time, fact: Fact::Genesis }, &[]);
+    let hex: String = builder.finish().bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(hex, GENESIS, "every store begins with this");
+}
+
+#[test]
+fn every_fact_has_the_bytes_it_always_had() {
+    let mut world = World::new();
+    world.begin(2);
+    let batch = world.batch(every_fact());
+    assert_eq!(batch.bytes().len(), 2_671);
+    assert_eq!(batch.hash().to_string(), EVERY_FACT);
+}
+
+#[test]
+fn batches_read_back() {
+    let mut world = World::new();
+    world.begin(2);
+    let mut book = world.book.clone();
+    let facts = every_fact();
+    let batch = world.batch(facts.clone());
+    let again = Batch::decode(batch.bytes()).unwrap();
+    assert_eq!(again.bytes(), batch.bytes());
+    assert_eq!((again.first().get(), again.last().get(), again.count()), (8, 25, 18));
+    assert_eq!((again.time(), again.previous()), (batch.time(), batch.previous()));
+    assert_eq!(again.hash(), batch.hash());
+    for (recorded, fact) in again.records().zip(facts) {
+        let recorded = recorded.unwrap();
+        assert_eq!(recorded.event.fact, fact);
+        assert_eq!(recorded.links, book.apply(recorded.position, &recorded.event));
+        assert_eq!(batch.record(recorded.position).unwrap(), Some(recorded));
+    }
+    assert_eq!(batch.record(Position::new(7).unwrap()).unwrap(), None);
+    assert_eq!(batch.record(Position::new(26).unwrap()).unwrap(), None);
+}
+
+#[test]
+fn a_borrowed_record_is_written_like_an_owned_one() {
+    let mut world = World::new();
+    world.begin(2);
+    let batch = world.batch([payment(0, 2)]);
+    let recorded = batch.record(batch.first()).unwrap().unwrap();
+    let record = Record { event: recorded.event, links: recorded.links };
+    let owned = rkyv::to_bytes::<rkyv::rancor::Failure>(&record).unwrap();
+    let end = batch.bytes().len() - 32;
+    assert_eq!(&batch.bytes()[end - owned.len()..end], &*owned);
+}
+
+#[test]
+fn no_cut_goes_unseen() {
+    let bytes = damaged_sample();
+    for length in 0..bytes.len() {
+        assert!(Batch::decode(&bytes[..length]).is_err(), "cut to {length}");
+    }
+    let longer = [&*bytes, &[0]].concat();
+    assert!(matches!(Batch::decode(&longer), Err(Error::NotABatch(Flaw::Length))));
+}
+
+#[test]
+fn no_flipped_byte_goes_unseen() {
+    let mut bytes = damaged_sample();
+    for place in 0..bytes.len() {
+        for mask in [1, 0x80, 0xff] {
+            bytes[place] ^= mask;
+            assert!(Batch::decode(&bytes).is_err(), "byte {place} flipped by {mask:#x}");
+            bytes[place] ^= mask;
+        }
+    }
+}
+
+#[test]
+fn a_later_version_is_named() {
+    let mut bytes = damaged_sample();
+    bytes[0] = 2;
+    assert!(matches!(Batch::decode(&bytes), Err(Error::NotABatch(Flaw::Version(2)))));
+}
+
+/// Bytes with a right hash around a body that is none are refused record by record.
+#[test]
+fn what_is_no_record_is_not_read_as_one() {
+    let mut bytes = damaged_sample();
+    let end = bytes.len() - 32;
+    let mut refused = 0;
+    for place in 62..end {
+        let kept = bytes[place];
+        bytes[place] ^= 0xff;
+        let hash = Hash::of(&bytes[..end]);
+        bytes[end..].copy_from_slice(&hash.0);
+        match Batch::decode(&bytes) {
+            Err(_) => refused += 1,
+            Ok(batch) => refused += usize::from(batch.records().any(|record| record.is_err())),
+        }
+        bytes[place] = kept;
+    }
+    assert!(refused > 0, "lengths, tags and pointers are checked, and nothing panics");
+}
+
+fn damaged_sample() -> Vec<u8> {
+    let mut world = World::new();
+    world.begin(2);
+    world.batch([payment(0, 2), payment(1, 2)]).bytes().to_vec()
+}

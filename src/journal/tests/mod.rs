@@ -1,0 +1,206 @@
+//! Tests of the journal, and the small world whose entries they write.
+
+mod codec;
+mod contract;
+
+use crate::journal::{Batch, BatchBuilder, Hash};
+use crate::ledger::book::Book;
+use crate::ledger::event::{
+    AccountKind, AccountOpened, Credential, Digest, Event, Fact, Fee, FreezeSet, Hold,
+    HoldReleased, Movement, MovementKind, Origin, Refusal, Role, SessionRevoked, TopUpRejected,
+    TopUpRequested, UserChange, UserChanged, UserCreated,
+};
+use crate::ledger::id::{AccountId, Position, Principal, UserId};
+use crate::ledger::money::{Amount, Currency};
+use crate::ledger::rejection::Rejection;
+use crate::ledger::text::{Email, Line, Reference, Username};
+use crate::ledger::time::Timestamp;
+
+/// The house's account that money comes from, and the one fees go to.
+pub(super) const CLEARING: AccountId = AccountId(0);
+pub(super) const FEES: AccountId = AccountId(1);
+
+/// Writes batches whose links are right, and keeps the book they lead to.
+pub(super) struct World {
+    pub(super) book: Book,
+    pub(super) hash: Hash,
+    pub(super) time: Timestamp,
+}
+
+impl World {
+    pub(super) fn new() -> Self {
+        Self {
+            book: Book::new(),
+            hash: Hash::GENESIS,
+            time: Timestamp::from_seconds(1_790_000_000),
+        }
+    }
+
+    /// The next batch, of `facts`, one second after the last.
+    pub(super) fn batch(&mut self, facts: impl IntoIterator<Item = Fact>) -> Batch {
+        self.time = self.time.plus_seconds(1);
+        let mut builder = BatchBuilder::new(self.book.next(), self.time, self.hash);
+        for fact in facts {
+            let event = Event { at: self.time, fact };
+            let links = self.book.apply(self.book.next(), &event);
+            builder.push(&event, &links);
+        }
+        let batch = builder.finish();
+        self.hash = batch.hash();
+        batch
+    }
+
+    /// Genesis, the house's accounts, and `users` of them with money; three batches.
+    pub(super) fn begin(&mut self, users: u32) -> Vec<Batch> {
+        let house = |account, kind| {
+            let (currency, owner, floor) = (Currency::IDR, None, 0);
+            Fact::AccountOpened(AccountOpened { account, kind, currency, owner, floor })
+        };
+        let opened = [house(CLEARING, AccountKind::Clearing), house(FEES, AccountKind::Fees)];
+        let genesis = self.batch([Fact::Genesis]);
+        let people = self.batch(opened.into_iter().chain((0..users).map(user)));
+        let money = self.batch((0..users).map(|number| top_up(number, 1_000_000_000)));
+        vec![genesis, people, money]
+    }
+}
+
+pub(super) fn amount(units: u64) -> Amount {
+    Amount::new(units).unwrap()
+}
+
+pub(super) fn line(text: &str) -> Line {
+    Line::parse(text, 255).unwrap()
+}
+
+/// The account of user `number`.
+pub(super) fn account(number: u32) -> AccountId {
+    AccountId(number + 2)
+}
+
+pub(super) fn origin(user: u32, reference: &str) -> Origin {
+    let digest = *blake3::hash(reference.as_bytes()).as_bytes().first_chunk().unwrap();
+    Origin {
+        principal: Principal::User(UserId(user)),
+        reference: Reference::parse(reference).unwrap(),
+        digest: Digest(digest),
+    }
+}
+
+pub(super) fn user(number: u32) -> Fact {
+    Fact::UserCreated(Box::new(UserCreated {
+        user: UserId(number),
+        username: Username::parse(&format!("user{number}")).unwrap(),
+        email: Email::parse(&format!("user{number}@contoh.id")).unwrap(),
+        name: line("Ani Wijaya"),
+        phone: Some(line("+6281200000000")),
+        role: Role::Buyer,
+        credential: Credential((*b"never to be printed").into()),
+        account: AccountOpened {
+            account: account(number),
+            kind: AccountKind::Wallet,
+            currency: Currency::IDR,
+            owner: Some(UserId(number)),
+            floor: 0,
+        },
+    }))
+}
+
+fn movement(origin: Origin, kind: MovementKind, from: AccountId, to: AccountId) -> Movement {
+    let (amount, currency) = (amount(10_000), Currency::IDR);
+    Movement { origin, kind, debit: from, credit: to, amount, currency, fee: None, note: line("") }
+}
+
+pub(super) fn top_up(number: u32, units: u64) -> Fact {
+    let mut origin = origin(0, &format!("TOPUP-{number}"));
+    origin.principal = Principal::Operator;
+    let kind = MovementKind::TopUp { request: None, by: Principal::Operator };
+    let top_up = movement(origin, kind, CLEARING, account(number));
+    Fact::Moved(Movement { amount: amount(units), ..top_up })
+}
+
+/// The payment under `number`, from one of `users` users to the next.
+pub(super) fn payment(number: u32, users: u32) -> Fact {
+    let payer = number % users;
+    let origin = origin(payer, &format!("FDP2977{number:08}"));
+    let to = account((payer + 1) % users);
+    Fact::Moved(movement(origin, MovementKind::Payment, account(payer), to))
+}
+
+/// One fact of every variant, on a world begun with two users; the first stands at position 8.
+pub(super) fn every_fact() -> Vec<Fact> {
+    let position = |place| Position::new(place).unwrap();
+    let fee = Fee { account: FEES, amount: amount(70) };
+    let payment = movement(origin(0, "PAY"), MovementKind::Payment, account(0), account(1));
+    let refund = MovementKind::Refund { payment: position(8), paid: amount(10_000) };
+    let posted = MovementKind::HoldPosted { hold: position(10) };
+    let approved =
+        MovementKind::TopUp { request: Some(position(14)), by: Principal::User(UserId(1)) };
+    let adjustment = MovementKind::Adjustment { by: Principal::Operator };
+    let hold = |reference| Hold {
+        origin: origin(0, reference),
+        account: account(0),
+        amount: amount(20_000),
+        currency: Currency::IDR,
+        expires: Timestamp::from_seconds(1_800_000_000),
+    };
+    let request = |reference| TopUpRequested {
+        origin: origin(0, reference),
+        account: account(0),
+        amount: amount(50_000),
+        currency: Currency::IDR,
+        bank: line("014"),
+        sender: line("ANI"),
+    };
+    let change = |change| {
+        Fact::UserChanged(UserChanged { user: UserId(0), by: Principal::Operator, change })
+    };
+    let from_house = |reference, kind| movement(origin(1, reference), kind, CLEARING, account(0));
+    let rest = [
+        Fact::Moved(Movement { fee: Some(fee), note: line("=1+1, \"soto\""), ..payment }),
+        Fact::Moved(movement(origin(1, "REFUND"), refund, account(1), account(0))),
+        Fact::Held(hold("HOLD-1")),
+        Fact::Moved(movement(origin(0, "CAPTURE"), posted, account(0), account(1))),
+        Fact::Held(hold("HOLD-2")),
+        Fact::HoldReleased(HoldReleased {
+            origin: origin(0, "VOID"),
+            hold: position(12),
+            account: account(0),
+            expired: false,
+        }),
+        Fact::TopUpRequested(request("REQUEST-1")),
+        Fact::Moved(from_house("APPROVE", approved)),
+        Fact::TopUpRequested(request("REQUEST-2")),
+        Fact::TopUpRejected(TopUpRejected {
+            origin: origin(1, "REJECT"),
+            request: position(16),
+            account: account(0),
+            reason: line("not found"),
+        }),
+        Fact::Moved(from_house("ADJUST", adjustment)),
+        Fact::FreezeSet(FreezeSet {
+            origin: origin(1, "FREEZE"),
+            account: account(0),
+            frozen: true,
+            reason: line("+asked"),
+        }),
+        Fact::Refused(Refusal {
+            origin: origin(0, "REFUSED"),
+            account: Some(account(0)),
+            amount: Some(amount(1)),
+            rejection: Rejection::AccountFrozen,
+        }),
+        Fact::SessionRevoked(SessionRevoked {
+            user: UserId(0),
+            token: [7; 16],
+            expires: Timestamp::from_seconds(1_790_086_400),
+        }),
+        change(UserChange::Role(Role::Admin)),
+        change(UserChange::Credential {
+            credential: Credential((*b"never either").into()),
+            sessions_end: true,
+        }),
+        change(UserChange::LoginFailed),
+        change(UserChange::LoginCleared),
+    ];
+    rest.into()
+}
