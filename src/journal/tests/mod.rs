@@ -151,11 +151,8 @@ pub(super) fn every_fact() -> Vec<Fact> {
         bank: line("014"),
         sender: line("ANI"),
     };
-    let change = |change| {
-        Fact::UserChanged(UserChanged { user: UserId(0), by: Principal::Operator, change })
-    };
     let from_house = |reference, kind| movement(origin(1, reference), kind, CLEARING, account(0));
-    let rest = [
+    let money = [
         Fact::Moved(Movement { fee: Some(fee), note: line("=1+1, \"soto\""), ..payment }),
         Fact::Moved(movement(origin(1, "REFUND"), refund, account(1), account(0))),
         Fact::Held(hold("HOLD-1")),
@@ -189,6 +186,15 @@ pub(super) fn every_fact() -> Vec<Fact> {
             amount: Some(amount(1)),
             rejection: Rejection::AccountFrozen,
         }),
+    ];
+    money.into_iter().chain(facts_about_users()).collect()
+}
+
+fn facts_about_users() -> [Fact; 5] {
+    let change = |change| {
+        Fact::UserChanged(UserChanged { user: UserId(0), by: Principal::Operator, change })
+    };
+    [
         Fact::SessionRevoked(SessionRevoked {
             user: UserId(0),
             token: [7; 16],
@@ -201,6 +207,5 @@ pub(super) fn every_fact() -> Vec<Fact> {
         }),
         change(UserChange::LoginFailed),
         change(UserChange::LoginCleared),
-    ];
-    rest.into()
+    ]
 }
