@@ -1,6 +1,8 @@
 //! Gerbang: a payment gateway and wallet ledger in one binary.
 
 pub mod clock;
+pub mod engine;
 pub mod journal;
 pub mod ledger;
 pub mod limits;
+pub mod telemetry;

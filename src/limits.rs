@@ -106,6 +106,15 @@ pub const BATCH_ENTRIES_MAX: usize = 8_192;
 /// Time an actor may be idle before it retires.
 pub const ACTOR_IDLE: Duration = Duration::from_secs(10);
 
+/// Commands about one order that wait while a movement of it is under way.
+pub const DEFERRED_MAX: usize = 64;
+/// Between two looks at what expires or may retire.
+pub const TIMER_PERIOD: Duration = Duration::from_secs(1);
+/// A wall clock that departs from running time by more than this has jumped.
+pub const CLOCK_JUMP_MAX: Duration = Duration::from_secs(5 * 60);
+/// Looks without a jump before expiry goes on: a minute.
+pub const CLOCK_CALM_TICKS: u32 = 60;
+
 // The journal.
 
 /// Largest value given to sled; larger ones become blob files that it never syncs.

@@ -120,6 +120,16 @@ pub struct Month(i32);
 impl Month {
     /// Before any month a clock can show.
     pub const NEVER: Self = Self(i32::MIN);
+
+    /// The month as a word, for where it is published.
+    pub fn to_bits(self) -> u64 {
+        u64::from(self.0.cast_unsigned())
+    }
+
+    /// The month of a word made by [`Month::to_bits`].
+    pub fn from_bits(bits: u64) -> Self {
+        Self(u32::try_from(bits).map_or(i32::MIN, u32::cast_signed))
+    }
 }
 
 #[cfg(test)]

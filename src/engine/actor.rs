@@ -1,0 +1,339 @@
+//! An account that can refuse, as a task: it owns the account's admission state.
+//!
+//! # States of a movement between two accounts that can refuse
+//!
+//! ```text
+//! giver: decide_debit ──ok──▶ promised ──Admit──▶ receiver: decide_credit ──ok──▶ event queued
+//!           │ no                 ▲                            │ no                     │
+//!           ▼                    │                            ▼                        │
+//!     refusal queued             └───────── Settled ◀── refusal queued                 │
+//!                                └───────── Settled ◀──────────────────────────────────┘
+//! ```
+//!
+//! # Invariants
+//!
+//! - The state here is the committed state plus everything this account agreed to that is ahead of
+//!   it in the queue, and it never spends a credit that is not durable yet.
+//! - What is promised cannot be spent twice; it ends with exactly one `Settled`. Room for that
+//!   message is reserved in the giver's mailbox before the receiver is asked, so two accounts that
+//!   pay each other with full mailboxes answer `busy` and cannot wait for each other.
+//! - Only the receiver writes the event, so it cannot half-happen.
+//! - A task retires only when the view shows all it knows; its successor starts from the view.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::Shared;
+use super::entry::{Busy, Entry, Reply};
+use crate::ledger::account::Account;
+use crate::ledger::book::next_order;
+use crate::ledger::command::Command;
+use crate::ledger::event::{Event, Fact, Movement, MovementKind};
+use crate::ledger::id::{AccountId, Position};
+use crate::ledger::money::Amount;
+use crate::ledger::order::Order;
+use crate::ledger::policy::Policy;
+use crate::ledger::rejection::Rejection;
+use crate::ledger::time::Timestamp;
+use crate::limits;
+
+/// A command with its way back.
+pub(super) struct Request {
+    pub(super) command: Command,
+    pub(super) reply: Reply,
+}
+
+/// What an account's task can be told.
+pub(super) enum Message {
+    /// Decide this; you are the first to be asked.
+    Submit(Box<Request>),
+    /// Decide the receiving half; the giver, if it can refuse, has agreed and waits.
+    Admit(Box<(Request, Option<Promise>)>),
+    /// The receiver has decided about what you promised.
+    Settled(Box<Settled>),
+    /// Retire if nothing came since you were last asked.
+    Retire,
+}
+
+/// The giver's word, on its way with the movement. Kept by [`Promise::end`]; dropped anywhere else,
+/// it tells the giver that nothing came of it.
+pub(super) struct Promise {
+    /// Room in the giver's mailbox for the receiver's word.
+    back: Option<mpsc::OwnedPermit<Message>>,
+    /// What was set aside; nothing for a hold, which is set aside already.
+    amount: Option<Amount>,
+    /// The order it is about.
+    subject: Option<Position>,
+}
+
+impl Promise {
+    /// Tells the giver what came of it: the event as queued, if the receiver agreed.
+    fn end(mut self, agreed: Option<Event>) {
+        self.tell(agreed);
+    }
+
+    fn tell(&mut self, agreed: Option<Event>) {
+        let settled = Settled { amount: self.amount, subject: self.subject, agreed };
+        if let Some(back) = self.back.take() {
+            back.send(Message::Settled(Box::new(settled)));
+        }
+    }
+}
+
+impl Drop for Promise {
+    fn drop(&mut self) {
+        self.tell(None);
+    }
+}
+
+/// The receiver's word about a promise.
+pub(super) struct Settled {
+    amount: Option<Amount>,
+    subject: Option<Position>,
+    agreed: Option<Event>,
+}
+
+/// The state of an account's task.
+pub(super) struct Actor {
+    shared: Arc<Shared>,
+    sender: mpsc::Sender<Message>,
+    policy: Policy,
+    /// Credits are those this account has agreed to, for accounts that can refuse them.
+    account: Account,
+    /// Orders as they will be once what is queued is committed; `None`: closed.
+    orders: BTreeMap<Position, Option<Order>>,
+    /// Movements out that wait for the receiver's word.
+    promises: usize,
+    /// Commands about an order of which a movement waits for the receiver's word.
+    deferred: BTreeMap<Position, Vec<Request>>,
+    /// Whether anything came since retiring was last proposed.
+    busy: bool,
+}
+
+impl Actor {
+    /// A task for `id` that starts from the committed view.
+    pub(super) fn new(shared: Arc<Shared>, id: AccountId, sender: mpsc::Sender<Message>) -> Self {
+        let account = shared.view.account(id).expect("actors start for accounts that exist");
+        let policy = shared.policies.of(account.kind, account.currency);
+        Self {
+            shared,
+            sender,
+            policy,
+            account,
+            orders: BTreeMap::new(),
+            promises: 0,
+            deferred: BTreeMap::new(),
+            busy: true,
+        }
+    }
+
+    /// Receives and dispatches until retired.
+    pub(super) async fn run(mut self, mut mailbox: mpsc::Receiver<Message>) {
+        let _fatal = super::AbortOnPanic;
+        while let Some(message) = mailbox.recv().await {
+            let idle = matches!(message, Message::Retire) && !std::mem::take(&mut self.busy);
+            match message {
+                Message::Submit(request) => self.handle_submit(*request),
+                Message::Admit(asked) => self.handle_admit(asked.0, asked.1),
+                Message::Settled(settled) => self.handle_settled(*settled),
+                Message::Retire if idle && self.may_retire() => {
+                    if self.shared.directory.remove(self.account.id, &mailbox) {
+                        break;
+                    }
+                }
+                Message::Retire => continue,
+            }
+            self.busy = true;
+        }
+        // What was sent to this task while it left goes to its successor, which knows as much.
+        mailbox.close();
+        while let Ok(message) = mailbox.try_recv() {
+            self.shared.send(self.account.id, message);
+        }
+    }
+
+    fn handle_submit(&mut self, request: Request) {
+        let subject = request.command.subject();
+        if let Some(subject) = subject
+            && let Some(waiting) = self.deferred.get_mut(&subject)
+        {
+            // A full list drops the request, which tells its caller `busy`.
+            if waiting.len() < limits::DEFERRED_MAX {
+                waiting.push(request);
+            }
+            return;
+        }
+        let at = self.shared.clock.now();
+        let order = subject.and_then(|subject| self.order(subject));
+        if let Err(rejection) = self.decide(&request.command, at, order.as_ref()) {
+            return self.refuse(request, at, rejection);
+        }
+        match &request.command {
+            Command::Move(movement) if self.shared.is_asked(movement) => {
+                let movement = movement.clone();
+                self.promise(request, &movement);
+            }
+            _ => {
+                let Request { command, reply } = request;
+                self.agree(Event { at, fact: command.into_fact() }, reply);
+            }
+        }
+    }
+
+    fn decide(
+        &self,
+        command: &Command,
+        at: Timestamp,
+        order: Option<&Order>,
+    ) -> Result<(), Rejection> {
+        match command {
+            Command::Move(movement) => self.spendable().decide_debit(movement, order),
+            Command::Hold(hold) => self.spendable().decide_hold(hold),
+            Command::Release(released) => self.account.decide_release(released, at, order),
+            Command::RejectTopUp(rejected) => self.account.decide_top_up_rejection(rejected, order),
+            Command::RequestTopUp(_) | Command::Freeze(_) => Ok(()),
+        }
+    }
+
+    /// The account with durable credits only.
+    fn spendable(&self) -> Account {
+        let committed = self.shared.view.account(self.account.id).expect("accounts stay");
+        Account { credits: committed.credits, ..self.account.clone() }
+    }
+
+    /// Asks the receiver, having set the money aside.
+    fn promise(&mut self, request: Request, movement: &Movement) {
+        // Dropping the request here tells its caller `busy`.
+        let Ok(back) = self.sender.clone().try_reserve_owned() else { return };
+        let is_held = matches!(movement.kind, MovementKind::HoldPosted { .. });
+        let amount = (!is_held).then_some(movement.amount);
+        let subject = movement.kind.subject();
+        self.promises += 1;
+        if let Some(amount) = amount {
+            self.account.held = self.account.held.plus(amount);
+        }
+        if let Some(subject) = subject {
+            self.deferred.insert(subject, Vec::new());
+        }
+        let promise = Promise { back: Some(back), amount, subject };
+        let asked = Box::new((request, Some(promise)));
+        self.shared.send(movement.credit, Message::Admit(asked));
+    }
+
+    fn handle_admit(&mut self, request: Request, promise: Option<Promise>) {
+        let Request { command: Command::Move(movement), reply } = request else {
+            unreachable!("only movements have a receiver");
+        };
+        let at = self.shared.clock.now();
+        let order = match movement.kind {
+            MovementKind::TopUp { request, .. } => request.and_then(|request| self.order(request)),
+            MovementKind::Payment
+            | MovementKind::Refund { .. }
+            | MovementKind::Adjustment { .. }
+            | MovementKind::HoldPosted { .. } => None,
+        };
+        match self.account.decide_credit(&movement, at, &self.policy, order.as_ref()) {
+            Err(rejection) => {
+                self.refuse(Request { command: Command::Move(movement), reply }, at, rejection);
+            }
+            Ok(()) => {
+                let event = Event { at, fact: Fact::Moved(movement) };
+                let copy = promise.is_some().then(|| event.clone());
+                // A full queue drops the promise: nothing came of it.
+                if self.agree(event, reply)
+                    && let Some(promise) = promise
+                {
+                    promise.end(copy);
+                }
+            }
+        }
+    }
+
+    fn handle_settled(&mut self, settled: Settled) {
+        self.promises -= 1;
+        if let Some(amount) = settled.amount {
+            self.account.released = self.account.released.plus(amount);
+        }
+        if let Some(event) = &settled.agreed {
+            self.follow(event);
+        }
+        let waiting = settled.subject.and_then(|subject| self.deferred.remove(&subject));
+        for request in waiting.into_iter().flatten() {
+            self.handle_submit(request);
+        }
+    }
+
+    /// Queues an event that this account has agreed to, and follows it. False if the queue is full:
+    /// then nothing happened, and the caller is told `busy`.
+    fn agree(&mut self, event: Event, reply: Reply) -> bool {
+        let (account, order) = self.after(&event);
+        if self.shared.push(Entry { event, reply }).is_err() {
+            return false;
+        }
+        self.account = account;
+        if let Some((subject, order)) = order {
+            self.orders.insert(subject, order);
+        }
+        true
+    }
+
+    /// Follows an event that the receiver has queued.
+    fn follow(&mut self, event: &Event) {
+        let (account, order) = self.after(event);
+        self.account = account;
+        if let Some((subject, order)) = order {
+            self.orders.insert(subject, order);
+        }
+    }
+
+    /// What this account and the event's order will be after it.
+    fn after(&self, event: &Event) -> (Account, Option<(Position, Option<Order>)>) {
+        let subject = event.fact.subject();
+        let before = subject.and_then(|subject| self.order(subject));
+        let mut account = self.account.clone();
+        account.apply(&event.fact, event.at, before.as_ref());
+        // An order that begins here cannot be named by anyone before it is durable.
+        let order = subject.and_then(|_| next_order(Position::FIRST, &event.fact, before));
+        (account, order)
+    }
+
+    fn refuse(&self, request: Request, at: Timestamp, rejection: Rejection) {
+        let Request { command, reply } = request;
+        let event = Event { at, fact: command.into_refusal(rejection) };
+        let _: Result<(), Busy> = self.shared.push(Entry { event, reply });
+    }
+
+    /// The state of an order, what is queued included.
+    fn order(&self, subject: Position) -> Option<Order> {
+        match self.orders.get(&subject) {
+            Some(order) => *order,
+            None => self.shared.view.order(subject),
+        }
+    }
+
+    /// Whether the view shows all that this task knows.
+    fn may_retire(&mut self) -> bool {
+        let shown = self.shared.view.account(self.account.id).expect("accounts stay");
+        let credits = shown.credits == self.account.credits || !self.policy.refuses_credits();
+        let same = credits
+            && shown.debits == self.account.debits
+            && shown.on_hold() == self.account.on_hold()
+            && shown.frozen == self.account.frozen;
+        let view = &self.shared.view;
+        self.promises == 0
+            && same
+            && self.orders.iter().all(|(subject, order)| is_shown(view.order(*subject), *order))
+    }
+}
+
+/// Whether `shown` is `known`, apart from the position of a decision, which only the writer knows.
+fn is_shown(shown: Option<Order>, known: Option<Order>) -> bool {
+    match (shown, known) {
+        (Some(Order::TopUp { state: a, .. }), Some(Order::TopUp { state: b, .. })) => {
+            std::mem::discriminant(&a) == std::mem::discriminant(&b)
+        }
+        (shown, known) => shown == known,
+    }
+}

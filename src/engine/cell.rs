@@ -1,0 +1,132 @@
+//! The committed state of one account, as readers see it.
+//!
+//! A sequence lock in safe code: the one writer makes the sequence odd, stores the words, makes it
+//! even; a reader that saw the same even sequence before and after has one consistent picture. A
+//! reader never blocks the writer, and the writer blocks a reader for the time of fourteen stores.
+
+use std::sync::atomic::{AtomicU64, Ordering, fence};
+
+use crate::ledger::account::Account;
+use crate::ledger::event::AccountKind;
+use crate::ledger::id::{AccountId, Position, UserId};
+use crate::ledger::money::{Currency, Total};
+use crate::ledger::time::Month;
+
+/// What changes about an account, in 64-bit words.
+const WORDS: usize = 13;
+
+/// The published state of one account.
+pub(super) struct Cell {
+    sequence: AtomicU64,
+    words: [AtomicU64; WORDS],
+    /// What never changes about it, with totals at zero.
+    blank: Blank,
+}
+
+/// What never changes about an account.
+struct Blank {
+    id: AccountId,
+    kind: AccountKind,
+    currency: Currency,
+    owner: Option<UserId>,
+    floor: i64,
+}
+
+impl Cell {
+    /// A cell that shows `account`.
+    pub(super) fn new(account: &Account) -> Self {
+        let Account { id, kind, currency, owner, floor, .. } = *account;
+        let cell = Self {
+            sequence: AtomicU64::new(0),
+            words: std::array::from_fn(|_| AtomicU64::new(0)),
+            blank: Blank { id, kind, currency, owner, floor },
+        };
+        cell.store(account);
+        cell
+    }
+
+    /// Shows `account` from here on. Called by the writer only.
+    pub(super) fn store(&self, account: &Account) {
+        let sequence = self.sequence.load(Ordering::Relaxed);
+        self.sequence.store(sequence.wrapping_add(1), Ordering::Relaxed);
+        fence(Ordering::Release);
+        for (word, value) in self.words.iter().zip(pack(account)) {
+            word.store(value, Ordering::Relaxed);
+        }
+        self.sequence.store(sequence.wrapping_add(2), Ordering::Release);
+    }
+
+    /// What the account is for.
+    pub(super) const fn kind(&self) -> AccountKind {
+        self.blank.kind
+    }
+
+    /// The account as last stored.
+    pub(super) fn load(&self) -> Account {
+        loop {
+            let before = self.sequence.load(Ordering::Acquire);
+            let words: [u64; WORDS] =
+                std::array::from_fn(|index| self.words[index].load(Ordering::Relaxed));
+            fence(Ordering::Acquire);
+            if before & 1 == 0 && self.sequence.load(Ordering::Relaxed) == before {
+                return self.unpack(words);
+            }
+            std::hint::spin_loop();
+        }
+    }
+
+    fn unpack(&self, words: [u64; WORDS]) -> Account {
+        let [debits, debits_high, credits, credits_high, held, held_high, rest @ ..] = words;
+        let [released, released_high, incoming, incoming_high, month, last, frozen] = rest;
+        let Blank { id, kind, currency, owner, floor } = self.blank;
+        Account {
+            id,
+            kind,
+            frozen: frozen != 0,
+            currency,
+            owner,
+            floor,
+            debits: join(debits, debits_high),
+            credits: join(credits, credits_high),
+            held: join(held, held_high),
+            released: join(released, released_high),
+            month: Month::from_bits(month),
+            incoming: join(incoming, incoming_high),
+            last: Position::new(last),
+        }
+    }
+}
+
+fn pack(account: &Account) -> [u64; WORDS] {
+    let [debits, debits_high] = split(account.debits);
+    let [credits, credits_high] = split(account.credits);
+    let [held, held_high] = split(account.held);
+    let [released, released_high] = split(account.released);
+    let [incoming, incoming_high] = split(account.incoming);
+    let last = account.last.map_or(0, Position::get);
+    [
+        debits,
+        debits_high,
+        credits,
+        credits_high,
+        held,
+        held_high,
+        released,
+        released_high,
+        incoming,
+        incoming_high,
+        account.month.to_bits(),
+        last,
+        u64::from(account.frozen),
+    ]
+}
+
+/// Low and high half.
+#[expect(clippy::cast_possible_truncation, reason = "each half is taken on purpose")]
+fn split(total: Total) -> [u64; 2] {
+    [total.units() as u64, (total.units() >> 64) as u64]
+}
+
+fn join(low: u64, high: u64) -> Total {
+    Total::from_units((u128::from(high) << 64) | u128::from(low))
+}

@@ -1,0 +1,114 @@
+//! What waits for the writer: a decided event, and who is to be told.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::oneshot;
+
+use super::gate::Guard;
+use crate::journal::Recorded;
+use crate::ledger::event::Event;
+
+/// A decided event on its way to the journal.
+pub struct Entry {
+    /// What is to be recorded.
+    pub(super) event: Event,
+    /// Who is told once it is durable.
+    pub(super) reply: Reply,
+}
+
+/// Why a command was not even decided: nothing happened and its reference is unused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("too much is waiting")]
+pub struct Busy;
+
+/// What a caller is told: the record, once durable.
+pub(super) type Answer = Result<Recorded, Busy>;
+
+/// The way back to a caller. Dropping it tells the caller that nothing happened.
+pub(super) struct Reply {
+    to: Option<Caller>,
+    /// Frees the key when the answer is out. Declared last: dropped after the caller is told.
+    _guard: Option<Guard>,
+}
+
+enum Caller {
+    One(oneshot::Sender<Answer>),
+    Slot(Arc<Collector>, usize),
+}
+
+impl Reply {
+    /// To a caller that waits for one answer.
+    pub(super) fn one(guard: Option<Guard>) -> (Self, oneshot::Receiver<Answer>) {
+        let (sender, receiver) = oneshot::channel();
+        (Self { to: Some(Caller::One(sender)), _guard: guard }, receiver)
+    }
+
+    /// To slot `index` of a caller that waits for many.
+    pub(super) fn slot(collector: &Arc<Collector>, index: usize, guard: Option<Guard>) -> Self {
+        Self { to: Some(Caller::Slot(Arc::clone(collector), index)), _guard: guard }
+    }
+
+    /// Tells the caller. One that has gone away is not missed: what happened, happened.
+    pub(super) fn send(mut self, answer: Answer) {
+        self.tell(answer);
+    }
+
+    fn tell(&mut self, answer: Answer) {
+        match self.to.take() {
+            Some(Caller::One(sender)) => drop(sender.send(answer)),
+            Some(Caller::Slot(collector, index)) => collector.put(index, answer),
+            None => {}
+        }
+    }
+}
+
+impl Drop for Reply {
+    fn drop(&mut self) {
+        self.tell(Err(Busy));
+    }
+}
+
+/// Gathers the answers to a batch of commands and wakes its caller once, after the last.
+pub(super) struct Collector {
+    slots: Box<[Mutex<Option<Answer>>]>,
+    missing: AtomicUsize,
+    done: Mutex<Option<oneshot::Sender<()>>>,
+}
+
+impl Collector {
+    /// For `count` answers; the receiver hears when all are there.
+    pub(super) fn new(count: usize) -> (Arc<Self>, oneshot::Receiver<()>) {
+        let (done, all_there) = oneshot::channel();
+        let collector = Self {
+            slots: (0..count).map(|_| Mutex::new(None)).collect(),
+            missing: AtomicUsize::new(count),
+            done: Mutex::new(Some(done)),
+        };
+        (Arc::new(collector), all_there)
+    }
+
+    /// The answer in slot `index`, once.
+    pub(super) fn take(&self, index: usize) -> Option<Answer> {
+        self.slots[index].lock().expect("no holder of this lock panics").take()
+    }
+
+    /// One answer less to wait for.
+    pub(super) fn skip(&self) {
+        self.count();
+    }
+
+    fn put(&self, index: usize, answer: Answer) {
+        *self.slots[index].lock().expect("no holder of this lock panics") = Some(answer);
+        self.count();
+    }
+
+    fn count(&self) {
+        if self.missing.fetch_sub(1, Ordering::AcqRel) == 1
+            && let Some(done) = self.done.lock().expect("no holder of this lock panics").take()
+        {
+            let _ = done.send(());
+        }
+    }
+}

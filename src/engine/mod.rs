@@ -1,0 +1,298 @@
+//! The engine: a task for every account that can refuse, and one writer behind them all.
+//!
+//! ```text
+//!  submit(command)
+//!     │ gate: one request per key; the journal answers a key that is known
+//!     ▼
+//!  task of the giver ──(promise)──▶ task of the receiver        owns: totals, holds, open orders
+//!     │ event agreed                   │ event agreed           reads: durable credits (view)
+//!     └───────────────┬────────────────┘
+//!                     ▼ queue, first in first out, bounded
+//!                  writer ── apply to the book ── encode ── append, durable
+//!                     │                                        owns: book, journal, positions
+//!                     ├── publish to the view                  read by everybody
+//!                     └── answer, in order
+//! ```
+//!
+//! A caller that goes away cancels nothing: from the moment a command is sent it is a message, and
+//! its key stays taken until the answer is out.
+
+mod actor;
+mod cell;
+mod directory;
+mod entry;
+mod gate;
+mod names;
+mod references;
+mod slots;
+mod timers;
+mod view;
+mod writer;
+
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, Sender, TrySendError};
+
+pub use self::entry::{Busy, Entry};
+pub use self::timers::{expire_due, run as run_timers};
+pub use self::view::{Known, View};
+pub use self::writer::{AfterBatch, Writer, WriterParts};
+
+use self::actor::{Message, Request};
+use self::directory::Directory;
+use self::entry::{Answer, Collector, Reply};
+use self::gate::Gate;
+use crate::clock::Clock;
+use crate::journal::{self, Recorded};
+use crate::ledger::command::Command;
+use crate::ledger::event::{AccountKind, Event, Fact, Movement, MovementKind, Origin, Refusal};
+use crate::ledger::id::AccountId;
+use crate::ledger::money::Amount;
+use crate::ledger::policy::Policies;
+use crate::ledger::rejection::Rejection;
+use crate::limits;
+
+/// Where commands go in and answers come out. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    shared: Arc<Shared>,
+}
+
+/// What every task of the engine can reach.
+struct Shared {
+    view: Arc<View>,
+    policies: Policies,
+    clock: Clock,
+    queue: Sender<Entry>,
+    directory: Directory,
+    gate: Arc<Gate>,
+}
+
+/// What became of a command: it is recorded, as done or as refused.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The record; its fact is a refusal if the answer is no.
+    pub recorded: Recorded,
+    /// Whether it answers an earlier request with the same key.
+    pub replayed: bool,
+}
+
+/// Why a command has no outcome.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The key belongs to another request.
+    #[error("the reference was used for another request")]
+    ReferenceReused,
+    /// Nothing happened; try again.
+    #[error(transparent)]
+    Busy(#[from] Busy),
+    /// The journal could not be read.
+    #[error(transparent)]
+    Journal(#[from] journal::Error),
+}
+
+impl Engine {
+    /// An engine over `view`, and the queue its writer has to serve.
+    pub fn new(view: Arc<View>, policies: Policies, clock: Clock) -> (Self, Receiver<Entry>) {
+        let (queue, entries) = crossbeam_channel::bounded(limits::QUEUE_MAX);
+        let directory = Directory::default();
+        let gate = Arc::new(Gate::default());
+        let shared = Arc::new(Shared { view, policies, clock, queue, directory, gate });
+        (Self { shared }, entries)
+    }
+
+    /// What is committed.
+    pub fn view(&self) -> &Arc<View> {
+        &self.shared.view
+    }
+
+    /// The clock that decisions are made by.
+    pub fn clock(&self) -> &Clock {
+        &self.shared.clock
+    }
+
+    /// Has a command decided, recorded and made durable; a known key gets its first answer again.
+    ///
+    /// # Errors
+    /// If the key belongs to another request, or too much is waiting, or the journal is unreadable.
+    pub async fn submit(&self, command: Command) -> Result<Outcome, Error> {
+        let (reply, answer) = match self.enter(command.origin()).await? {
+            Entered::Known(outcome) => return Ok(*outcome),
+            Entered::New(guard) => Reply::one(Some(guard)),
+        };
+        self.dispatch(command, reply);
+        Ok(Outcome { recorded: answer.await.map_err(|_| Busy)??, replayed: false })
+    }
+
+    /// [`Engine::submit`] for many at once: results in order, each for itself.
+    pub async fn submit_many(&self, commands: Vec<Command>) -> Vec<Result<Outcome, Error>> {
+        if commands.is_empty() {
+            return Vec::new();
+        }
+        let (collector, all_there) = Collector::new(commands.len());
+        let mut early = Vec::with_capacity(commands.len());
+        for (index, command) in commands.into_iter().enumerate() {
+            match self.enter(command.origin()).await {
+                Ok(Entered::New(guard)) => {
+                    early.push(None);
+                    self.dispatch(command, Reply::slot(&collector, index, Some(guard)));
+                }
+                Ok(Entered::Known(outcome)) => {
+                    collector.skip();
+                    early.push(Some(Ok(*outcome)));
+                }
+                Err(error) => {
+                    collector.skip();
+                    early.push(Some(Err(error)));
+                }
+            }
+        }
+        // An error can only mean that there was nothing to wait for.
+        let _ = all_there.await;
+        let late = |index| -> Result<Outcome, Error> {
+            let answer: Answer = collector.take(index).unwrap_or(Err(Busy));
+            Ok(Outcome { recorded: answer?, replayed: false })
+        };
+        early.into_iter().enumerate().map(|(i, known)| known.unwrap_or_else(|| late(i))).collect()
+    }
+
+    /// Records a fact that nobody can refuse: about users, sessions, new accounts.
+    ///
+    /// # Errors
+    /// [`Busy`] if too much is waiting.
+    pub async fn record(&self, fact: Fact) -> Result<Recorded, Busy> {
+        let (reply, answer) = Reply::one(None);
+        let event = Event { at: self.shared.clock.now(), fact };
+        self.shared.push(Entry { event, reply })?;
+        answer.await.map_err(|_| Busy)?
+    }
+
+    /// Records that a request was refused before any account could be asked.
+    ///
+    /// # Errors
+    /// As [`Engine::submit`].
+    pub async fn refuse(
+        &self,
+        origin: Origin,
+        amount: Option<Amount>,
+        rejection: Rejection,
+    ) -> Result<Outcome, Error> {
+        let (reply, answer) = match self.enter(&origin).await? {
+            Entered::Known(outcome) => return Ok(*outcome),
+            Entered::New(guard) => Reply::one(Some(guard)),
+        };
+        let fact = Fact::Refused(Refusal { origin, account: None, amount, rejection });
+        self.shared.push(Entry { event: Event { at: self.shared.clock.now(), fact }, reply })?;
+        Ok(Outcome { recorded: answer.await.map_err(|_| Busy)??, replayed: false })
+    }
+
+    /// Holds a name that is about to be taken, so that two cannot take it at once. Names are told
+    /// apart by fingerprint; `name` carries what kind of name it is.
+    pub async fn reserve(&self, name: &str) -> Reservation {
+        let hash = blake3::hash(name.as_bytes());
+        let [a, b, c, d, e, f, g, h, ..] = *hash.as_bytes();
+        let fingerprint = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+        Reservation { _guard: self.shared.gate.enter(fingerprint).await }
+    }
+
+    /// Live tasks, longest mailbox, entries waiting for the writer.
+    pub fn gauges(&self) -> (usize, usize, usize) {
+        let Shared { directory, queue, .. } = &*self.shared;
+        (directory.len(), directory.longest_mailbox(), queue.len())
+    }
+
+    /// Proposes to every idle task that it retire.
+    pub fn propose_retiring(&self) {
+        self.shared.directory.propose_retiring();
+    }
+
+    async fn enter(&self, origin: &Origin) -> Result<Entered, Error> {
+        let fingerprint = origin.fingerprint();
+        let guard = self.shared.gate.enter(fingerprint).await;
+        match self.shared.view.known(origin, fingerprint)? {
+            Known::New => Ok(Entered::New(guard)),
+            Known::Reused => Err(Error::ReferenceReused),
+            Known::Answered(recorded) => {
+                Ok(Entered::Known(Box::new(Outcome { recorded: *recorded, replayed: true })))
+            }
+        }
+    }
+
+    /// Sends a command to whoever decides first. What cannot be sent is dropped, which tells its
+    /// caller `busy`.
+    fn dispatch(&self, command: Command, reply: Reply) {
+        let shared = &self.shared;
+        match &command {
+            Command::Move(movement) if !shared.kind(movement.debit).refuses_debits() => {
+                let receiver = movement.credit;
+                if shared.kind(receiver).refuses_debits() {
+                    let asked = Box::new((Request { command, reply }, None));
+                    shared.send(receiver, Message::Admit(asked));
+                } else {
+                    let event = Event { at: shared.clock.now(), fact: command.into_fact() };
+                    let _: Result<(), Busy> = shared.push(Entry { event, reply });
+                }
+            }
+            _ => {
+                let account = command.account();
+                shared.send(account, Message::Submit(Box::new(Request { command, reply })));
+            }
+        }
+    }
+}
+
+/// A name held by [`Engine::reserve`] until dropped.
+pub struct Reservation {
+    _guard: gate::Guard,
+}
+
+enum Entered {
+    New(gate::Guard),
+    Known(Box<Outcome>),
+}
+
+impl Shared {
+    /// Whether a movement's receiver has a say: it may be full, or has a request to close.
+    fn is_asked(&self, movement: &Movement) -> bool {
+        let kind = self.kind(movement.credit);
+        let asks = self.policies.of(kind, movement.currency).refuses_credits();
+        asks || matches!(movement.kind, MovementKind::TopUp { request: Some(_), .. })
+    }
+
+    fn kind(&self, id: AccountId) -> AccountKind {
+        self.view.kind(id).expect("commands name accounts that were looked up in the view")
+    }
+
+    /// Sends to an account's task. A message that finds the mailbox full is dropped, and its parts
+    /// say `busy` to whoever waits for them.
+    fn send(self: &Arc<Self>, id: AccountId, message: Message) {
+        use tokio::sync::mpsc::error::TrySendError;
+        let mut message = message;
+        loop {
+            match self.directory.reach(self, id).try_send(message) {
+                Ok(()) | Err(TrySendError::Full(_)) => return,
+                // The task retired between the look and the send: its successor takes it.
+                Err(TrySendError::Closed(back)) => message = back,
+            }
+        }
+    }
+
+    /// Queues an entry for the writer. One that finds the queue full is dropped, like a message.
+    fn push(&self, entry: Entry) -> Result<(), Busy> {
+        self.queue.try_send(entry).map_err(|error| match error {
+            TrySendError::Full(_) | TrySendError::Disconnected(_) => Busy,
+        })
+    }
+}
+
+/// Ends the process if the task it lives in panics: what a half-decided account knows is lost, and
+/// the journal makes a restart safe.
+struct AbortOnPanic;
+
+impl Drop for AbortOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            std::process::abort();
+        }
+    }
+}

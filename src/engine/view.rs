@@ -1,0 +1,328 @@
+//! The committed view: what every reader sees.
+//!
+//! The writer publishes a batch here after it is durable and before anyone is answered, so what a
+//! reader sees survives a crash, and what a client was told is there. Nobody else writes here.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use arc_swap::ArcSwap;
+
+use super::cell::Cell;
+use super::gate::SpreadMap;
+use super::names::Names;
+use super::references::References;
+use super::slots::Slots;
+use crate::journal::{self, History, Recorded};
+use crate::ledger::account::Account;
+use crate::ledger::book::Book;
+use crate::ledger::event::{AccountKind, Fact, Origin};
+use crate::ledger::id::{AccountId, Position, UserId};
+use crate::ledger::money::Currency;
+use crate::ledger::order::Order;
+use crate::ledger::reference::Match;
+use crate::ledger::time::Timestamp;
+use crate::ledger::user::User;
+
+/// Everything that is committed, for readers.
+pub struct View {
+    accounts: Slots<Cell>,
+    users: Slots<ArcSwap<User>>,
+    usernames: Names,
+    emails: Names,
+    /// Accounts by who owns them, beyond a user's first: (owner, currency).
+    further: SpreadMap<(u32, Currency), AccountId>,
+    /// The house's own accounts.
+    house: SpreadMap<(u8, Currency), AccountId>,
+    orders: SpreadMap<Position, Order>,
+    /// Open holds by when they expire.
+    expiries: Mutex<BTreeSet<(Timestamp, Position)>>,
+    revoked: SpreadMap<[u8; 16], Timestamp>,
+    references: References,
+    history: Arc<History>,
+    position: AtomicU64,
+    time: AtomicI64,
+}
+
+/// What the journal says about a request's key.
+pub enum Known {
+    /// The key is new.
+    New,
+    /// The key has this answer.
+    Answered(Box<Recorded>),
+    /// The key belongs to another request.
+    Reused,
+}
+
+impl View {
+    /// The view of `book`, with the records behind it in `history`. Fingerprints are added by
+    /// [`View::remember`] before anyone reads.
+    pub fn new(book: &Book, history: Arc<History>, time: Timestamp) -> Self {
+        let view = Self {
+            accounts: Slots::new(),
+            users: Slots::new(),
+            usernames: Names::new(),
+            emails: Names::new(),
+            further: SpreadMap::default(),
+            house: SpreadMap::default(),
+            orders: SpreadMap::default(),
+            expiries: Mutex::default(),
+            revoked: SpreadMap::default(),
+            references: References::new(),
+            history,
+            position: AtomicU64::new(0),
+            time: AtomicI64::new(time.micros()),
+        };
+        for user in book.users.iter() {
+            view.publish_user(user);
+        }
+        for account in book.accounts.iter() {
+            view.publish_account(account);
+        }
+        for (position, order) in book.orders.iter() {
+            view.publish_order(*position, Some(*order));
+        }
+        for (token, expires) in book.revoked.iter() {
+            view.revoked.insert(*token, *expires);
+        }
+        view.advance(book.position, time);
+        view
+    }
+
+    /// Notes a key's fingerprint found in the journal at the start.
+    pub fn remember(&self, fingerprint: u64, position: Position) {
+        self.references.insert(fingerprint, position);
+    }
+
+    /// The account with this number.
+    pub fn account(&self, id: AccountId) -> Option<Account> {
+        self.accounts.get(id.0).map(Cell::load)
+    }
+
+    /// What the account with this number is for.
+    pub fn kind(&self, id: AccountId) -> Option<AccountKind> {
+        self.accounts.get(id.0).map(Cell::kind)
+    }
+
+    /// The account with this number and a position as of which it stands so.
+    pub fn account_as_of(&self, id: AccountId) -> Option<(Account, Position)> {
+        // Read first: whatever the account shows beyond it carries its own, later position.
+        let position = self.position();
+        let account = self.account(id)?;
+        let position = account.last.map_or(position, |last| last.max(position));
+        Some((account, position))
+    }
+
+    /// The user with this number.
+    pub fn user(&self, id: UserId) -> Option<Arc<User>> {
+        self.users.get(id.0).map(ArcSwap::load_full)
+    }
+
+    /// The user with this name.
+    pub fn user_by_name(&self, username: &str) -> Option<Arc<User>> {
+        let id =
+            self.usernames.find(username, |id| self.is(id, username, |u| u.username.as_str()))?;
+        self.user(id)
+    }
+
+    /// The user with this address.
+    pub fn user_by_email(&self, email: &str) -> Option<Arc<User>> {
+        let id = self.emails.find(email, |id| self.is(id, email, |u| u.email.as_str()))?;
+        self.user(id)
+    }
+
+    /// Every user's number is below this.
+    pub fn users_len(&self) -> u32 {
+        self.usernames.len()
+    }
+
+    /// A user's account in `currency`.
+    pub fn account_of(&self, user: &User, currency: Currency) -> Option<AccountId> {
+        if self.account(user.account)?.currency == currency {
+            return Some(user.account);
+        }
+        self.further.get(&(user.id.0, currency)).map(|account| *account)
+    }
+
+    /// The house's account of this kind.
+    pub fn house_account(&self, kind: AccountKind, currency: Currency) -> Option<AccountId> {
+        self.house.get(&(house_key(kind), currency)).map(|account| *account)
+    }
+
+    /// The state of an order.
+    pub fn order(&self, position: Position) -> Option<Order> {
+        self.orders.get(&position).map(|order| *order)
+    }
+
+    /// Open orders that `wanted` picks, oldest first.
+    pub fn orders(&self, wanted: impl Fn(&Order) -> bool) -> Vec<(Position, Order)> {
+        let mut found: Vec<_> = self
+            .orders
+            .iter()
+            .filter(|entry| wanted(entry.value()))
+            .map(|entry| (*entry.key(), *entry.value()))
+            .collect();
+        found.sort_by_key(|(position, _)| *position);
+        found
+    }
+
+    /// Holds that have expired at `now`.
+    pub fn expired_holds(&self, now: Timestamp) -> Vec<Position> {
+        let expiries = self.expiries.lock().expect("no holder of this lock panics");
+        expiries.iter().take_while(|(at, _)| *at <= now).map(|(_, hold)| *hold).collect()
+    }
+
+    /// Whether a token was revoked.
+    pub fn is_revoked(&self, token: &[u8; 16]) -> bool {
+        self.revoked.contains_key(token)
+    }
+
+    /// What the journal says about the key of `origin`.
+    ///
+    /// # Errors
+    /// If a record cannot be read.
+    pub fn known(&self, origin: &Origin, fingerprint: u64) -> Result<Known, journal::Error> {
+        for position in self.references.find(fingerprint) {
+            let recorded = self.record(position)?;
+            let first =
+                recorded.event.fact.origin().expect("only facts with an origin are indexed");
+            match first.compare(origin) {
+                Match::OtherKey => {}
+                Match::Replay => return Ok(Known::Answered(Box::new(recorded))),
+                Match::Reused => return Ok(Known::Reused),
+            }
+        }
+        Ok(Known::New)
+    }
+
+    /// The record at a position that is known to exist.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn record(&self, position: Position) -> Result<Recorded, journal::Error> {
+        self.history
+            .record(position)?
+            .ok_or_else(|| journal::Error::broken(position, journal::Flaw::Hole))
+    }
+
+    /// The records behind the view.
+    pub fn history(&self) -> &Arc<History> {
+        &self.history
+    }
+
+    /// The latest committed position.
+    pub fn position(&self) -> Position {
+        Position::new(self.position.load(Ordering::Acquire)).unwrap_or(Position::FIRST)
+    }
+
+    /// When the latest batch was written.
+    pub fn time(&self) -> Timestamp {
+        Timestamp::from_micros(self.time.load(Ordering::Acquire))
+    }
+
+    /// Publishes what `recorded` changed, with the state taken from `book`. Writer only.
+    pub(super) fn publish(&self, book: &Book, recorded: &Recorded) {
+        let fact = &recorded.event.fact;
+        match fact {
+            Fact::UserCreated(created) => {
+                self.publish_user(book.user(created.user).expect("just applied"));
+            }
+            Fact::UserChanged(changed) => {
+                self.publish_user(book.user(changed.user).expect("just applied"));
+            }
+            Fact::SessionRevoked(revoked) => {
+                self.revoked.insert(revoked.token, revoked.expires);
+                if self.revoked.len().is_power_of_two() {
+                    self.revoked.retain(|_, expires| *expires >= recorded.event.at);
+                }
+            }
+            Fact::Genesis
+            | Fact::AccountOpened(_)
+            | Fact::Moved(_)
+            | Fact::Held(_)
+            | Fact::HoldReleased(_)
+            | Fact::TopUpRequested(_)
+            | Fact::TopUpRejected(_)
+            | Fact::FreezeSet(_)
+            | Fact::Refused(_) => {}
+        }
+        for link in &recorded.links {
+            self.publish_account(book.account(link.account).expect("just applied"));
+        }
+        let began = match fact {
+            Fact::Held(_) | Fact::TopUpRequested(_) => Some(recorded.position),
+            _ => fact.subject(),
+        };
+        if let Some(order) = began {
+            self.publish_order(order, book.orders.get(&order).copied());
+        }
+        if let Some(origin) = fact.origin() {
+            self.references.insert(origin.fingerprint(), recorded.position);
+        }
+    }
+
+    /// Says up to where the view stands. Writer only, after publishing.
+    pub(super) fn advance(&self, position: Option<Position>, time: Timestamp) {
+        self.time.store(time.micros(), Ordering::Release);
+        self.position.store(position.map_or(0, Position::get), Ordering::Release);
+    }
+
+    fn publish_account(&self, account: &Account) {
+        if let Some(cell) = self.accounts.get(account.id.0) {
+            cell.store(account);
+            return;
+        }
+        self.accounts.set(account.id.0, Cell::new(account));
+        match account.owner {
+            Some(owner) if self.user(owner).is_none_or(|user| user.account != account.id) => {
+                self.further.insert((owner.0, account.currency), account.id);
+            }
+            Some(_) => {}
+            None => {
+                self.house.insert((house_key(account.kind), account.currency), account.id);
+            }
+        }
+    }
+
+    fn publish_user(&self, user: &Arc<User>) {
+        if let Some(known) = self.users.get(user.id.0) {
+            known.store(Arc::clone(user));
+            return;
+        }
+        self.users.set(user.id.0, ArcSwap::new(Arc::clone(user)));
+        self.usernames.insert(user.username.as_str(), user.id);
+        self.emails.insert(user.email.as_str(), user.id);
+    }
+
+    fn publish_order(&self, position: Position, order: Option<Order>) {
+        let before = match order {
+            Some(order) => self.orders.insert(position, order),
+            None => self.orders.remove(&position).map(|(_, order)| order),
+        };
+        let expiry = |order: Option<Order>| match order {
+            Some(Order::Hold { expires, .. }) => Some((expires, position)),
+            _ => None,
+        };
+        if expiry(before).is_some() || expiry(order).is_some() {
+            let mut expiries = self.expiries.lock().expect("no holder of this lock panics");
+            expiry(before).map(|key| expiries.remove(&key));
+            expiry(order).map(|key| expiries.insert(key));
+        }
+    }
+
+    fn is(&self, id: UserId, text: &str, part: impl Fn(&User) -> &str) -> bool {
+        self.users.get(id.0).is_some_and(|user| part(&user.load()) == text)
+    }
+}
+
+const fn house_key(kind: AccountKind) -> u8 {
+    match kind {
+        AccountKind::Wallet => 0,
+        AccountKind::Merchant => 1,
+        AccountKind::Escrow => 2,
+        AccountKind::Clearing => 3,
+        AccountKind::Fees => 4,
+        AccountKind::Suspense => 5,
+    }
+}

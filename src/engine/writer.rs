@@ -1,0 +1,162 @@
+//! The writer: the one place where decided becomes durable, and durable becomes visible.
+//!
+//! # Invariants
+//!
+//! - A batch is appended to the journal, then published to the view, then answered, in this order.
+//! - Answers go out in the order of positions.
+//! - Recorded times never go back, whatever the clock does.
+//! - After a failed append nothing more is written and nobody is answered: the process ends.
+//!
+//! Nothing here decides: an entry that arrives has been agreed to by every account it touches.
+
+use std::sync::Arc;
+
+use crossbeam_channel::Receiver;
+
+use super::entry::Entry;
+use super::view::View;
+use crate::clock::Clock;
+use crate::journal::{AppendError, BatchBuilder, Hash, Journal, Recorded};
+use crate::ledger::book::{Book, Link};
+use crate::ledger::event::{Event, Fact};
+use crate::ledger::id::{AccountId, Position, UserId};
+use crate::ledger::time::Timestamp;
+use crate::limits;
+use crate::telemetry::{Began, Metrics};
+
+/// Called after each batch with the book as it then is: seals and checkpoints hang on it.
+pub type AfterBatch = Box<dyn FnMut(&mut dyn Journal, &Book, Hash, Timestamp) + Send>;
+
+/// Owns the journal and the book.
+pub struct Writer {
+    journal: Box<dyn Journal>,
+    book: Book,
+    view: Arc<View>,
+    clock: Clock,
+    metrics: Arc<Metrics>,
+    /// The hash of the latest batch.
+    hash: Hash,
+    /// The time of the latest batch.
+    time: Timestamp,
+    after_batch: AfterBatch,
+    links: Vec<Vec<Link>>,
+}
+
+/// What a writer is made of.
+pub struct WriterParts {
+    /// Where batches go.
+    pub journal: Box<dyn Journal>,
+    /// The state after the journal's last entry.
+    pub book: Book,
+    /// Where committed state is published.
+    pub view: Arc<View>,
+    /// What stamps batches.
+    pub clock: Clock,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// The hash of the journal's last batch.
+    pub hash: Hash,
+    /// The time of the journal's last batch.
+    pub time: Timestamp,
+    /// Housekeeping between batches.
+    pub after_batch: AfterBatch,
+}
+
+impl Writer {
+    /// A writer that goes on where the journal ends.
+    pub fn new(parts: WriterParts) -> Self {
+        let WriterParts { journal, book, view, clock, metrics, hash, time, after_batch } = parts;
+        Self { journal, book, view, clock, metrics, hash, time, after_batch, links: Vec::new() }
+    }
+
+    /// Takes entries until every sender is gone, a batch at a time.
+    ///
+    /// # Errors
+    /// If a batch could not be made durable: the process must end without another word.
+    pub fn run(mut self, queue: &Receiver<Entry>) -> Result<Self, AppendError> {
+        let mut entries = Vec::with_capacity(limits::BATCH_ENTRIES_MAX);
+        while let Ok(first) = queue.recv() {
+            entries.push(first);
+            entries.extend(queue.try_iter().take(limits::BATCH_ENTRIES_MAX - 1));
+            self.commit(&mut entries)?;
+        }
+        Ok(self)
+    }
+
+    /// Makes `entries` durable as one batch, publishes them and answers, leaving the list empty.
+    ///
+    /// # Errors
+    /// If the batch could not be made durable. Nobody has been answered.
+    pub fn commit(&mut self, entries: &mut Vec<Entry>) -> Result<(), AppendError> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let first = self.book.next();
+        let time = self.clock.now().max(self.time);
+        let mut batch = BatchBuilder::new(first, time, self.hash);
+        self.links.clear();
+        for entry in entries.iter_mut() {
+            self.number(&mut entry.event);
+            let links = self.book.apply(self.book.next(), &entry.event);
+            batch.push(&entry.event, &links);
+            self.links.push(links);
+        }
+        let batch = batch.finish();
+        let began = Began::now();
+        self.journal.append(&batch)?;
+        self.metrics.appended(began, entries.len(), batch.bytes().len());
+        self.time = time;
+        self.hash = batch.hash();
+        self.view.history().push(batch);
+        self.answer(first, time, entries);
+        (self.after_batch)(self.journal.as_mut(), &self.book, self.hash, self.time);
+        Ok(())
+    }
+
+    /// The book after the last batch.
+    pub const fn book(&self) -> &Book {
+        &self.book
+    }
+
+    fn answer(&mut self, first: Position, time: Timestamp, entries: &mut Vec<Entry>) {
+        let mut told = Vec::with_capacity(entries.len());
+        let mut position = first;
+        for (entry, links) in entries.drain(..).zip(self.links.drain(..)) {
+            let recorded = Recorded { position, time, event: entry.event, links };
+            self.view.publish(&self.book, &recorded);
+            self.metrics.recorded(&recorded.event.fact);
+            told.push((entry.reply, recorded));
+            position = position.plus(1);
+        }
+        self.view.advance(self.book.position, time);
+        for (reply, recorded) in told {
+            reply.send(Ok(recorded));
+        }
+    }
+
+    /// Gives a new user or account the next free number: only here is it known which is next.
+    fn number(&self, event: &mut Event) {
+        let next_account = || {
+            AccountId(u32::try_from(self.book.accounts.len()).expect("fewer than 2^32 accounts"))
+        };
+        match &mut event.fact {
+            Fact::AccountOpened(opened) => opened.account = next_account(),
+            Fact::UserCreated(created) => {
+                let row = u32::try_from(self.book.users.len()).expect("fewer than 2^32 users");
+                created.user = UserId(row);
+                created.account.account = next_account();
+                created.account.owner = Some(created.user);
+            }
+            Fact::Genesis
+            | Fact::UserChanged(_)
+            | Fact::SessionRevoked(_)
+            | Fact::Moved(_)
+            | Fact::Held(_)
+            | Fact::HoldReleased(_)
+            | Fact::TopUpRequested(_)
+            | Fact::TopUpRejected(_)
+            | Fact::FreezeSet(_)
+            | Fact::Refused(_) => {}
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! What the process says about itself: metrics named by Prometheus' conventions, and logs as JSON
+//! lines.
+//!
+//! Nothing secret passes through here: labels are from closed sets, and log fields are chosen where
+//! they are written.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus::{Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec};
+use prometheus::{IntGauge, Opts, Registry, TextEncoder};
+use tracing_appender::non_blocking::WorkerGuard;
+use tracing_subscriber::EnvFilter;
+
+use crate::ledger::event::Fact;
+
+/// Every counter, gauge and histogram.
+pub struct Metrics {
+    registry: Registry,
+    requests: IntCounterVec,
+    latency: HistogramVec,
+    entries: IntCounter,
+    batch_entries: Histogram,
+    batch_bytes: Histogram,
+    append: Histogram,
+    rejections: IntCounterVec,
+    payments: IntCounter,
+    /// Tasks of accounts that are alive.
+    pub actors: IntGauge,
+    /// Messages in the fullest mailbox.
+    pub mailbox_depth: IntGauge,
+    /// Entries that wait for the writer.
+    pub queue_depth: IntGauge,
+    /// The latest committed position.
+    pub position: IntGauge,
+    /// Connections open now.
+    pub connections: IntGauge,
+    /// Encoded bytes of history not sealed yet.
+    pub tail_bytes: IntGauge,
+}
+
+/// When something began, for its duration.
+#[derive(Clone, Copy)]
+pub struct Began(std::time::Instant);
+
+impl Began {
+    /// Starts a measurement.
+    #[expect(clippy::disallowed_methods, reason = "a duration for a metric decides nothing")]
+    pub fn now() -> Self {
+        Self(std::time::Instant::now())
+    }
+}
+
+impl Metrics {
+    /// Metrics at zero, registered.
+    pub fn new() -> Arc<Self> {
+        let registry = Registry::new();
+        let by = |name: &str, help: &str, labels: &[&str]| {
+            register(&registry, IntCounterVec::new(Opts::new(name, help), labels))
+        };
+        let counter = |name: &str, help: &str| register(&registry, IntCounter::new(name, help));
+        let gauge = |name: &str, help: &str| register(&registry, IntGauge::new(name, help));
+        let sizes = |name: &str, help: &str, start: f64| {
+            let buckets = prometheus::exponential_buckets(start, 2.0, 16).expect("valid buckets");
+            let options = HistogramOpts::new(name, help).buckets(buckets);
+            register(&registry, Histogram::with_opts(options))
+        };
+        let seconds = prometheus::exponential_buckets(0.000_1, 2.0, 18).expect("valid buckets");
+        let latency =
+            HistogramOpts::new("gerbang_http_request_seconds", "Time to answer, by route")
+                .buckets(seconds);
+        let latency = register(&registry, HistogramVec::new(latency, &["route"]));
+        let metrics = Self {
+            requests: by("gerbang_http_requests_total", "Requests answered", &["route", "status"]),
+            latency,
+            entries: counter("gerbang_journal_entries_total", "Entries made durable"),
+            batch_entries: sizes("gerbang_journal_batch_entries", "Entries in a batch", 1.0),
+            batch_bytes: sizes("gerbang_journal_batch_bytes", "Encoded size of a batch", 128.0),
+            append: sizes(
+                "gerbang_journal_append_seconds",
+                "Time to make a batch durable",
+                0.000_05,
+            ),
+            rejections: by("gerbang_rejections_total", "Refusals recorded, by code", &["code"]),
+            payments: counter("gerbang_movements_total", "Movements of money recorded"),
+            actors: gauge("gerbang_actors", "Live account tasks"),
+            mailbox_depth: gauge("gerbang_mailbox_depth_max", "Messages in the fullest mailbox"),
+            queue_depth: gauge("gerbang_writer_queue_depth", "Entries waiting for the writer"),
+            position: gauge("gerbang_journal_position", "Latest committed position"),
+            connections: gauge("gerbang_http_connections", "Open connections"),
+            tail_bytes: gauge("gerbang_journal_tail_bytes", "Encoded history not sealed yet"),
+            registry,
+        };
+        Arc::new(metrics)
+    }
+
+    /// A batch of `entries` and `bytes` became durable.
+    pub fn appended(&self, began: Began, entries: usize, bytes: usize) {
+        self.append.observe(seconds(began.0.elapsed()));
+        self.entries.inc_by(u64::try_from(entries).unwrap_or(u64::MAX));
+        self.batch_entries.observe(size(entries));
+        self.batch_bytes.observe(size(bytes));
+    }
+
+    /// `fact` was recorded.
+    pub fn recorded(&self, fact: &Fact) {
+        match fact {
+            Fact::Moved(_) => self.payments.inc(),
+            Fact::Refused(refusal) => {
+                self.rejections.with_label_values(&[refusal.rejection.code()]).inc();
+            }
+            _ => {}
+        }
+    }
+
+    /// A request to `route` was answered with `status`.
+    pub fn answered(&self, route: &'static str, status: u16, began: Began) {
+        let mut digits = itoa::Buffer::new();
+        self.requests.with_label_values(&[route, digits.format(status)]).inc();
+        self.latency.with_label_values(&[route]).observe(seconds(began.0.elapsed()));
+    }
+
+    /// All metrics in Prometheus' text format.
+    pub fn render(&self) -> Vec<u8> {
+        let mut text = Vec::new();
+        TextEncoder::new()
+            .encode(&self.registry.gather(), &mut text)
+            .expect("metrics have valid names and a buffer takes them");
+        text
+    }
+}
+
+fn register<C: prometheus::core::Collector + Clone + 'static>(
+    registry: &Registry,
+    collector: prometheus::Result<C>,
+) -> C {
+    let collector = collector.expect("metric names are valid");
+    registry.register(Box::new(collector.clone())).expect("metric names are unique");
+    collector
+}
+
+fn seconds(duration: Duration) -> f64 {
+    duration.as_secs_f64()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a metric of sizes far below 2^52")]
+fn size(count: usize) -> f64 {
+    count as f64
+}
+
+/// Keeps the log thread alive; dropping it writes out what is buffered.
+pub struct LogGuard(#[expect(dead_code, reason = "held for its drop")] Option<WorkerGuard>);
+
+/// Sends logs to standard error as JSON lines; `filter` as in `RUST_LOG`.
+///
+/// Lines go through a bounded buffer to a thread of their own, and are dropped when it is full: a
+/// blocked pipe stops logging and nothing else.
+pub fn init_logs(filter: &str) -> LogGuard {
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let (lines, guard) = tracing_appender::non_blocking(std::io::stderr());
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_env_filter(filter)
+        .with_writer(lines)
+        .finish();
+    // A second call keeps the first subscriber.
+    LogGuard(tracing::subscriber::set_global_default(subscriber).ok().map(|()| guard))
+}
