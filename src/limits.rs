@@ -80,6 +80,12 @@ pub const PAGE_MAX: usize = 100;
 pub const HASHERS_MAX: usize = 4;
 /// Hashes waiting for a turn before callers are told to come back.
 pub const HASH_QUEUE_MAX: usize = 256;
+/// Most memory a stored password hash may ask for, in KiB: a corrupt record must not take it all.
+pub const HASH_MEMORY_KIB_MAX: u32 = 256 * 1024;
+/// Most passes a stored password hash may ask for.
+pub const HASH_PASSES_MAX: u16 = 16;
+/// Most lanes a stored password hash may ask for.
+pub const HASH_LANES_MAX: u8 = 4;
 /// Failed logins that lock an account (PCI DSS 8.3.4).
 pub const LOGIN_FAILURES_MAX: u32 = 10;
 /// How long a locked account stays locked, in seconds (PCI DSS 8.3.4).
@@ -94,6 +100,26 @@ pub const TOKEN_LEEWAY_SECONDS: i64 = 5;
 pub const TOKEN_BYTES_MAX: usize = 4 * 1024;
 /// Verified tokens kept for quick recognition.
 pub const TOKEN_CACHE_MAX: usize = 65_536;
+/// Longest `sub` of a token: an id with its prefix.
+pub const SUBJECT_MAX: usize = 40;
+/// Shortest secret that may sign or verify a client application's token (RFC 7518, 3.2).
+pub const CLIENT_SECRET_MIN: usize = 32;
+/// Largest file of signing keys read.
+pub const KEYS_FILE_MAX: u64 = 64 * 1024;
+/// Keys remembered by one throttle.
+pub const THROTTLE_KEYS_MAX: usize = 65_536;
+/// Failed logins from one address (one IPv6 /64) before it has to wait: a shop's or a
+/// university's users share one, and mistype.
+pub const ADDRESS_FAILURES_BURST: u32 = 100;
+/// Time in which an address earns one more failed login, in seconds.
+pub const ADDRESS_FAILURE_SECONDS: i64 = 6;
+/// Failed logins with one name before it has to wait, known or not. As many as lock an account:
+/// with fewer no account would ever lock, with more a lock would tell which names are known.
+pub const NAME_FAILURES_BURST: u32 = LOGIN_FAILURES_MAX;
+/// Time in which a name earns one more failed login, in seconds.
+pub const NAME_FAILURE_SECONDS: i64 = 30;
+/// Longest wait a throttle imposes, in seconds.
+pub const THROTTLE_WAIT_SECONDS_MAX: i64 = 3600;
 
 // The engine.
 
