@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod engine;
+pub mod gateway;
 pub mod identity;
 pub mod journal;
 pub mod ledger;

@@ -149,5 +149,7 @@ pub const CHUNK_BYTES_MAX: usize = 6 * 1024;
 pub const SEGMENT_BYTES: usize = 16 * 1024 * 1024;
 /// Encoded batches per compressed block of a segment, in bytes before compression.
 pub const BLOCK_BYTES: usize = 128 * 1024;
+/// Changes one cash-flow report may read.
+pub const REPORT_SCAN_MAX: usize = 500_000;
 /// Longest reach of one history request, in records looked at.
 pub const HISTORY_SCAN_MAX: usize = 10_000;

@@ -29,8 +29,8 @@ pub(super) type Answer = Result<Recorded, Busy>;
 /// The way back to a caller. Dropping it tells the caller that nothing happened.
 pub(super) struct Reply {
     to: Option<Caller>,
-    /// Frees the key when the answer is out. Declared last: dropped after the caller is told.
-    _guard: Option<Guard>,
+    /// Frees the keys when the answer is out. Dropped after the caller is told.
+    _guards: Vec<Guard>,
 }
 
 enum Caller {
@@ -40,14 +40,14 @@ enum Caller {
 
 impl Reply {
     /// To a caller that waits for one answer.
-    pub(super) fn one(guard: Option<Guard>) -> (Self, oneshot::Receiver<Answer>) {
+    pub(super) fn one(guards: Vec<Guard>) -> (Self, oneshot::Receiver<Answer>) {
         let (sender, receiver) = oneshot::channel();
-        (Self { to: Some(Caller::One(sender)), _guard: guard }, receiver)
+        (Self { to: Some(Caller::One(sender)), _guards: guards }, receiver)
     }
 
     /// To slot `index` of a caller that waits for many.
-    pub(super) fn slot(collector: &Arc<Collector>, index: usize, guard: Option<Guard>) -> Self {
-        Self { to: Some(Caller::Slot(Arc::clone(collector), index)), _guard: guard }
+    pub(super) fn slot(collector: &Arc<Collector>, index: usize, guard: Guard) -> Self {
+        Self { to: Some(Caller::Slot(Arc::clone(collector), index)), _guards: vec![guard] }
     }
 
     /// Tells the caller. One that has gone away is not missed: what happened, happened.

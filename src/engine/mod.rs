@@ -36,7 +36,7 @@ use crossbeam_channel::{Receiver, Sender, TrySendError};
 pub use self::entry::{Busy, Entry};
 pub use self::timers::{expire_due, run as run_timers};
 pub use self::view::{Known, View};
-pub use self::writer::{AfterBatch, Writer, WriterParts};
+pub use self::writer::{AfterBatch, Observer, Writer, WriterParts};
 
 use self::actor::{Message, Request};
 use self::directory::Directory;
@@ -118,7 +118,7 @@ impl Engine {
     pub async fn submit(&self, command: Command) -> Result<Outcome, Error> {
         let (reply, answer) = match self.enter(command.origin()).await? {
             Entered::Known(outcome) => return Ok(*outcome),
-            Entered::New(guard) => Reply::one(Some(guard)),
+            Entered::New(guard) => Reply::one(vec![guard]),
         };
         self.dispatch(command, reply);
         Ok(Outcome { recorded: answer.await.map_err(|_| Busy)??, replayed: false })
@@ -135,7 +135,7 @@ impl Engine {
             match self.enter(command.origin()).await {
                 Ok(Entered::New(guard)) => {
                     early.push(None);
-                    self.dispatch(command, Reply::slot(&collector, index, Some(guard)));
+                    self.dispatch(command, Reply::slot(&collector, index, guard));
                 }
                 Ok(Entered::Known(outcome)) => {
                     collector.skip();
@@ -156,12 +156,13 @@ impl Engine {
         early.into_iter().enumerate().map(|(i, known)| known.unwrap_or_else(|| late(i))).collect()
     }
 
-    /// Records a fact that nobody can refuse: about users, sessions, new accounts.
+    /// Records a fact that nobody can refuse: about users, sessions, new accounts. The names it
+    /// takes stay reserved until its answer is out, even if the caller goes away.
     ///
     /// # Errors
     /// [`Busy`] if too much is waiting.
-    pub async fn record(&self, fact: Fact) -> Result<Recorded, Busy> {
-        let (reply, answer) = Reply::one(None);
+    pub async fn record(&self, fact: Fact, names: Vec<Reservation>) -> Result<Recorded, Busy> {
+        let (reply, answer) = Reply::one(names.into_iter().map(|name| name.guard).collect());
         let event = Event { at: self.shared.clock.now(), fact };
         self.shared.push(Entry { event, reply })?;
         answer.await.map_err(|_| Busy)?
@@ -179,7 +180,7 @@ impl Engine {
     ) -> Result<Outcome, Error> {
         let (reply, answer) = match self.enter(&origin).await? {
             Entered::Known(outcome) => return Ok(*outcome),
-            Entered::New(guard) => Reply::one(Some(guard)),
+            Entered::New(guard) => Reply::one(vec![guard]),
         };
         let fact = Fact::Refused(Refusal { origin, account: None, amount, rejection });
         self.shared.push(Entry { event: Event { at: self.shared.clock.now(), fact }, reply })?;
@@ -192,7 +193,7 @@ impl Engine {
         let hash = blake3::hash(name.as_bytes());
         let [a, b, c, d, e, f, g, h, ..] = *hash.as_bytes();
         let fingerprint = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
-        Reservation { _guard: self.shared.gate.enter(fingerprint).await }
+        Reservation { guard: self.shared.gate.enter(fingerprint).await }
     }
 
     /// Live tasks, longest mailbox, entries waiting for the writer.
@@ -243,7 +244,7 @@ impl Engine {
 
 /// A name held by [`Engine::reserve`] until dropped.
 pub struct Reservation {
-    _guard: gate::Guard,
+    guard: gate::Guard,
 }
 
 enum Entered {

@@ -27,6 +27,9 @@ use crate::telemetry::{Began, Metrics};
 /// Called after each batch with the book as it then is: seals and checkpoints hang on it.
 pub type AfterBatch = Box<dyn FnMut(&mut dyn Journal, &Book, Hash, Timestamp) + Send>;
 
+/// Called with each record after it is durable and published, in order.
+pub type Observer = Box<dyn Fn(&Recorded) + Send>;
+
 /// Owns the journal and the book.
 pub struct Writer {
     journal: Box<dyn Journal>,
@@ -39,6 +42,7 @@ pub struct Writer {
     /// The time of the latest batch.
     time: Timestamp,
     after_batch: AfterBatch,
+    observer: Observer,
     links: Vec<Vec<Link>>,
 }
 
@@ -60,13 +64,17 @@ pub struct WriterParts {
     pub time: Timestamp,
     /// Housekeeping between batches.
     pub after_batch: AfterBatch,
+    /// Who is told of each record.
+    pub observer: Observer,
 }
 
 impl Writer {
     /// A writer that goes on where the journal ends.
     pub fn new(parts: WriterParts) -> Self {
-        let WriterParts { journal, book, view, clock, metrics, hash, time, after_batch } = parts;
-        Self { journal, book, view, clock, metrics, hash, time, after_batch, links: Vec::new() }
+        let WriterParts { journal, book, view, clock, metrics, .. } = parts;
+        let WriterParts { hash, time, after_batch, observer, .. } = parts;
+        let links = Vec::new();
+        Self { journal, book, view, clock, metrics, hash, time, after_batch, observer, links }
     }
 
     /// Takes entries until every sender is gone, a batch at a time.
@@ -125,6 +133,7 @@ impl Writer {
             let recorded = Recorded { position, time, event: entry.event, links };
             self.view.publish(&self.book, &recorded);
             self.metrics.recorded(&recorded.event.fact);
+            (self.observer)(&recorded);
             told.push((entry.reply, recorded));
             position = position.plus(1);
         }

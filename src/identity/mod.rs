@@ -7,7 +7,6 @@ mod claims;
 mod generations;
 pub mod hasher;
 pub mod keys;
-pub mod lockout;
 pub mod password;
 pub mod random;
 pub mod secret;

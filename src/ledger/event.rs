@@ -163,6 +163,8 @@ pub enum Role {
     Merchant = 1,
     /// Tops up, approves, adjusts, freezes.
     Admin = 2,
+    /// An application that is trusted to move others' money, in batches.
+    Client = 3,
 }
 
 impl Role {
@@ -172,7 +174,15 @@ impl Role {
             Self::Buyer => "buyer",
             Self::Merchant => "merchant",
             Self::Admin => "admin",
+            Self::Client => "client",
         }
+    }
+
+    /// The role with this word.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Buyer, Self::Merchant, Self::Admin, Self::Client]
+            .into_iter()
+            .find(|role| role.name() == name)
     }
 
     /// The kind of account that opens with such a user.
@@ -180,6 +190,7 @@ impl Role {
         match self {
             Self::Buyer | Self::Admin => AccountKind::Wallet,
             Self::Merchant => AccountKind::Merchant,
+            Self::Client => AccountKind::Escrow,
         }
     }
 }

@@ -19,6 +19,7 @@ pub mod book;
 pub mod command;
 pub mod event;
 pub mod id;
+pub mod lockout;
 pub mod money;
 pub mod order;
 pub mod policy;

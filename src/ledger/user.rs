@@ -2,6 +2,7 @@
 
 use super::event::{Credential, Role, UserChange, UserCreated};
 use super::id::{AccountId, UserId};
+use super::lockout::Lockout;
 use super::text::{Email, Line, Username};
 use super::time::Timestamp;
 
@@ -14,10 +15,8 @@ pub struct User {
     pub account: AccountId,
     /// What they may do.
     pub role: Role,
-    /// Wrong passwords since the last right one.
-    pub login_failures: u32,
-    /// When the latest wrong password was given.
-    pub login_failed_at: Timestamp,
+    /// Wrong passwords since the last right one, and the lock they may have led to.
+    pub lockout: Lockout,
     /// Tokens issued before this moment are dead.
     pub sessions_from: Timestamp,
     /// When they signed up.
@@ -41,8 +40,7 @@ impl User {
             id: created.user,
             account: created.account.account,
             role: created.role,
-            login_failures: 0,
-            login_failed_at: Timestamp::EPOCH,
+            lockout: Lockout::default(),
             sessions_from: Timestamp::EPOCH,
             created_at: at,
             username: created.username.clone(),
@@ -63,11 +61,8 @@ impl User {
                     self.sessions_from = at;
                 }
             }
-            UserChange::LoginFailed => {
-                self.login_failures = self.login_failures.saturating_add(1);
-                self.login_failed_at = at;
-            }
-            UserChange::LoginCleared => self.login_failures = 0,
+            UserChange::LoginFailed => self.lockout = self.lockout.failed(at),
+            UserChange::LoginCleared => self.lockout = self.lockout.succeeded(),
         }
     }
 }

@@ -1,13 +1,15 @@
-//! When failed logins lock an account. Pure: the caller derives it from its journal's events,
-//! so that a restart does not hand a guesser ten new tries.
+//! When failed logins lock an account. It follows from events in the journal, so that a restart
+//! does not hand a guesser ten new tries.
 //!
 //! It knows nothing of addresses: strangers' bursts are the throttle's business.
 
-use crate::ledger::time::Timestamp;
+use super::time::Timestamp;
 use crate::limits::{LOGIN_FAILURES_MAX, LOGIN_LOCK_SECONDS};
 
 /// Failures in a row of one account, and until when it is locked because of them.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, Debug, Default, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize,
+)]
 pub struct Lockout {
     /// Failures since the last success or the end of the last lock.
     pub failures: u32,

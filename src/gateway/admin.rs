@@ -1,0 +1,129 @@
+//! What administrators and operators do: roles, freezes, corrections, further accounts.
+
+use super::caller::Caller;
+use super::{Error, Gateway, reference};
+use crate::engine::Outcome;
+use crate::journal::Recorded;
+use crate::ledger::command::Command;
+use crate::ledger::event::{AccountKind, AccountOpened, Fact, FreezeSet, Movement, MovementKind};
+use crate::ledger::event::{Role, UserChange, UserChanged};
+use crate::ledger::id::{AccountId, Principal};
+use crate::ledger::money::{Amount, Currency};
+use crate::ledger::reference::DigestBuilder;
+use crate::ledger::text::{Line, Reference};
+use crate::ledger::user::User;
+
+/// A correction: money moves between a user and the house, for a reason.
+#[derive(Clone, Debug)]
+pub struct Adjust {
+    /// How much.
+    pub amount: Amount,
+    /// Of what; the default currency if none is named.
+    pub currency: Option<Currency>,
+    /// Whether the user receives it, or gives it.
+    pub credit: bool,
+    /// Why. Required.
+    pub reason: Line,
+    /// The caller's key, if they gave one.
+    pub reference: Option<Reference>,
+}
+
+/// A house account to be opened.
+pub(super) const fn house(kind: AccountKind, currency: Currency) -> AccountOpened {
+    // The writer gives the number.
+    AccountOpened { account: AccountId(u32::MAX), kind, currency, owner: None, floor: 0 }
+}
+
+impl Gateway {
+    /// Corrects a user's balance against the house's suspense account.
+    ///
+    /// # Errors
+    /// Why the ledger refused it.
+    pub async fn adjust(
+        &self,
+        caller: &Caller,
+        user: &User,
+        adjust: Adjust,
+    ) -> Result<Outcome, Error> {
+        caller.require_admin()?;
+        let (account, currency) = self.own_account(user, adjust.currency)?;
+        let suspense = self.house_account(AccountKind::Suspense, currency).await?;
+        let Adjust { amount, credit, reason, reference, .. } = adjust;
+        let digest = DigestBuilder::new("adjustment")
+            .text(user.username.as_str())
+            .number(amount.get())
+            .text(currency.code())
+            .number(u64::from(credit))
+            .text(reason.as_str())
+            .finish();
+        let by = caller.principal();
+        let (debit, credit) = if credit { (suspense, account) } else { (account, suspense) };
+        let movement = Movement {
+            origin: reference::origin(by, reference, digest),
+            kind: MovementKind::Adjustment { by },
+            debit,
+            credit,
+            amount,
+            currency,
+            fee: None,
+            note: reason,
+        };
+        self.submit(Command::Move(movement)).await
+    }
+
+    /// Freezes a user's account, or releases it. `by` is an administrator or the operator.
+    ///
+    /// # Errors
+    /// If the user has no account in the currency.
+    pub async fn freeze(
+        &self,
+        by: Principal,
+        user: &User,
+        frozen: bool,
+        reason: Line,
+    ) -> Result<Outcome, Error> {
+        let digest = DigestBuilder::new("freeze")
+            .text(user.username.as_str())
+            .number(u64::from(frozen))
+            .text(reason.as_str())
+            .finish();
+        let origin = reference::origin(by, None, digest);
+        let account = user.account;
+        self.submit(Command::Freeze(FreezeSet { origin, account, frozen, reason })).await
+    }
+
+    /// Gives a user another role. It takes effect with their next request.
+    ///
+    /// # Errors
+    /// If too much is waiting.
+    pub async fn set_role(
+        &self,
+        by: Principal,
+        user: &User,
+        role: Role,
+    ) -> Result<Recorded, Error> {
+        let change = UserChange::Role(role);
+        let changed = UserChanged { user: user.id, by, change };
+        Ok(self.engine.record(Fact::UserChanged(changed), Vec::new()).await?)
+    }
+
+    /// Opens an account in a further currency.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the user has one.
+    pub async fn open_account(&self, user: &User, currency: Currency) -> Result<Recorded, Error> {
+        let name = format!("account:{}:{currency}", user.id.0);
+        let reservation = self.engine.reserve(&name).await;
+        if self.view().account_of(user, currency).is_some() {
+            return Err(Error::invalid("currency", "there is an account in this currency"));
+        }
+        let opened = AccountOpened {
+            account: AccountId(u32::MAX),
+            kind: user.role.account_kind(),
+            currency,
+            owner: Some(user.id),
+            floor: 0,
+        };
+        Ok(self.engine.record(Fact::AccountOpened(opened), vec![reservation]).await?)
+    }
+}

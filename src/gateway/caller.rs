@@ -1,0 +1,89 @@
+//! Who asks: a token becomes a user, as they are now.
+
+use std::sync::Arc;
+
+use super::{Error, Gateway};
+use crate::identity::token::{InvalidToken, Session};
+use crate::ledger::event::Role;
+use crate::ledger::id::{AccountId, Principal, PublicId};
+use crate::ledger::money::Currency;
+use crate::ledger::user::User;
+
+/// A user with a live token.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The user as committed now, so that a changed role takes effect at once.
+    pub user: Arc<User>,
+    /// Their token.
+    pub session: Session,
+}
+
+impl Caller {
+    /// Whose references these are.
+    pub fn principal(&self) -> Principal {
+        Principal::User(self.user.id)
+    }
+
+    /// Fails for everybody but administrators.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`].
+    pub fn require_admin(&self) -> Result<(), Error> {
+        match self.user.role {
+            Role::Admin => Ok(()),
+            Role::Buyer | Role::Merchant | Role::Client => {
+                Err(Error::Forbidden("this needs an administrator"))
+            }
+        }
+    }
+}
+
+impl Gateway {
+    /// The user whose token this is.
+    ///
+    /// # Errors
+    /// [`Error::InvalidToken`] with the reason.
+    pub fn authenticate(&self, token: &str) -> Result<Caller, Error> {
+        let now = self.engine.clock().now();
+        let session = self.tokens.verify(&self.keys, token, now, &|session: &Session| {
+            self.view().is_revoked(&session.id.0)
+        })?;
+        // A signed token names a user that exists; if it does not, the token is no token of ours.
+        let id = PublicId::parse("usr", session.user.as_str()).ok_or(InvalidToken::Malformed)?;
+        let user = self.user_by_public_id(id).ok_or(InvalidToken::Revoked)?;
+        // Whole seconds: a token issued in the second of a password change is dead with the rest.
+        if session.issued().seconds() < user.sessions_from.seconds() {
+            return Err(InvalidToken::Revoked.into());
+        }
+        Ok(Caller { user, session })
+    }
+
+    /// The user with this public id.
+    pub fn user_by_public_id(&self, id: PublicId) -> Option<Arc<User>> {
+        let number = u32::try_from(id.number).ok()?;
+        let user = self.view().user(crate::ledger::id::UserId(number))?;
+        (PublicId::new(user.created_at, id.number) == id).then_some(user)
+    }
+
+    /// The caller's account in `currency`, or in the default one.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if they have none in it.
+    pub fn own_account(
+        &self,
+        user: &User,
+        currency: Option<Currency>,
+    ) -> Result<(AccountId, Currency), Error> {
+        let currency = currency.unwrap_or(self.settings.currency);
+        let account = self
+            .view()
+            .account_of(user, currency)
+            .ok_or_else(|| Error::invalid("currency", "you have no account in this currency"))?;
+        Ok((account, currency))
+    }
+}
+
+/// The public id of a user.
+pub fn user_public_id(user: &User) -> String {
+    PublicId::new(user.created_at, u64::from(user.id.0)).text("usr")
+}

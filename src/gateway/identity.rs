@@ -1,0 +1,199 @@
+//! Signing up, in and out; who somebody is.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::caller::{Caller, user_public_id};
+use super::{Error, Gateway};
+use crate::identity::hasher::{self, Verdict};
+use crate::identity::password::{PasswordHash, Rules};
+use crate::identity::secret::Secret;
+use crate::identity::throttle::network;
+use crate::identity::token::{self, Subject, TokenId};
+use crate::journal::Recorded;
+use crate::ledger::event::{AccountOpened, Credential, Fact, Role, SessionRevoked, UserChange};
+use crate::ledger::event::{UserChanged, UserCreated};
+use crate::ledger::id::{AccountId, Principal, UserId};
+use crate::ledger::text::{Email, Line, Username};
+use crate::ledger::time::Timestamp;
+use crate::ledger::user::User;
+
+/// Somebody who wants to sign up, the fields checked.
+pub struct SignUp {
+    /// Unique.
+    pub username: Username,
+    /// For display.
+    pub name: Line,
+    /// Unique.
+    pub email: Email,
+    /// If given.
+    pub phone: Option<Line>,
+    /// As chosen.
+    pub password: Secret<String>,
+    /// Buyer or merchant for anyone; the others are given by an operator.
+    pub role: Role,
+}
+
+/// A login that succeeded.
+pub struct Login {
+    /// The token; a secret.
+    pub token: String,
+    /// When it ends.
+    pub expires: Timestamp,
+    /// Whose it is.
+    pub user: Arc<User>,
+}
+
+impl Gateway {
+    /// A new user with an account in the default currency.
+    ///
+    /// # Errors
+    /// A weak password, a name that is taken, or too much waiting to be hashed.
+    pub async fn sign_up(&self, wanted: SignUp) -> Result<Recorded, Error> {
+        let SignUp { username, name, email, phone, password, role } = wanted;
+        let administrator = role == Role::Admin;
+        Rules { username: username.as_str(), email: email.as_str(), administrator }
+            .check(password.expose())
+            .map_err(|weakness| Error::invalid("password", weakness))?;
+        self.refuse_taken(&username, &email)?;
+        let hash = self.hasher.hash(password).await?;
+        // One after the other in this order everywhere, so two sign-ups cannot wait for each other:
+        // usernames and addresses have name spaces of their own.
+        let names = vec![
+            self.engine.reserve(&format!("username:{username}")).await,
+            self.engine.reserve(&format!("email:{email}")).await,
+        ];
+        self.refuse_taken(&username, &email)?;
+        let account = AccountOpened {
+            account: AccountId(u32::MAX),
+            kind: role.account_kind(),
+            currency: self.settings.currency,
+            owner: None,
+            floor: 0,
+        };
+        let credential = Credential(hash.as_bytes().as_slice().into());
+        // The writer gives the numbers.
+        let user = UserId(u32::MAX);
+        let created = UserCreated { user, username, email, name, phone, role, credential, account };
+        Ok(self.engine.record(Fact::UserCreated(Box::new(created)), names).await?)
+    }
+
+    /// A token for whoever knows the password. `login` is a username or an e-mail address, `from`
+    /// the address it comes from.
+    ///
+    /// # Errors
+    /// [`Error::InvalidCredentials`] for a wrong password, an unknown name and a locked account
+    /// alike; [`Error::RateLimited`] after too many failures.
+    pub async fn log_in(
+        &self,
+        login: &str,
+        password: Secret<String>,
+        from: IpAddr,
+    ) -> Result<Login, Error> {
+        let now = self.engine.clock().now();
+        let login = login.to_ascii_lowercase();
+        self.check_throttles(&login, from, now)?;
+        let found = self.view().user_by_name(&login).or_else(|| self.view().user_by_email(&login));
+        // Tries for one user come one after the other, so that each sees the failures before it.
+        let turn = match &found {
+            Some(user) => Some(self.engine.reserve(&format!("login:{}", user.id.0)).await),
+            None => None,
+        };
+        let user = found.and_then(|user| self.view().user(user.id));
+        let locked = user.as_ref().is_some_and(|user| user.lockout.is_locked(now));
+        let known = user.as_ref().filter(|_| !locked);
+        let hash = known.and_then(|user| PasswordHash::from_bytes(&user.credential.0));
+        let again = Secret::new(password.expose().clone());
+        let verdict = self.hasher.verify(password, hash).await?;
+        match (verdict, user) {
+            (Verdict::Right { outdated }, Some(user)) if !locked => {
+                self.names.succeeded(login.as_str(), now);
+                self.follow_success(&user, outdated.then_some(again)).await?;
+                drop(turn);
+                self.open_session(user)
+            }
+            (_, user) => {
+                self.networks.failed(&network(from), now);
+                self.names.failed(login.as_str(), now);
+                if let Some(user) = user.filter(|_| !locked) {
+                    self.change(user.id, UserChange::LoginFailed).await?;
+                }
+                Err(Error::InvalidCredentials)
+            }
+        }
+    }
+
+    /// The caller's token is dead from here on, after a restart too.
+    ///
+    /// # Errors
+    /// If too much is waiting.
+    pub async fn log_out(&self, caller: &Caller) -> Result<Recorded, Error> {
+        let revoked = SessionRevoked {
+            user: caller.user.id,
+            token: caller.session.id.0,
+            // The leeway after its end has to be covered as well.
+            expires: caller.session.expires().plus_seconds(crate::limits::TOKEN_LEEWAY_SECONDS),
+        };
+        Ok(self.engine.record(Fact::SessionRevoked(revoked), Vec::new()).await?)
+    }
+
+    /// The user with this name, for somebody who wants to pay them.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub fn look_up(&self, username: &str) -> Result<Arc<User>, Error> {
+        self.view().user_by_name(&username.to_ascii_lowercase()).ok_or(Error::NotFound)
+    }
+
+    fn refuse_taken(&self, username: &Username, email: &Email) -> Result<(), Error> {
+        if self.view().user_by_name(username.as_str()).is_some() {
+            return Err(Error::UsernameTaken);
+        }
+        if self.view().user_by_email(email.as_str()).is_some() {
+            return Err(Error::EmailTaken);
+        }
+        Ok(())
+    }
+
+    fn check_throttles(&self, login: &str, from: IpAddr, now: Timestamp) -> Result<(), Error> {
+        let network = self.networks.check(&network(from), now);
+        let name = self.names.check(login, now);
+        network.and(name).map_err(|wait| Error::RateLimited { retry_after_seconds: wait.0 })
+    }
+
+    /// After the right password: the failures are forgotten, an outdated hash is made anew.
+    async fn follow_success(
+        &self,
+        user: &User,
+        outdated: Option<Secret<String>>,
+    ) -> Result<(), Error> {
+        if user.lockout.failures > 0 {
+            self.change(user.id, UserChange::LoginCleared).await?;
+        }
+        if let Some(password) = outdated {
+            let hash = self.hasher.hash(password).await?;
+            let credential = Credential(hash.as_bytes().as_slice().into());
+            let change = UserChange::Credential { credential, sessions_end: false };
+            self.change(user.id, change).await?;
+        }
+        Ok(())
+    }
+
+    async fn change(&self, user: UserId, change: UserChange) -> Result<Recorded, Error> {
+        let changed = UserChanged { user, by: Principal::System, change };
+        Ok(self.engine.record(Fact::UserChanged(changed), Vec::new()).await?)
+    }
+
+    fn open_session(&self, user: Arc<User>) -> Result<Login, Error> {
+        let subject = Subject::new(&user_public_id(&user)).expect("public ids are short ASCII");
+        let now = self.engine.clock().now();
+        let issued = token::issue(&self.keys, &subject, TokenId::random(), now);
+        Ok(Login { token: issued.token, expires: issued.expires, user })
+    }
+}
+
+impl From<hasher::Busy> for Error {
+    fn from(busy: hasher::Busy) -> Self {
+        Self::Busy { retry_after_seconds: busy.retry_after_seconds }
+    }
+}

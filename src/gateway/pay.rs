@@ -1,0 +1,182 @@
+//! A wallet or a batch of a trusted client pays somebody by name.
+
+use super::caller::Caller;
+use super::{Error, Gateway, accepted, reference};
+use crate::engine::{self, Outcome};
+use crate::ledger::command::Command;
+use crate::ledger::event::{AccountKind, Fee, Movement, MovementKind, Origin, Role};
+use crate::ledger::id::{AccountId, Principal};
+use crate::ledger::money::{Amount, Currency};
+use crate::ledger::reference::DigestBuilder;
+use crate::ledger::rejection::Rejection;
+use crate::ledger::text::{Line, Reference, Username};
+use crate::limits;
+
+/// A payment as asked for, its fields checked.
+#[derive(Clone, Debug)]
+pub struct Pay {
+    /// Who is paid.
+    pub to: Username,
+    /// How much.
+    pub amount: Amount,
+    /// In what; the default currency if none is named.
+    pub currency: Option<Currency>,
+    /// For people.
+    pub note: Line,
+    /// The caller's key, if they gave one.
+    pub reference: Option<Reference>,
+}
+
+/// A payment in the name of another, by a trusted client.
+#[derive(Clone, Debug)]
+pub struct PayFrom {
+    /// Who pays.
+    pub from: Username,
+    /// What.
+    pub pay: Pay,
+}
+
+/// What a payment turned into before anyone is asked.
+enum Prepared {
+    Command(Command),
+    /// Nobody has the payee's name: refused without an account to ask.
+    NoPayee(Origin, Amount),
+}
+
+impl Gateway {
+    /// The caller pays.
+    ///
+    /// # Errors
+    /// What is wrong with the request, or why the ledger refused it.
+    pub async fn pay(&self, caller: &Caller, pay: Pay) -> Result<Outcome, Error> {
+        let (account, currency) = self.own_account(&caller.user, pay.currency)?;
+        let digest = digest_of("", &pay, currency);
+        let origin = reference::origin(caller.principal(), pay.reference.clone(), digest);
+        match self.prepare(origin, account, currency, pay).await? {
+            Prepared::Command(command) => self.submit(command).await,
+            Prepared::NoPayee(origin, amount) => {
+                let rejection = Rejection::RecipientNotFound;
+                accepted(self.engine.refuse(origin, Some(amount), rejection).await?)
+            }
+        }
+    }
+
+    /// A trusted client has others pay: results in order, each for itself.
+    ///
+    /// # Errors
+    /// If the caller is no trusted client.
+    pub async fn pay_batch(
+        &self,
+        caller: &Caller,
+        items: Vec<Result<PayFrom, Error>>,
+    ) -> Result<Vec<Result<Outcome, Error>>, Error> {
+        if !matches!(caller.user.role, Role::Client | Role::Admin) {
+            return Err(Error::Forbidden("batches are for trusted clients"));
+        }
+        let mut results: Vec<Option<Result<Outcome, Error>>> = Vec::with_capacity(items.len());
+        let mut commands = Vec::with_capacity(items.len());
+        for item in items {
+            let prepared = match item {
+                Ok(item) => self.prepare_from(caller.principal(), item).await,
+                Err(error) => Err(error),
+            };
+            results.push(match prepared {
+                Ok(Prepared::Command(command)) => {
+                    commands.push(command);
+                    None
+                }
+                Ok(Prepared::NoPayee(origin, amount)) => {
+                    let rejection = Rejection::RecipientNotFound;
+                    Some(self.refused(origin, amount, rejection).await)
+                }
+                Err(error) => Some(Err(error)),
+            });
+        }
+        let mut done = self.engine.submit_many(commands).await.into_iter();
+        let mut next = || done.next().expect("one result for each command");
+        Ok(results.into_iter().map(|early| early.unwrap_or_else(|| flatten(next()))).collect())
+    }
+
+    async fn refused(
+        &self,
+        origin: Origin,
+        amount: Amount,
+        rejection: Rejection,
+    ) -> Result<Outcome, Error> {
+        accepted(self.engine.refuse(origin, Some(amount), rejection).await?)
+    }
+
+    async fn prepare_from(&self, principal: Principal, item: PayFrom) -> Result<Prepared, Error> {
+        let PayFrom { from, pay } = item;
+        let user = self
+            .view()
+            .user_by_name(from.as_str())
+            .ok_or_else(|| Error::invalid("from", "nobody has this name"))?;
+        if user.role == Role::Admin {
+            return Err(Error::invalid(
+                "from",
+                "an administrator's money moves by their own token",
+            ));
+        }
+        let (account, currency) = self.own_account(&user, pay.currency)?;
+        let digest = digest_of(from.as_str(), &pay, currency);
+        let origin = reference::origin(principal, pay.reference.clone(), digest);
+        self.prepare(origin, account, currency, pay).await
+    }
+
+    async fn prepare(
+        &self,
+        origin: Origin,
+        debit: AccountId,
+        currency: Currency,
+        pay: Pay,
+    ) -> Result<Prepared, Error> {
+        let payee = self.view().user_by_name(pay.to.as_str());
+        let credit = payee.and_then(|user| self.view().account_of(&user, currency));
+        let Some(credit) = credit else { return Ok(Prepared::NoPayee(origin, pay.amount)) };
+        let fee = self.fee_of(credit, pay.amount, currency).await?;
+        let Pay { amount, note, .. } = pay;
+        let kind = MovementKind::Payment;
+        let movement = Movement { origin, kind, debit, credit, amount, currency, fee, note };
+        Ok(Prepared::Command(Command::Move(movement)))
+    }
+
+    /// What the house keeps of a payment to `credit`: less than the amount, or nothing.
+    async fn fee_of(
+        &self,
+        credit: AccountId,
+        amount: Amount,
+        currency: Currency,
+    ) -> Result<Option<Fee>, Error> {
+        if self.view().kind(credit) != Some(AccountKind::Merchant) {
+            return Ok(None);
+        }
+        let fee = amount.fee_rounded_up(self.settings.merchant_fee);
+        let Some(fee) = fee.filter(|fee| *fee < amount) else { return Ok(None) };
+        let account = self.house_account(AccountKind::Fees, currency).await?;
+        Ok(Some(Fee { account, amount: fee }))
+    }
+}
+
+/// Checks a note.
+///
+/// # Errors
+/// [`Error::Invalid`].
+pub fn note(text: Option<&str>) -> Result<Line, Error> {
+    text.map_or_else(|| Ok(Line::empty()), |text| Line::parse(text, limits::NOTE_MAX))
+        .map_err(|error| Error::invalid("note", error))
+}
+
+fn flatten(result: Result<Outcome, engine::Error>) -> Result<Outcome, Error> {
+    accepted(result?)
+}
+
+fn digest_of(from: &str, pay: &Pay, currency: Currency) -> crate::ledger::event::Digest {
+    DigestBuilder::new("payment")
+        .text(from)
+        .text(pay.to.as_str())
+        .number(pay.amount.get())
+        .text(currency.code())
+        .text(pay.note.as_str())
+        .finish()
+}

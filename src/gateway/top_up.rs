@@ -1,0 +1,198 @@
+//! Money from outside: by an administrator, or announced by a user and found by an administrator.
+
+use super::caller::Caller;
+use super::{Error, Gateway, reference};
+use crate::engine::Outcome;
+use crate::ledger::command::Command;
+use crate::ledger::event::{AccountKind, Movement, MovementKind, TopUpRejected, TopUpRequested};
+use crate::ledger::id::{AccountId, Position, Principal, PublicId};
+use crate::ledger::money::{Amount, Currency};
+use crate::ledger::order::{Order, TopUpState};
+use crate::ledger::reference::DigestBuilder;
+use crate::ledger::text::{Line, Reference, Username};
+
+/// A user says that money is on its way.
+#[derive(Clone, Debug)]
+pub struct Announce {
+    /// How much.
+    pub amount: Amount,
+    /// Of what; the default currency if none is named.
+    pub currency: Option<Currency>,
+    /// The sending bank's code.
+    pub bank: Line,
+    /// The name on the sending account.
+    pub sender: Line,
+    /// The caller's key, if they gave one.
+    pub reference: Option<Reference>,
+}
+
+/// An administrator puts money into an account.
+#[derive(Clone, Debug)]
+pub struct TopUp {
+    /// Whose account.
+    pub to: Username,
+    /// How much.
+    pub amount: Amount,
+    /// Of what; the default currency if none is named.
+    pub currency: Option<Currency>,
+    /// For people.
+    pub note: Line,
+    /// The caller's key, if they gave one.
+    pub reference: Option<Reference>,
+}
+
+/// A requested top-up.
+#[derive(Clone, Copy, Debug)]
+pub struct Requested {
+    /// Where the request stands.
+    pub position: Position,
+    /// Where the money is to arrive.
+    pub account: AccountId,
+    /// How much.
+    pub amount: Amount,
+    /// Of what.
+    pub currency: Currency,
+    /// Who asked.
+    pub requested_by: Principal,
+    /// How far it is.
+    pub state: TopUpState,
+}
+
+impl Gateway {
+    /// Notes that the caller says money is on its way by bank transfer (EZPY-5).
+    ///
+    /// # Errors
+    /// What is wrong with the request.
+    pub async fn announce_top_up(
+        &self,
+        caller: &Caller,
+        announce: Announce,
+    ) -> Result<Outcome, Error> {
+        let (account, currency) = self.own_account(&caller.user, announce.currency)?;
+        let Announce { amount, bank, sender, reference, .. } = announce;
+        let digest = DigestBuilder::new("top_up_request")
+            .number(amount.get())
+            .text(currency.code())
+            .text(bank.as_str())
+            .text(sender.as_str())
+            .finish();
+        let origin = reference::origin(caller.principal(), reference, digest);
+        let request = TopUpRequested { origin, account, amount, currency, bank, sender };
+        self.submit(Command::RequestTopUp(request)).await
+    }
+
+    /// An administrator tops up an account (EZPY-6). Above the operator's limit it becomes a
+    /// request that another administrator has to approve.
+    ///
+    /// # Errors
+    /// What is wrong with the request, or why the ledger refused it.
+    pub async fn top_up(&self, caller: &Caller, top_up: TopUp) -> Result<Outcome, Error> {
+        caller.require_admin()?;
+        let user = self
+            .view()
+            .user_by_name(top_up.to.as_str())
+            .ok_or_else(|| Error::invalid("to", "nobody has this name"))?;
+        let (account, currency) = self.own_account(&user, top_up.currency)?;
+        let TopUp { to, amount, note, reference, .. } = top_up;
+        let digest = DigestBuilder::new("top_up")
+            .text(to.as_str())
+            .number(amount.get())
+            .text(currency.code())
+            .text(note.as_str())
+            .finish();
+        let by = caller.principal();
+        let origin = reference::origin(by, reference, digest);
+        if self.settings.top_up_alone_max.is_some_and(|max| amount > max) {
+            let (bank, sender) = (Line::empty(), note);
+            let request = TopUpRequested { origin, account, amount, currency, bank, sender };
+            return self.submit(Command::RequestTopUp(request)).await;
+        }
+        let debit = self.house_account(AccountKind::Clearing, currency).await?;
+        let kind = MovementKind::TopUp { request: None, by };
+        let movement =
+            Movement { origin, kind, debit, credit: account, amount, currency, fee: None, note };
+        self.submit(Command::Move(movement)).await
+    }
+
+    /// An administrator has found the money of a request: it is credited, once.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if there is no such request; why the ledger refused it.
+    pub async fn approve_top_up(
+        &self,
+        caller: &Caller,
+        id: &str,
+        reference: Option<Reference>,
+    ) -> Result<Outcome, Error> {
+        caller.require_admin()?;
+        let requested = self.requested_top_up(id)?;
+        let Requested { position, account, amount, currency, .. } = requested;
+        let by = caller.principal();
+        let digest = DigestBuilder::new("top_up_approval").number(position.get()).finish();
+        let movement = Movement {
+            origin: reference::origin(by, reference, digest),
+            kind: MovementKind::TopUp { request: Some(position), by },
+            debit: self.house_account(AccountKind::Clearing, currency).await?,
+            credit: account,
+            amount,
+            currency,
+            fee: None,
+            note: Line::empty(),
+        };
+        self.submit(Command::Move(movement)).await
+    }
+
+    /// An administrator has not found the money of a request.
+    ///
+    /// # Errors
+    /// As [`Gateway::approve_top_up`].
+    pub async fn reject_top_up(
+        &self,
+        caller: &Caller,
+        id: &str,
+        reason: Line,
+        reference: Option<Reference>,
+    ) -> Result<Outcome, Error> {
+        caller.require_admin()?;
+        let Requested { position, account, .. } = self.requested_top_up(id)?;
+        let digest = DigestBuilder::new("top_up_rejection")
+            .number(position.get())
+            .text(reason.as_str())
+            .finish();
+        let origin = reference::origin(caller.principal(), reference, digest);
+        let rejected = TopUpRejected { origin, request: position, account, reason };
+        self.submit(Command::RejectTopUp(rejected)).await
+    }
+
+    /// Requests that wait for an administrator, oldest first.
+    pub fn awaiting_top_ups(&self) -> Vec<Requested> {
+        let awaiting =
+            |order: &Order| matches!(order, Order::TopUp { state: TopUpState::Awaiting, .. });
+        let orders = self.view().orders(awaiting);
+        orders.into_iter().filter_map(|(position, order)| requested(position, order)).collect()
+    }
+
+    /// The request with this public id.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub fn requested_top_up(&self, id: &str) -> Result<Requested, Error> {
+        let id = PublicId::parse("top", id).ok_or(Error::NotFound)?;
+        let position = Position::new(id.number).ok_or(Error::NotFound)?;
+        let order = self.view().order(position).ok_or(Error::NotFound)?;
+        let found = requested(position, order).ok_or(Error::NotFound)?;
+        let recorded = self.view().record(position)?;
+        let genuine = PublicId::new(recorded.time, position.get()) == id;
+        if genuine { Ok(found) } else { Err(Error::NotFound) }
+    }
+}
+
+/// The order as a requested top-up, if it is one.
+pub(super) const fn requested(position: Position, order: Order) -> Option<Requested> {
+    match order {
+        Order::TopUp { account, amount, currency, requested_by, state } => {
+            Some(Requested { position, account, amount, currency, requested_by, state })
+        }
+        Order::Hold { .. } | Order::Refunds { .. } => None,
+    }
+}
