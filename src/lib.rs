@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod engine;
 pub mod gateway;
+pub mod http;
 pub mod identity;
 pub mod journal;
 pub mod ledger;

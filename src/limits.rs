@@ -33,6 +33,12 @@ pub const PASSWORD_MAX: usize = 256;
 
 /// Largest request head hyper may buffer.
 pub const HEAD_MAX: usize = 16 * 1024;
+/// Longest request target.
+pub const URI_MAX: usize = 8 * 1024;
+/// Most segments in a path.
+pub const SEGMENTS_MAX: usize = 16;
+/// Longest `X-Request-Id` of a client that is kept.
+pub const REQUEST_ID_MAX: usize = 64;
 /// Most header fields in a request.
 pub const HEADERS_MAX: usize = 64;
 /// Largest request body but for batches.
@@ -59,6 +65,11 @@ pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a write to a client may make no progress.
 pub const WRITE_STALL_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long, and for how many bytes, a closing connection still reads what was on its way, so that
+/// the last answer is not lost to a reset.
+pub const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
+/// See [`LINGER_TIMEOUT`].
+pub const LINGER_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Between pings on an idle HTTP/2 connection, and until the answer.
 pub const H2_PING: Duration = Duration::from_secs(20);
 /// How long a stop waits for requests in flight.
@@ -73,6 +84,11 @@ pub const WEBSOCKETS_PER_USER_MAX: usize = 8;
 pub const PAGE_DEFAULT: usize = 20;
 /// See [`PAGE_DEFAULT`].
 pub const PAGE_MAX: usize = 100;
+
+/// Seconds a client is asked to wait after 429 and 503.
+pub const RETRY_AFTER_SECONDS: u32 = 1;
+/// Largest amount a client may name, in minor units.
+pub const AMOUNT_MAX: u64 = 1_000_000_000_000_000;
 
 // Identity.
 

@@ -1,0 +1,37 @@
+//! The HTTP edge: sockets in, requests out, answers back.
+//!
+//! ```text
+//!  TcpListener           one connection                               one request
+//!  server ──accept──▶ connection ──▶ [tls] ──▶ guard ──▶ hyper ──▶ exchange ──▶ Service::call
+//!   cap, rest,         which           deadlines,  │                 host, framing,     │
+//!   drain              protocol        strict head │                 body, panics       │
+//!                                      and framing ▼                                    ▼
+//!                                      head, chunks                  request ──▶ Result<Reply, ApiError>
+//!                                      (the grammar)                 json, amount       problem
+//! ```
+//!
+//! It knows nothing of payments: no routes, no identity, no limits per user.
+//! Those belong to whoever implements [`server::Service`].
+
+// A listener.
+pub mod server;
+pub mod tls;
+
+// A connection.
+mod chunks;
+mod connection;
+mod guard;
+mod head;
+mod link;
+
+// A request and its answer.
+pub mod amount;
+mod exchange;
+pub mod json;
+pub mod problem;
+pub mod reply;
+pub mod request;
+pub mod websocket;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,172 @@
+//! TLS: certificate and key from PEM files, and new ones without a restart.
+//!
+//! Protocols and suites are those of rustls: 1.2 and 1.3, forward secrecy and authenticated
+//! ciphers only. Client certificates are not asked for.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use rustls::ServerConfig;
+use rustls::crypto::aws_lc_rs;
+use rustls::version::{TLS12, TLS13};
+use rustls_pki_types::pem::{self, PemObject};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use thiserror::Error;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+
+/// A connection under TLS.
+pub(super) type Stream = tokio_rustls::server::TlsStream<TcpStream>;
+
+/// Why certificate and key cannot be used.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// A file cannot be read or is not PEM.
+    #[error("cannot read {path}: {source}")]
+    Pem {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: pem::Error,
+    },
+    /// The file of the chain holds no certificate.
+    #[error("{path} holds no certificate")]
+    NoCertificate {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The two do not go together, or rustls does not take one of them.
+    #[error("certificate {certificate} and key {key} cannot be used: {source}")]
+    Unusable {
+        /// The file of the chain.
+        certificate: PathBuf,
+        /// The file of the key.
+        key: PathBuf,
+        /// What rustls says.
+        source: rustls::Error,
+    },
+}
+
+/// Oldest protocol that is offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Oldest {
+    /// TLS 1.2, for everyone.
+    Tls12,
+    /// TLS 1.3, as SNAP asks for.
+    Tls13,
+}
+
+/// Certificate and key that can be replaced while connections go on.
+#[derive(Clone)]
+pub struct Reloadable(Arc<Files>);
+
+struct Files {
+    certificate: PathBuf,
+    key: PathBuf,
+    oldest: Oldest,
+    current: ArcSwap<ServerConfig>,
+}
+
+impl Reloadable {
+    /// Reads a chain, leaf first, and its key.
+    pub fn load(certificate: &Path, key: &Path, oldest: Oldest) -> Result<Self, Error> {
+        let current = ArcSwap::from_pointee(read(certificate, key, oldest)?);
+        let (certificate, key) = (certificate.to_owned(), key.to_owned());
+        Ok(Self(Arc::new(Files { certificate, key, oldest, current })))
+    }
+
+    /// Reads both files again, for connections from here on. If that fails, the old ones stay.
+    pub fn reload(&self) -> Result<(), Error> {
+        let files = &*self.0;
+        files.current.store(Arc::new(read(&files.certificate, &files.key, files.oldest)?));
+        Ok(())
+    }
+
+    pub(super) fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(self.0.current.load_full())
+    }
+}
+
+fn read(certificate: &Path, key: &Path, oldest: Oldest) -> Result<ServerConfig, Error> {
+    let pem = |path: &Path| {
+        let path = path.to_owned();
+        move |source| Error::Pem { path, source }
+    };
+    let chain = CertificateDer::pem_file_iter(certificate)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(pem(certificate))?;
+    if chain.is_empty() {
+        return Err(Error::NoCertificate { path: certificate.to_owned() });
+    }
+    let private = PrivateKeyDer::from_pem_file(key).map_err(pem(key))?;
+    let unusable = |source| Error::Unusable {
+        certificate: certificate.to_owned(),
+        key: key.to_owned(),
+        source,
+    };
+    let versions = match oldest {
+        Oldest::Tls12 => &[&TLS13, &TLS12][..],
+        Oldest::Tls13 => &[&TLS13][..],
+    };
+    let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_protocol_versions(versions)
+        .map_err(unusable)?
+        .with_no_client_auth()
+        .with_single_cert(chain, private)
+        .map_err(unusable)?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn write_pair(directory: &Path) -> (PathBuf, PathBuf) {
+        let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let (certificate, key) = (directory.join("cert.pem"), directory.join("key.pem"));
+        fs::write(&certificate, pair.cert.pem()).unwrap();
+        fs::write(&key, pair.signing_key.serialize_pem()).unwrap();
+        (certificate, key)
+    }
+
+    #[test]
+    fn errors_name_the_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let (certificate, key) = write_pair(directory.path());
+        let none = directory.path().join("none.pem");
+        let message = |certificate: &Path, key: &Path| {
+            Reloadable::load(certificate, key, Oldest::Tls12).err().unwrap().to_string()
+        };
+        assert!(message(&none, &key).contains("none.pem"));
+        assert!(message(&certificate, &none).contains("none.pem"));
+        assert!(message(&key, &key).contains("holds no certificate"));
+        assert!(message(&certificate, &certificate).contains("cert.pem"));
+    }
+
+    #[test]
+    fn a_failed_reload_keeps_what_works() {
+        let directory = tempfile::tempdir().unwrap();
+        let (certificate, key) = write_pair(directory.path());
+        let tls = Reloadable::load(&certificate, &key, Oldest::Tls13).unwrap();
+        let before = tls.0.current.load_full();
+        fs::write(&key, "not a key").unwrap();
+        assert!(tls.reload().is_err());
+        assert!(Arc::ptr_eq(&before, &tls.0.current.load_full()));
+        write_pair(directory.path());
+        tls.reload().unwrap();
+        assert!(!Arc::ptr_eq(&before, &tls.0.current.load_full()));
+    }
+
+    #[test]
+    fn a_key_of_another_certificate_is_refused() {
+        let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (certificate, _) = write_pair(first.path());
+        let (_, key) = write_pair(second.path());
+        let refused = Reloadable::load(&certificate, &key, Oldest::Tls12);
+        assert!(matches!(refused, Err(Error::Unusable { .. })));
+    }
+}
