@@ -165,6 +165,19 @@ pub const CHUNK_BYTES_MAX: usize = 6 * 1024;
 pub const SEGMENT_BYTES: usize = 16 * 1024 * 1024;
 /// Encoded batches per compressed block of a segment, in bytes before compression.
 pub const BLOCK_BYTES: usize = 128 * 1024;
+/// Largest block of a segment once decompressed: a block holds whole batches, and one of them may
+/// exceed [`BLOCK_BYTES`] by far.
+pub const BLOCK_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Decoded blocks of sealed history kept for the next reader.
+pub const BLOCK_CACHE: usize = 64;
+/// sled's own cache, in bytes; the tail is in memory anyway.
+pub const SLED_CACHE_BYTES: u64 = 8 * 1024 * 1024;
+/// Keys removed from sled at once when a stretch is sealed.
+pub const TRIM_KEYS: usize = 4_096;
+/// Rows of a checkpoint that are encoded and compressed together.
+pub const CHECKPOINT_ROWS: usize = 4_096;
+/// Until the sealer tries again what the disk refused.
+pub const SEAL_RETRY: Duration = Duration::from_secs(5);
 /// Changes one cash-flow report may read.
 pub const REPORT_SCAN_MAX: usize = 500_000;
 /// Longest reach of one history request, in records looked at.

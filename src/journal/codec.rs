@@ -21,6 +21,7 @@ use rkyv::ser::allocator::Arena;
 
 use super::chain::Hash;
 use super::error::{Error, Flaw};
+use super::files::Reader;
 use crate::ledger::book::Link;
 use crate::ledger::event::Event;
 use crate::ledger::id::Position;
@@ -159,28 +160,19 @@ fn record_at(bytes: &[u8], offset: u32) -> Option<&[u8]> {
     bytes.get(offset..)?.get(..usize::try_from(length).ok()?)
 }
 
-/// Takes numbers off the front of bytes.
-struct Reader<'a>(&'a [u8]);
-
-impl Reader<'_> {
-    fn take<const N: usize>(&mut self) -> Result<[u8; N], Flaw> {
-        let (head, rest) = self.0.split_first_chunk().ok_or(Flaw::Length)?;
-        self.0 = rest;
-        Ok(*head)
-    }
-}
-
 fn decode(bytes: &[u8]) -> Result<Encoded, Flaw> {
     let mut reader = Reader(bytes);
-    let version = u16::from_le_bytes(reader.take()?);
+    let version = u16::from_le_bytes(reader.take().ok_or(Flaw::Length)?);
     if version != VERSION {
         return Err(Flaw::Version(version));
     }
-    let first = u64::from_le_bytes(reader.take()?);
-    let count = u32::from_le_bytes(reader.take()?);
-    let time = Timestamp::from_micros(i64::from_le_bytes(reader.take()?));
-    let previous = Hash(reader.take()?);
-    let length = u32::from_le_bytes(reader.take()?);
+    let mut header = || {
+        let first = reader.u64()?;
+        let (count, time) = (reader.u32()?, reader.i64()?);
+        Some((first, count, time, Hash(reader.take()?), reader.u32()?))
+    };
+    let (first, count, time, previous, length) = header().ok_or(Flaw::Length)?;
+    let time = Timestamp::from_micros(time);
     let length = usize::try_from(length).map_err(|_| Flaw::Length)?;
     if reader.0.len().checked_sub(TRAILER) != Some(length) {
         return Err(Flaw::Length);

@@ -35,6 +35,30 @@ pub enum Error {
         /// What is wrong there.
         flaw: Flaw,
     },
+    /// A file of the store is not what was written.
+    #[error("{} is broken: {flaw}", path.display())]
+    BrokenFile {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        flaw: &'static str,
+    },
+    /// Another process works on the directory.
+    #[error("{} is in use by {}", path.display(), holder(.pid))]
+    InUse {
+        /// The data directory.
+        path: PathBuf,
+        /// The process, if its number could be read.
+        pid: Option<u32>,
+    },
+    /// The store is sound but not the one that should be here: emptied, rolled back or half gone.
+    #[error("the store in {} is not the one that was left here: {why}", path.display())]
+    Strange {
+        /// The data directory.
+        path: PathBuf,
+        /// How that shows.
+        why: String,
+    },
     /// Bytes that should be a batch are none, and do not even say which.
     #[error("not a batch: {0}")]
     NotABatch(Flaw),
@@ -61,6 +85,10 @@ impl Error {
     }
 }
 
+fn holder(pid: &Option<u32>) -> String {
+    pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"))
+}
+
 /// What is wrong with bytes of the journal.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Flaw {
@@ -85,6 +113,21 @@ pub enum Flaw {
     /// The record's bytes are no record.
     #[error("its bytes are no record")]
     Record,
+    /// A chunk of the batch is missing, or is not the one that was written.
+    #[error("a part of it is missing or broken")]
+    Chunk,
+    /// A sealed stretch and the log hold different batches for it.
+    #[error("the sealed history and the log differ")]
+    Copies,
+    /// What the ledger makes of the event is not what was recorded.
+    #[error("the accounts it links do not follow from the entries before it")]
+    Links,
+    /// The event does not fit the entries before it.
+    #[error("it does not fit the entries before it: {0}")]
+    Misfit(&'static str),
+    /// The reference table of a sealed stretch names another reference.
+    #[error("the sealed table of references differs from it")]
+    Fingerprint,
 }
 
 /// Why a batch was not acknowledged. The writer must end the process without answering.

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::codec::Batch;
-use super::error::{AppendError, Error, Flaw};
-use super::{Hash, Journal};
+use super::error::{AppendError, Error};
+use super::{Hash, Journal, chain};
 use crate::ledger::id::Position;
 
 /// What goes wrong with an append.
@@ -98,12 +98,10 @@ impl MemoryJournal {
 fn decoded(stored: &[Vec<u8>]) -> Result<Vec<Batch>, Error> {
     let mut batches: Vec<Batch> = Vec::with_capacity(stored.len());
     for bytes in stored {
-        let next = batches.last().map(|batch| (batch.last().plus(1), batch.hash()));
-        let expected = next.map_or(Position::FIRST, |(position, _)| position);
+        let last = batches.last();
+        let expected = last.map_or(Position::FIRST, |last| last.last().plus(1));
         let batch = Batch::decode(bytes).map_err(|error| error.at(expected))?;
-        if next.is_some_and(|next| next != (batch.first(), batch.previous())) {
-            return Err(Error::broken(expected, Flaw::Chain));
-        }
+        last.map_or(Ok(()), |last| chain::follows(last, &batch))?;
         batches.push(batch);
     }
     Ok(batches)

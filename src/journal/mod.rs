@@ -18,16 +18,26 @@
 //! clock: times come with the batches. Only `sled.rs` knows sled.
 
 pub mod chain;
+pub mod checkpoint;
 pub mod codec;
 pub mod error;
+mod files;
 pub mod history;
+pub mod lock;
 pub mod memory;
+pub mod replay;
+pub mod sealer;
+pub mod segment;
+pub mod sidefile;
+pub mod sled;
+pub mod store;
 
 pub use chain::Hash;
 pub use codec::{Batch, BatchBuilder, Record, Recorded};
 pub use error::{AppendError, Error, Flaw};
 pub use history::History;
 pub use memory::MemoryJournal;
+pub use sled::SledJournal;
 
 use crate::ledger::id::Position;
 

@@ -1,0 +1,218 @@
+//! The book at one position in one file: a cache that makes a start fast.
+//!
+//! Deleting it changes nothing but start-up time. It is loaded only if all of it is what was
+//! written, and used only if the journal has the batch whose hash it names.
+//!
+//! ```text
+//!  header    magic [u8; 8] | version u16 | position u64 | hash [u8; 32] | time i64
+//!  sections  kind u8 | raw length u32 | length u32 | zstd of an rkyv archive of a `Vec` of rows
+//!  trailer   BLAKE3 of everything above
+//! ```
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rkyv::bytecheck::CheckBytes;
+use rkyv::rancor::{Failure, Strategy};
+use rkyv::ser::allocator::Arena;
+use rkyv::vec::ArchivedVec;
+
+use super::chain::Hash;
+use super::error::Error;
+use super::files::{self, Reader};
+use super::sidefile::Mark;
+use crate::ledger::account::Account;
+use crate::ledger::book::Book;
+use crate::ledger::id::Position;
+use crate::ledger::order::Order;
+use crate::ledger::time::Timestamp;
+use crate::ledger::user::User;
+use crate::limits;
+
+const MAGIC: &[u8; 8] = b"gerbangC";
+const VERSION: u16 = 1;
+const PREFIX: &str = "checkpoint-";
+const COMPRESSION_LEVEL: i32 = 1;
+
+/// What is in a section. Stable numbers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+enum Kind {
+    Accounts = 0,
+    Users = 1,
+    Orders = 2,
+    Revoked = 3,
+}
+
+/// The book as it was when the batch `mark` had been applied.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Checkpoint {
+    /// The end of that batch.
+    pub mark: Mark,
+    /// When that batch was written.
+    pub time: Timestamp,
+    /// The state; its position is that of `mark`.
+    pub book: Book,
+}
+
+impl Checkpoint {
+    /// Writes it into `directory` and removes older ones.
+    ///
+    /// # Errors
+    /// It cannot be written; the older ones are still there.
+    pub fn write(&self, directory: &Path) -> Result<(), Error> {
+        let path = directory.join(format!("{PREFIX}{:020}", self.mark.position.get()));
+        files::replace(&path, |file| self.write_content(file))?;
+        for older in found(directory)?.into_iter().filter(|older| *older < path) {
+            fs::remove_file(&older).map_err(|source| Error::file("remove", &older, source))?;
+        }
+        Ok(())
+    }
+
+    /// The newest one in `directory` that is whole. Broken ones are logged and passed over.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
+    pub fn newest(directory: &Path) -> Result<Option<Self>, Error> {
+        for path in found(directory)?.into_iter().rev() {
+            match read(&path) {
+                Ok(Some(checkpoint)) => return Ok(Some(checkpoint)),
+                Ok(None) => tracing::warn!(path = %path.display(), "broken checkpoint passed over"),
+                Err(error) => {
+                    tracing::warn!(path = %path.display(), %error, "checkpoint passed over");
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn write_content(&self, file: &mut impl Write) -> io::Result<()> {
+        let mut file = Hashing { file, hasher: blake3::Hasher::new() };
+        file.write_all(MAGIC)?;
+        file.write_all(&VERSION.to_le_bytes())?;
+        file.write_all(&self.mark.position.get().to_le_bytes())?;
+        file.write_all(&self.mark.hash.0)?;
+        file.write_all(&self.time.micros().to_le_bytes())?;
+        sections(&mut file, Kind::Accounts, self.book.accounts.iter().cloned())?;
+        sections(&mut file, Kind::Users, self.book.users.iter().map(|user| (**user).clone()))?;
+        let orders = self.book.orders.iter().map(|(position, order)| (*position, *order));
+        sections(&mut file, Kind::Orders, orders)?;
+        let revoked = self.book.revoked.iter().map(|(token, expires)| (*token, *expires));
+        sections(&mut file, Kind::Revoked, revoked)?;
+        let hash = *file.hasher.finalize().as_bytes();
+        file.file.write_all(&hash)
+    }
+}
+
+/// Passes bytes on and remembers their hash.
+struct Hashing<'a, W> {
+    file: &'a mut W,
+    hasher: blake3::Hasher,
+}
+
+impl<W: Write> Write for Hashing<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.hasher.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+type Serializer<'a> =
+    rkyv::api::low::LowSerializer<Vec<u8>, rkyv::ser::allocator::ArenaHandle<'a>, Failure>;
+
+fn sections<T>(
+    file: &mut impl Write,
+    kind: Kind,
+    mut rows: impl Iterator<Item = T>,
+) -> io::Result<()>
+where
+    T: for<'a> rkyv::Serialize<Serializer<'a>>,
+{
+    let mut arena = Arena::new();
+    loop {
+        let chunk: Vec<T> = rows.by_ref().take(limits::CHECKPOINT_ROWS).collect();
+        if chunk.is_empty() {
+            return Ok(());
+        }
+        let raw = rkyv::api::low::to_bytes_in_with_alloc::<_, _, Failure>(
+            &chunk,
+            Vec::new(),
+            arena.acquire(),
+        )
+        .map_err(io::Error::other)?;
+        let bytes = zstd::bulk::compress(&raw, COMPRESSION_LEVEL)?;
+        file.write_all(&[kind as u8])?;
+        for length in [raw.len(), bytes.len()] {
+            file.write_all(&u32::try_from(length).map_err(io::Error::other)?.to_le_bytes())?;
+        }
+        file.write_all(&bytes)?;
+    }
+}
+
+fn found(directory: &Path) -> Result<Vec<PathBuf>, Error> {
+    let mut files = files::finished_files(directory)?;
+    files.retain(|path| {
+        path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(PREFIX))
+    });
+    Ok(files)
+}
+
+fn read(path: &Path) -> Result<Option<Checkpoint>, Error> {
+    let bytes = fs::read(path).map_err(|source| Error::file("read", path, source))?;
+    Ok(decode(&bytes))
+}
+
+fn decode(bytes: &[u8]) -> Option<Checkpoint> {
+    let (content, hash) = bytes.split_last_chunk()?;
+    if Hash::of(content) != Hash(*hash) {
+        return None;
+    }
+    let mut reader = Reader(content);
+    if reader.take().as_ref() != Some(MAGIC) || reader.take() != Some(VERSION.to_le_bytes()) {
+        return None;
+    }
+    let position = Position::new(reader.u64()?)?;
+    let mark = Mark { position, hash: Hash(reader.take()?) };
+    let time = Timestamp::from_micros(reader.i64()?);
+    let mut book = Book { position: Some(position), ..Book::new() };
+    let (mut orders, mut revoked) = (BTreeMap::new(), BTreeMap::new());
+    while let Some([kind]) = reader.take() {
+        let raw_length = usize::try_from(reader.u32()?).ok()?;
+        let raw = zstd::bulk::decompress(reader.framed()?, raw_length).ok()?;
+        match kind {
+            0 => rows::<Account>(&raw, |account| book.accounts.push(account))?,
+            1 => rows::<User>(&raw, |user| book.users.push(Arc::new(user)))?,
+            2 => rows::<(Position, Order)>(&raw, |(position, order)| {
+                orders.insert(position, order);
+            })?,
+            3 => rows::<([u8; 16], Timestamp)>(&raw, |(token, expires)| {
+                revoked.insert(token, expires);
+            })?,
+            _ => return None,
+        }
+    }
+    book.orders = Arc::new(orders);
+    book.revoked = Arc::new(revoked);
+    Some(Checkpoint { mark, time, book })
+}
+
+fn rows<T>(bytes: &[u8], mut row: impl FnMut(T)) -> Option<()>
+where
+    T: rkyv::Archive,
+    T::Archived: for<'a> CheckBytes<rkyv::api::low::LowValidator<'a, Failure>>
+        + rkyv::Deserialize<T, Strategy<(), Failure>>,
+{
+    let archived = rkyv::api::low::access::<ArchivedVec<T::Archived>, Failure>(bytes).ok()?;
+    for archived in archived.iter() {
+        row(rkyv::api::low::deserialize::<T, Failure>(archived).ok()?);
+    }
+    Some(())
+}

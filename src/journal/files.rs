@@ -1,0 +1,94 @@
+//! Files that are there whole or not at all, also after a power cut.
+//!
+//! A new content is written beside the old one, synced, renamed over it, and the directory synced.
+//! It knows nothing of what the files hold.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use super::error::Error;
+
+/// The ending of files that were being written when the process ended.
+const UNFINISHED: &str = "tmp";
+
+/// Writes `path` anew through `content`; durable when this returns.
+pub(super) fn replace(
+    path: &Path,
+    content: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+) -> Result<(), Error> {
+    let failed = |source| Error::file("write", path, source);
+    let unfinished = path.with_extension(UNFINISHED);
+    let mut writer = BufWriter::new(File::create(&unfinished).map_err(failed)?);
+    content(&mut writer).map_err(failed)?;
+    writer.flush().map_err(failed)?;
+    writer.get_ref().sync_all().map_err(failed)?;
+    fs::rename(&unfinished, path).map_err(failed)?;
+    sync_directory(path.parent().unwrap_or(path))
+}
+
+/// Makes new names in a directory durable.
+pub(super) fn sync_directory(path: &Path) -> Result<(), Error> {
+    File::open(path)
+        .and_then(|directory| directory.sync_all())
+        .map_err(|source| Error::file("sync", path, source))
+}
+
+/// Creates a directory if there is none; its name is durable when this returns.
+pub(super) fn create_directory(path: &Path) -> Result<(), Error> {
+    fs::create_dir_all(path).map_err(|source| Error::file("create", path, source))?;
+    sync_directory(path)?;
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => sync_directory(parent),
+        _ => sync_directory(Path::new(".")),
+    }
+}
+
+/// The files in a directory, sorted by name. Unfinished ones are removed: nobody was told of them.
+pub(super) fn finished_files(directory: &Path) -> Result<Vec<PathBuf>, Error> {
+    let failed = |source| Error::file("list", directory, source);
+    let mut files = Vec::new();
+    for entry in fs::read_dir(directory).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.extension() == Some(OsStr::new(UNFINISHED)) {
+            fs::remove_file(&path).map_err(|source| Error::file("remove", &path, source))?;
+        } else {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Takes numbers off the front of bytes; `None` when they run out.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reader<'a>(pub(super) &'a [u8]);
+
+impl<'a> Reader<'a> {
+    pub(super) fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (head, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(*head)
+    }
+
+    pub(super) fn u32(&mut self) -> Option<u32> {
+        self.take().map(u32::from_le_bytes)
+    }
+
+    pub(super) fn u64(&mut self) -> Option<u64> {
+        self.take().map(u64::from_le_bytes)
+    }
+
+    pub(super) fn i64(&mut self) -> Option<i64> {
+        self.take().map(i64::from_le_bytes)
+    }
+
+    /// The next bytes, as many as the number before them says.
+    pub(super) fn framed(&mut self) -> Option<&'a [u8]> {
+        let length = usize::try_from(self.u32()?).ok()?;
+        let (head, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(head)
+    }
+}

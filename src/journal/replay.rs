@@ -1,0 +1,121 @@
+//! Follows recorded entries through the ledger and holds it to what was recorded.
+//!
+//! The ledger's `apply` cannot fail, so an entry is first asked whether it fits the book: a broken
+//! journal ends in a position and a reason, not in a panic. Limits and floors are no question here;
+//! they were decided when the entry was written, and `verify` looks at them.
+
+use super::codec::Recorded;
+use super::error::{Error, Flaw};
+use crate::ledger::account::Account;
+use crate::ledger::book::Book;
+use crate::ledger::event::{AccountOpened, Fact, HoldReleased, Movement, MovementKind};
+use crate::ledger::id::{AccountId, Position};
+use crate::ledger::money::Amount;
+use crate::ledger::order::Order;
+
+/// Applies the next entry and compares its links with those recorded.
+///
+/// # Errors
+/// [`Flaw::Misfit`] if it does not fit the book, which is then unchanged; [`Flaw::Links`] if the
+/// ledger arrives at other links.
+pub fn follow(book: &mut Book, recorded: &Recorded) -> Result<(), Error> {
+    let position = recorded.position;
+    if book.next() != position {
+        return Err(Error::broken(book.next(), Flaw::Hole));
+    }
+    misfit(book, position, &recorded.event.fact)
+        .map_or(Ok(()), |why| Err(Error::broken(position, Flaw::Misfit(why))))?;
+    if book.apply(position, &recorded.event) != recorded.links {
+        return Err(Error::broken(position, Flaw::Links));
+    }
+    Ok(())
+}
+
+/// Why `fact` cannot stand at `position`, if it cannot.
+fn misfit(book: &Book, position: Position, fact: &Fact) -> Option<&'static str> {
+    if (position == Position::FIRST) != matches!(fact, Fact::Genesis) {
+        return Some("a journal begins with genesis, once");
+    }
+    match fact {
+        Fact::Genesis | Fact::SessionRevoked(_) | Fact::Refused(_) => None,
+        Fact::AccountOpened(opened) => opening(book, opened),
+        Fact::UserCreated(created) => {
+            if usize::try_from(created.user.0) != Ok(book.users.len()) {
+                return Some("users are numbered in order");
+            }
+            opening(book, &created.account)
+        }
+        Fact::UserChanged(changed) => {
+            book.user(changed.user).is_none().then_some("there is no such user")
+        }
+        Fact::Moved(movement) => moving(book, movement),
+        Fact::Held(hold) => about(book, hold.account, |account| {
+            account.currency == hold.currency && in_bounds(hold.amount)
+        }),
+        Fact::HoldReleased(HoldReleased { hold, account, .. }) => {
+            open_hold(book, *hold, *account, None)
+        }
+        Fact::TopUpRequested(request) => about(book, request.account, |account| {
+            account.currency == request.currency && in_bounds(request.amount)
+        }),
+        Fact::TopUpRejected(rejected) => about(book, rejected.account, |_| {
+            matches!(book.orders.get(&rejected.request), Some(Order::TopUp { .. }))
+        }),
+        Fact::FreezeSet(set) => about(book, set.account, |_| true),
+    }
+}
+
+fn opening(book: &Book, opened: &AccountOpened) -> Option<&'static str> {
+    let in_order = usize::try_from(opened.account.0) == Ok(book.accounts.len());
+    (!in_order).then_some("accounts are numbered in order")
+}
+
+fn about(book: &Book, id: AccountId, fits: impl Fn(&Account) -> bool) -> Option<&'static str> {
+    match book.account(id) {
+        None => Some("there is no such account"),
+        Some(account) => (!fits(account)).then_some("the account cannot be meant"),
+    }
+}
+
+fn moving(book: &Book, movement: &Movement) -> Option<&'static str> {
+    let same_currency = |account: &Account| account.currency == movement.currency;
+    if movement.debit == movement.credit {
+        return Some("giver and receiver are the same account");
+    }
+    if !in_bounds(movement.amount) || movement.fee.is_some_and(|fee| fee.amount >= movement.amount)
+    {
+        return Some("its amount or its fee is out of bounds");
+    }
+    about(book, movement.debit, same_currency)
+        .or_else(|| about(book, movement.credit, same_currency))
+        .or_else(|| about(book, movement.fee?.account, same_currency))
+        .or_else(|| match movement.kind {
+            MovementKind::HoldPosted { hold } => {
+                open_hold(book, hold, movement.debit, Some(movement.amount))
+            }
+            MovementKind::Payment
+            | MovementKind::Refund { .. }
+            | MovementKind::TopUp { .. }
+            | MovementKind::Adjustment { .. } => None,
+        })
+}
+
+fn open_hold(
+    book: &Book,
+    hold: Position,
+    owner: AccountId,
+    posted: Option<Amount>,
+) -> Option<&'static str> {
+    match book.orders.get(&hold) {
+        Some(Order::Hold { account, amount, .. })
+            if *account == owner && posted.is_none_or(|posted| posted <= *amount) =>
+        {
+            None
+        }
+        _ => Some("there is no such hold"),
+    }
+}
+
+fn in_bounds(amount: Amount) -> bool {
+    amount.get() <= Amount::MAX
+}
