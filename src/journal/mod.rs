@@ -21,6 +21,7 @@ pub mod chain;
 pub mod checkpoint;
 pub mod codec;
 pub mod error;
+pub mod export;
 mod files;
 pub mod history;
 pub mod lock;
@@ -31,6 +32,7 @@ pub mod segment;
 pub mod sidefile;
 pub mod sled;
 pub mod store;
+pub mod verify;
 
 pub use chain::Hash;
 pub use codec::{Batch, BatchBuilder, Record, Recorded};

@@ -2,6 +2,9 @@
 
 mod codec;
 mod contract;
+mod export;
+mod files;
+mod store;
 
 use crate::journal::{Batch, BatchBuilder, Hash};
 use crate::ledger::book::Book;

@@ -1,0 +1,47 @@
+//! What leaves the house: the lines of an export, to the byte.
+
+use super::{World, every_fact};
+use crate::journal::History;
+use crate::journal::export::{csv, ndjson};
+use crate::ledger::id::Position;
+
+fn sample() -> History {
+    let mut world = World::new();
+    let history = History::new();
+    world.begin(2).into_iter().for_each(|batch| history.push(batch));
+    history.push(world.batch(every_fact()));
+    history
+}
+
+/// The order of fields within an object means nothing.
+fn parsed(text: &str) -> Vec<serde_json::Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn csv_has_a_line_per_posting() {
+    let mut out = Vec::new();
+    let lines = csv(&sample(), Position::new(8).unwrap(), &mut out).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    assert_eq!(lines, 6);
+    assert_eq!(text, include_str!("export.csv"));
+}
+
+#[test]
+fn ndjson_has_a_line_per_record() {
+    let mut out = Vec::new();
+    let lines = ndjson(&sample(), Position::FIRST, &mut out).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    assert_eq!(lines, 25);
+    assert_eq!(parsed(&text), parsed(include_str!("export.ndjson")));
+    assert!(!text.contains("never"), "credentials stay in the house");
+}
+
+#[test]
+fn an_export_may_begin_anywhere() {
+    let mut out = Vec::new();
+    assert_eq!(ndjson(&sample(), Position::new(25).unwrap(), &mut out).unwrap(), 1);
+    assert_eq!(ndjson(&sample(), Position::new(26).unwrap(), &mut out).unwrap(), 0);
+    let text = String::from_utf8(out).unwrap();
+    assert_eq!(parsed(include_str!("export.ndjson")).last(), parsed(&text).last());
+}
