@@ -59,15 +59,15 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Writes it into `directory` and removes older ones.
+    /// Writes it into `directory` and removes all others: older ones, and broken ones of any age.
     ///
     /// # Errors
-    /// It cannot be written; the older ones are still there.
+    /// It cannot be written; the others are still there.
     pub fn write(&self, directory: &Path) -> Result<(), Error> {
         let path = directory.join(format!("{PREFIX}{:020}", self.mark.position.get()));
         files::replace(&path, |file| self.write_content(file))?;
-        for older in found(directory)?.into_iter().filter(|older| *older < path) {
-            fs::remove_file(&older).map_err(|source| Error::file("remove", &older, source))?;
+        for other in found(directory)?.into_iter().filter(|other| *other != path) {
+            fs::remove_file(&other).map_err(|source| Error::file("remove", &other, source))?;
         }
         Ok(())
     }

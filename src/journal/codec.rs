@@ -183,6 +183,7 @@ fn decode(bytes: &[u8]) -> Result<Encoded, Flaw> {
         return Err(Flaw::Checksum);
     }
     let first = Position::new(first).ok_or(Flaw::Length)?;
+    first.get().checked_add(count.into()).ok_or(Flaw::Length)?;
     let offsets = offsets(content, count)?;
     Ok(Encoded { bytes: bytes.into(), offsets, first, time, previous, hash })
 }

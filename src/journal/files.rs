@@ -30,6 +30,8 @@ pub(super) fn replace(
 
 /// Makes new names in a directory durable.
 pub(super) fn sync_directory(path: &Path) -> Result<(), Error> {
+    // The parent of a relative name is written as nothing.
+    let path = if path == Path::new("") { Path::new(".") } else { path };
     File::open(path)
         .and_then(|directory| directory.sync_all())
         .map_err(|source| Error::file("sync", path, source))
@@ -37,12 +39,14 @@ pub(super) fn sync_directory(path: &Path) -> Result<(), Error> {
 
 /// Creates a directory if there is none; its name is durable when this returns.
 pub(super) fn create_directory(path: &Path) -> Result<(), Error> {
+    let missing = path.ancestors().take_while(|ancestor| !ancestor.exists()).count();
     fs::create_dir_all(path).map_err(|source| Error::file("create", path, source))?;
-    sync_directory(path)?;
-    match path.parent() {
-        Some(parent) if parent != Path::new("") => sync_directory(parent),
-        _ => sync_directory(Path::new(".")),
+    // A name stands in the directory above it, so one more is synced than was created; also when it
+    // was created by a process that did not come to this line.
+    for ancestor in path.ancestors().take(missing.max(1) + 1) {
+        sync_directory(ancestor)?;
     }
+    Ok(())
 }
 
 /// The files in a directory, sorted by name. Unfinished ones are removed: nobody was told of them.

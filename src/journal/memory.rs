@@ -9,8 +9,26 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::codec::Batch;
 use super::error::{AppendError, Error};
-use super::{Hash, Journal, chain};
+use super::history::History;
+use super::{Hash, Journal, chain, store};
+use crate::ledger::book::Book;
 use crate::ledger::id::Position;
+use crate::ledger::time::Timestamp;
+
+/// A journal in memory, started again: what [`store::Opened`] is for one on disk. It must not have
+/// been trimmed, since nothing of it is sealed.
+pub struct Restarted {
+    /// For the writer; fences every writer before it.
+    pub journal: MemoryJournal,
+    /// For readers; the writer pushes to it.
+    pub history: Arc<History>,
+    /// The state after the last entry.
+    pub book: Book,
+    /// The hash of the last batch.
+    pub last_hash: Hash,
+    /// When the last batch was written.
+    pub last_time: Timestamp,
+}
 
 /// What goes wrong with an append.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -73,6 +91,30 @@ impl MemoryJournal {
         store.poisoned = false;
         store.epoch += 1;
         Ok(Self { store: self.store.clone(), epoch: store.epoch })
+    }
+
+    /// Starts again over the same store, through the code that a start from the disk uses. An empty
+    /// store begins with genesis at `now`. `reference` is told what a store on disk would tell.
+    ///
+    /// # Errors
+    /// As [`MemoryJournal::reopen`], or the entries do not follow from each other.
+    pub fn restart(
+        &self,
+        now: Timestamp,
+        reference: &mut dyn FnMut(u64, Position),
+    ) -> Result<Restarted, Error> {
+        let mut journal = self.reopen()?;
+        if journal.batches()?.is_empty() {
+            journal
+                .append(&store::genesis(now))
+                .map_err(|error| Error::Store { action: "begin", cause: error.to_string() })?;
+        }
+        let history = History::new();
+        journal.batches()?.into_iter().for_each(|batch| history.push(batch));
+        let mut book = Book::new();
+        let last = store::follow_all(&mut book, &history, None, &mut |_| {}, reference)?;
+        let (last_hash, last_time) = (last.hash(), last.time());
+        Ok(Restarted { journal, history: Arc::new(history), book, last_hash, last_time })
     }
 
     /// Every batch stored, in order.

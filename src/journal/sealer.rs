@@ -120,6 +120,9 @@ impl Sealer {
 
     /// What it could not do last, if that is still so; it goes on trying.
     pub fn trouble(&self) -> Option<String> {
+        if self.thread.as_ref().is_none_or(JoinHandle::is_finished) {
+            return Some("the sealer has ended; the log grows until a restart".to_owned());
+        }
         self.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

@@ -80,7 +80,16 @@ impl Segment {
         let path = directory.join(format!("{:020}.seg", head.first.get()));
         let table = fingerprint_table(batches)?;
         files::replace(&path, |file| write_content(file, &head, batches, &table))?;
-        Self::open(&path, &mut |_, _| {})
+        let segment = Self::open(&path, &mut |_, _| {})?;
+        // The log is trimmed next, and this is the only copy then: read it back before that.
+        let mut sealed = Vec::with_capacity(batches.len());
+        for number in 0..segment.blocks() {
+            sealed.extend(segment.read_block(number)?.iter().map(Batch::hash));
+        }
+        if !sealed.into_iter().eq(batches.iter().map(Batch::hash)) {
+            return Err(Error::BrokenFile { path, flaw: "it does not hold what was sealed" });
+        }
+        Ok(segment)
     }
 
     /// Opens a sealed file, and tells every reference's fingerprint and position.
@@ -105,8 +114,8 @@ impl Segment {
         let mut reader = Reader(&footer);
         let blocks = reader.u32().unwrap_or(0);
         let last_time = Timestamp::from_micros(reader.i64().unwrap_or(0));
-        let records = head.last.get() - head.first.get() + 1;
-        let table_length = records.checked_mul(8);
+        let records = (head.last.get() - head.first.get()).checked_add(1);
+        let table_length = records.and_then(|records| records.checked_mul(8));
         let index_length = u64::from(blocks) * INDEX_ROW as u64;
         let sections = table_length
             .and_then(|table| table.checked_add(index_length))

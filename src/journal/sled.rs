@@ -114,6 +114,9 @@ impl SledJournal {
         for batch in &contents.batches {
             journal.follow(batch, chunk_count(batch.bytes().len()));
         }
+        // A batch that was read back may never have left the page cache: whoever wrote it can have
+        // died before the sync. From here on it counts as durable, so it is made so first.
+        journal.make_durable()?;
         Ok((journal, contents))
     }
 

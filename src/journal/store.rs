@@ -256,10 +256,15 @@ fn is_genesis(batch: &Batch) -> bool {
         )
 }
 
-fn write_genesis(found: &mut Survey, now: Timestamp) -> Result<(), Error> {
+/// The batch that every journal begins with.
+pub(super) fn genesis(now: Timestamp) -> Batch {
     let mut builder = BatchBuilder::new(Position::FIRST, now, Hash::GENESIS);
     builder.push(&Event { at: now, fact: Fact::Genesis }, &[]);
-    let genesis = builder.finish();
+    builder.finish()
+}
+
+fn write_genesis(found: &mut Survey, now: Timestamp) -> Result<(), Error> {
+    let genesis = genesis(now);
     found
         .journal
         .append(&genesis)
@@ -285,7 +290,7 @@ fn usable_checkpoint(directory: &Path, history: &History) -> Result<Option<Check
 
 /// Replays what the book does not know yet, and tells the references of the tail; those of the
 /// sealed history were told by its segments. Returns the last batch.
-fn follow_all(
+pub(super) fn follow_all(
     book: &mut Book,
     history: &History,
     sealed: Option<Mark>,

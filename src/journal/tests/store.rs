@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::{World, every_fact, payment};
 use crate::journal::checkpoint::Checkpoint;
+use crate::journal::memory::{Fault, MemoryJournal};
 use crate::journal::sealer::Sealer;
 use crate::journal::sidefile::Mark;
 use crate::journal::store::{Opened, open};
@@ -351,4 +352,53 @@ fn a_reference_used_twice_is_found() {
     drop(opened);
     let error = verify(directory.path(), &mut |_| {}).unwrap_err().to_string();
     assert!(error.contains("position 168:") && error.contains("reference"), "{error}");
+}
+
+/// Whatever the crash left is a prefix of what was appended, in the log and in memory alike.
+#[test]
+fn a_journal_cut_anywhere_is_a_prefix() {
+    let directory = tempfile::tempdir().unwrap();
+    let (_, batches) = store(directory.path());
+    let log = directory.path().join("log");
+    for kept in (1..batches.len()).rev() {
+        let next = batches[kept].first().get().to_be_bytes();
+        sled::damage(&log, |chunks| chunks.retain(|key, _| key[..8] < next[..]));
+        rewind_side_file(directory.path(), &batches[0]);
+        let (opened, references) = open_quietly(directory.path()).unwrap();
+        assert_eq!((opened.last_hash, &opened.report.torn), (batches[kept - 1].hash(), &None));
+
+        let mut memory = MemoryJournal::new();
+        batches[..kept].iter().for_each(|batch| memory.append(batch).unwrap());
+        memory.fail_append(0, Fault::Torn(100));
+        memory.append(&batches[kept]).unwrap_err();
+        let mut again = References::new();
+        let mut tell =
+            |fingerprint, position| assert!(again.insert(position, fingerprint).is_none());
+        let restarted = memory.restart(Timestamp::EPOCH, &mut tell).unwrap();
+        assert_eq!((restarted.book, restarted.last_hash), (opened.book, opened.last_hash));
+        assert_eq!(again, references);
+    }
+}
+
+/// A disk that refuses a segment costs space, nothing else.
+#[test]
+fn what_cannot_be_sealed_stays_in_the_log() {
+    let directory = tempfile::tempdir().unwrap();
+    let (world, _) = store(directory.path());
+    let (Opened { history, site, journal, .. }, _) = open_quietly(directory.path()).unwrap();
+    let segments = directory.path().join("history");
+    fs::remove_dir(&segments).unwrap();
+    fs::write(&segments, "in the way").unwrap();
+    let sealer = Sealer::start(site, history.clone(), 100).unwrap();
+    while sealer.trouble().is_none() {
+        std::thread::yield_now();
+    }
+    assert_eq!(sealer.sealed_through(), None);
+    assert!(history.record(world.book.position.unwrap()).unwrap().is_some());
+    sealer.stop();
+    drop(journal);
+    fs::remove_file(&segments).unwrap();
+    let (opened, _) = open_quietly(directory.path()).unwrap();
+    assert_eq!(opened.book, world.book);
+    assert!(seal(opened, 100, true).is_some());
 }
