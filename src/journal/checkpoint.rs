@@ -12,6 +12,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -182,21 +183,18 @@ fn decode(bytes: &[u8]) -> Option<Checkpoint> {
     let position = Position::new(reader.u64()?)?;
     let mark = Mark { position, hash: Hash(reader.take()?) };
     let time = Timestamp::from_micros(reader.i64()?);
+    let mut sections = Vec::new();
+    while let Some([kind]) = reader.take() {
+        sections.push(Section { kind, raw_length: reader.u32()?, bytes: reader.framed()? });
+    }
     let mut book = Book { position: Some(position), ..Book::new() };
     let (mut orders, mut revoked) = (BTreeMap::new(), BTreeMap::new());
-    while let Some([kind]) = reader.take() {
-        let raw_length = usize::try_from(reader.u32()?).ok()?;
-        let raw = zstd::bulk::decompress(reader.framed()?, raw_length).ok()?;
-        match kind {
-            0 => rows::<Account>(&raw, |account| book.accounts.push(account))?,
-            1 => rows::<User>(&raw, |user| book.users.push(Arc::new(user)))?,
-            2 => rows::<(Position, Order)>(&raw, |(position, order)| {
-                orders.insert(position, order);
-            })?,
-            3 => rows::<([u8; 16], Timestamp)>(&raw, |(token, expires)| {
-                revoked.insert(token, expires);
-            })?,
-            _ => return None,
+    for rows in decode_all(&sections) {
+        match rows? {
+            Rows::Accounts(rows) => rows.into_iter().for_each(|row| book.accounts.push(row)),
+            Rows::Users(rows) => rows.into_iter().for_each(|row| book.users.push(row)),
+            Rows::Orders(rows) => orders.extend(rows),
+            Rows::Revoked(rows) => revoked.extend(rows),
         }
     }
     book.orders = Arc::new(orders);
@@ -204,15 +202,61 @@ fn decode(bytes: &[u8]) -> Option<Checkpoint> {
     Some(Checkpoint { mark, time, book })
 }
 
-fn rows<T>(bytes: &[u8], mut row: impl FnMut(T)) -> Option<()>
+/// A section as it stands in the file.
+#[derive(Clone, Copy)]
+struct Section<'a> {
+    kind: u8,
+    raw_length: u32,
+    bytes: &'a [u8],
+}
+
+/// A section, decoded.
+enum Rows {
+    Accounts(Vec<Account>),
+    Users(Vec<Arc<User>>),
+    Orders(Vec<(Position, Order)>),
+    Revoked(Vec<([u8; 16], Timestamp)>),
+}
+
+/// Decodes all sections in order, on as many threads as there are cores: a start waits for this.
+fn decode_all(sections: &[Section<'_>]) -> Vec<Option<Rows>> {
+    let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let share = sections.len().div_ceil(threads).max(1);
+    std::thread::scope(|scope| {
+        let decode_share = |share: &[Section<'_>]| share.iter().map(Section::decode).collect();
+        let workers: Vec<_> = sections
+            .chunks(share)
+            .map(|share| scope.spawn(move || -> Vec<Option<Rows>> { decode_share(share) }))
+            .collect();
+        let joined = workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| vec![None]));
+        joined.flatten().collect()
+    })
+}
+
+impl Section<'_> {
+    fn decode(&self) -> Option<Rows> {
+        let raw_length = usize::try_from(self.raw_length).ok()?;
+        let raw = zstd::bulk::decompress(self.bytes, raw_length).ok()?;
+        match self.kind {
+            0 => rows(&raw, |row| row).map(Rows::Accounts),
+            1 => rows(&raw, Arc::new).map(Rows::Users),
+            2 => rows(&raw, |row| row).map(Rows::Orders),
+            3 => rows(&raw, |row| row).map(Rows::Revoked),
+            _ => None,
+        }
+    }
+}
+
+fn rows<T, R>(bytes: &[u8], mut row: impl FnMut(T) -> R) -> Option<Vec<R>>
 where
     T: rkyv::Archive,
     T::Archived: for<'a> CheckBytes<rkyv::api::low::LowValidator<'a, Failure>>
         + rkyv::Deserialize<T, Strategy<(), Failure>>,
 {
     let archived = rkyv::api::low::access::<ArchivedVec<T::Archived>, Failure>(bytes).ok()?;
+    let mut rows = Vec::with_capacity(archived.len());
     for archived in archived.iter() {
-        row(rkyv::api::low::deserialize::<T, Failure>(archived).ok()?);
+        rows.push(row(rkyv::api::low::deserialize::<T, Failure>(archived).ok()?));
     }
-    Some(())
+    Some(rows)
 }

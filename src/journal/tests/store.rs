@@ -402,3 +402,41 @@ fn what_cannot_be_sealed_stays_in_the_log() {
     assert_eq!(opened.book, world.book);
     assert!(seal(opened, 100, true).is_some());
 }
+
+/// The crash came after the segment was durable and before the side file knew of it.
+#[test]
+fn a_segment_that_nobody_was_told_of_is_adopted() {
+    let directory = tempfile::tempdir().unwrap();
+    let (world, _) = store(directory.path());
+    let (opened, before) = open_quietly(directory.path()).unwrap();
+    let side = fs::read(directory.path().join("store")).unwrap();
+    let sealed = seal(opened, 100, false);
+    fs::write(directory.path().join("store"), side).unwrap();
+    let unfinished = directory.path().join("history").join("00000000000000000099.tmp");
+    fs::write(&unfinished, "half a segment").unwrap();
+    let (opened, references) = open_quietly(directory.path()).unwrap();
+    assert!(!unfinished.exists());
+    assert_eq!((opened.book, references), (world.book, before));
+    assert_eq!(opened.site.side.sealed.map(|mark| mark.position), sealed);
+}
+
+/// A flipped byte in a sealed block: the position is named, and nothing is served from it.
+#[test]
+fn rot_in_sealed_history_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    store(directory.path());
+    seal(open_quietly(directory.path()).unwrap().0, 100, true);
+    let segments = fs::read_dir(directory.path().join("history")).unwrap();
+    for path in segments.map(|entry| entry.unwrap().path()) {
+        let whole = fs::read(&path).unwrap();
+        let mut flipped = whole.clone();
+        flipped[100] ^= 1;
+        fs::write(&path, flipped).unwrap();
+        let first: u64 = path.file_stem().unwrap().to_str().unwrap().parse().unwrap();
+        let error = verify(directory.path(), &mut |_| {}).unwrap_err().to_string();
+        assert!(error.contains(&format!("position {first}:")), "{error}");
+        assert_eq!(refusal(directory.path()), error);
+        fs::write(&path, whole).unwrap();
+    }
+    verify(directory.path(), &mut |_| {}).unwrap();
+}
