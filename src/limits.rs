@@ -165,6 +165,8 @@ pub const CHUNK_BYTES_MAX: usize = 6 * 1024;
 pub const SEGMENT_BYTES: usize = 16 * 1024 * 1024;
 /// Encoded batches per compressed block of a segment, in bytes before compression.
 pub const BLOCK_BYTES: usize = 128 * 1024;
+/// Entries between two checkpoints, at least.
+pub const CHECKPOINT_ENTRIES: u64 = 500_000;
 /// Largest block of a segment once decompressed: a block holds whole batches, and one of them may
 /// exceed [`BLOCK_BYTES`] by far.
 pub const BLOCK_BYTES_MAX: usize = 256 * 1024 * 1024;

@@ -34,6 +34,7 @@ use std::sync::Arc;
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 
 pub use self::entry::{Busy, Entry};
+pub use self::references::References;
 pub use self::timers::{expire_due, run as run_timers};
 pub use self::view::{Known, View};
 pub use self::writer::{AfterBatch, Observer, Writer, WriterParts};
@@ -288,7 +289,7 @@ impl Shared {
 
 /// Ends the process if the task it lives in panics: what a half-decided account knows is lost, and
 /// the journal makes a restart safe.
-struct AbortOnPanic;
+pub struct AbortOnPanic;
 
 impl Drop for AbortOnPanic {
     fn drop(&mut self) {

@@ -12,20 +12,26 @@ use crate::ledger::id::Position;
 const SHARDS: usize = 64;
 
 /// A table of fingerprints, sharded so that the writer and readers seldom meet.
-pub(super) struct References {
+pub struct References {
     shards: Box<[Shard]>,
 }
 
 type Shard = RwLock<HashTable<(u64, Position)>>;
 
+impl Default for References {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl References {
     /// An empty table.
-    pub(super) fn new() -> Self {
+    pub fn new() -> Self {
         Self { shards: (0..SHARDS).map(|_| RwLock::new(HashTable::new())).collect() }
     }
 
     /// Notes that the entry at `position` answered a key with this fingerprint.
-    pub(super) fn insert(&self, fingerprint: u64, position: Position) {
+    pub fn insert(&self, fingerprint: u64, position: Position) {
         let mut shard = self.shard(fingerprint).write().expect("no holder of this lock panics");
         shard.insert_unique(fingerprint, (fingerprint, position), |(known, _)| *known);
     }

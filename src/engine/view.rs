@@ -56,9 +56,13 @@ pub enum Known {
 }
 
 impl View {
-    /// The view of `book`, with the records behind it in `history`. Fingerprints are added by
-    /// [`View::remember`] before anyone reads.
-    pub fn new(book: &Book, history: Arc<History>, time: Timestamp) -> Self {
+    /// The view of `book`, with the records behind it in `history` and the keys they answered.
+    pub fn new(
+        book: &Book,
+        references: References,
+        history: Arc<History>,
+        time: Timestamp,
+    ) -> Self {
         let view = Self {
             accounts: Slots::new(),
             users: Slots::new(),
@@ -69,7 +73,7 @@ impl View {
             orders: SpreadMap::default(),
             expiries: Mutex::default(),
             revoked: SpreadMap::default(),
-            references: References::new(),
+            references,
             history,
             position: AtomicU64::new(0),
             time: AtomicI64::new(time.micros()),
@@ -88,11 +92,6 @@ impl View {
         }
         view.advance(book.position, time);
         view
-    }
-
-    /// Notes a key's fingerprint found in the journal at the start.
-    pub fn remember(&self, fingerprint: u64, position: Position) {
-        self.references.insert(fingerprint, position);
     }
 
     /// The account with this number.

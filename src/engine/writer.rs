@@ -126,6 +126,16 @@ impl Writer {
         &self.book
     }
 
+    /// The hash of the last batch.
+    pub const fn hash(&self) -> Hash {
+        self.hash
+    }
+
+    /// The time of the last batch.
+    pub const fn time(&self) -> Timestamp {
+        self.time
+    }
+
     fn answer(&mut self, first: Position, time: Timestamp, entries: &mut Vec<Entry>) {
         let mut told = Vec::with_capacity(entries.len());
         let mut position = first;

@@ -26,6 +26,7 @@ mod link;
 
 // A request and its answer.
 pub mod amount;
+pub mod api;
 mod exchange;
 pub mod json;
 pub mod problem;

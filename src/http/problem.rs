@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use hyper::StatusCode;
-use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use serde::Serialize;
 
 use super::reply::Reply;
@@ -172,6 +172,8 @@ pub struct ApiError {
     allow: Option<&'static str>,
     retry_after_seconds: u32,
     close: bool,
+    /// Where the refusal stands in the journal, and whether it was given before.
+    recorded: Option<(u64, bool)>,
 }
 
 impl ApiError {
@@ -193,6 +195,7 @@ impl ApiError {
             allow: None,
             retry_after_seconds: RETRY_AFTER_SECONDS,
             close: false,
+            recorded: None,
         }
     }
 
@@ -219,6 +222,14 @@ impl ApiError {
     #[must_use]
     pub const fn retry_after(mut self, seconds: u32) -> Self {
         self.retry_after_seconds = seconds;
+        self
+    }
+
+    /// The same error, which is a refusal recorded at `position`; `replayed` if it was given before
+    /// to a request with the same key.
+    #[must_use]
+    pub const fn recorded(mut self, position: u64, replayed: bool) -> Self {
+        self.recorded = Some((position, replayed));
         self
     }
 
@@ -254,6 +265,8 @@ struct Problem<'a> {
     detail: &'a str,
     code: &'a str,
     errors: &'a [FieldError],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<u64>,
 }
 
 impl From<ApiError> for Reply {
@@ -266,6 +279,7 @@ impl From<ApiError> for Reply {
             detail: &error.detail,
             code,
             errors: &error.fields,
+            position: error.recorded.map(|(position, _)| position),
         };
         let body = serde_json::to_vec(&problem).expect("strings and numbers always serialise");
         let mut reply = Self::bytes(error.code.status(), Bytes::from(body))
@@ -275,6 +289,10 @@ impl From<ApiError> for Reply {
         }
         if matches!(status, 429 | 503) {
             reply = reply.header(RETRY_AFTER, HeaderValue::from(error.retry_after_seconds));
+        }
+        if let Some((_, true)) = error.recorded {
+            let name = HeaderName::from_static("idempotency-replayed");
+            reply = reply.header(name, HeaderValue::from_static("true"));
         }
         if error.close {
             reply = reply.header(CONNECTION, HeaderValue::from_static("close"));

@@ -320,6 +320,6 @@ pub(super) fn follow_all(
 }
 
 /// Whether there is a store in `directory`.
-pub(super) fn exists(directory: &Path) -> bool {
+pub fn exists(directory: &Path) -> bool {
     fs::metadata(directory.join("log")).is_ok()
 }

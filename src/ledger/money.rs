@@ -75,6 +75,11 @@ impl BasisPoints {
     pub const fn new(value: u16) -> Option<Self> {
         if value <= 10_000 { Some(Self(value)) } else { None }
     }
+
+    /// Hundredths of a percent.
+    pub const fn get(self) -> u16 {
+        self.0
+    }
 }
 
 /// A sum of amounts that only grows.

@@ -1,0 +1,200 @@
+//! Signing up, in and out; who somebody is.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Context, wire};
+use crate::gateway::caller::{Caller, user_public_id};
+use crate::gateway::identity::SignUp;
+use crate::http::problem::{ApiError, Code};
+use crate::http::reply::Reply;
+use crate::identity::secret::Secret;
+use crate::ledger::event::{Fact, Role};
+use crate::ledger::text::{Email, Line, Username};
+use crate::ledger::user::User;
+use crate::limits;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SignUpBody {
+    username: String,
+    name: String,
+    email: String,
+    phone: Option<String>,
+    password: Secret<String>,
+    role: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LogInBody {
+    login: String,
+    password: Secret<String>,
+}
+
+#[derive(Serialize)]
+struct UserView {
+    id: String,
+    username: String,
+    name: String,
+    email: String,
+    role: &'static str,
+    created_at: String,
+}
+
+#[derive(Serialize)]
+struct AccountView {
+    id: String,
+    currency: String,
+}
+
+#[derive(Serialize)]
+struct SignedUpView {
+    user: UserView,
+    account: AccountView,
+    position: u64,
+}
+
+#[derive(Serialize)]
+struct MeView {
+    user: UserView,
+    account: AccountView,
+}
+
+#[derive(Serialize)]
+struct LogInView {
+    token: String,
+    token_type: &'static str,
+    expires_at: String,
+    user: UserView,
+}
+
+#[derive(Serialize)]
+struct RecipientView {
+    username: String,
+    name: String,
+}
+
+/// `POST /api/v1/auth/signup`
+pub(super) async fn sign_up(context: Context<'_>) -> Result<Reply, ApiError> {
+    if !context.gateway.settings().signup {
+        return Err(ApiError::with_detail(Code::Forbidden, "signing up is closed"));
+    }
+    let wanted = context.request.json::<SignUpBody>()?.try_into()?;
+    let gateway = Arc::clone(context.gateway);
+    // On a task of its own: a client that goes away does not leave a name half taken.
+    let recorded = detached(async move { gateway.sign_up(wanted).await }).await??;
+    let Fact::UserCreated(created) = &recorded.event.fact else {
+        return Err(ApiError::new(Code::Internal));
+    };
+    let user = context.gateway.view().user(created.user);
+    let user = user.ok_or_else(|| ApiError::new(Code::Internal))?;
+    let MeView { user, account } = context.me(&user);
+    Ok(Reply::created(&SignedUpView { user, account, position: recorded.position.get() }))
+}
+
+/// `POST /api/v1/auth/login`
+pub(super) async fn log_in(context: Context<'_>) -> Result<Reply, ApiError> {
+    let LogInBody { login, password } = context.request.json()?;
+    if password.expose().len() > limits::PASSWORD_MAX || login.len() > limits::EMAIL_MAX {
+        return Err(ApiError::new(Code::InvalidCredentials));
+    }
+    let gateway = Arc::clone(context.gateway);
+    let from = context.request.peer().ip();
+    // On a task of its own: a guesser who goes away early is counted all the same.
+    let login = detached(async move { gateway.log_in(&login, password, from).await }).await??;
+    Ok(Reply::ok(&LogInView {
+        token: login.token,
+        token_type: "Bearer",
+        expires_at: context.time(login.expires),
+        user: context.user(&login.user),
+    }))
+}
+
+/// `POST /api/v1/auth/logout`
+pub(super) async fn log_out(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
+    context.gateway.log_out(caller).await?;
+    Ok(Reply::no_content())
+}
+
+/// `GET /api/v1/me`
+pub(super) fn me(context: Context<'_>, caller: &Caller) -> Reply {
+    Reply::ok(&context.me(&caller.user))
+}
+
+/// `GET /api/v1/users/{username}`
+pub(super) fn look_up(context: Context<'_>) -> Result<Reply, ApiError> {
+    let segments = context.request.segments();
+    let username = segments.as_slice().last().copied().unwrap_or_default();
+    let user = context.gateway.look_up(username)?;
+    let (username, name) = (user.username.to_string(), user.name.to_string());
+    Ok(Reply::ok(&RecipientView { username, name }))
+}
+
+impl TryFrom<SignUpBody> for SignUp {
+    type Error = ApiError;
+
+    fn try_from(body: SignUpBody) -> Result<Self, ApiError> {
+        fn field<E: ToString>(name: &'static str) -> impl Fn(E) -> ApiError {
+            move |error| ApiError::field(name, error.to_string())
+        }
+        let role = match Role::parse(&body.role) {
+            Some(role @ (Role::Buyer | Role::Merchant)) => role,
+            Some(Role::Admin | Role::Client) | None => {
+                return Err(ApiError::field("role", "must be buyer or merchant"));
+            }
+        };
+        let name = Line::parse(body.name.trim(), limits::NAME_MAX).map_err(field("name"))?;
+        if name.as_str().is_empty() {
+            return Err(ApiError::field("name", "must not be empty"));
+        }
+        let username = body.username.to_ascii_lowercase();
+        Ok(Self {
+            username: Username::parse(&username).map_err(field("username"))?,
+            name,
+            email: Email::parse(&body.email).map_err(field("email"))?,
+            phone: body.phone.as_deref().map(phone).transpose()?,
+            password: body.password,
+            role,
+        })
+    }
+}
+
+/// E.164: a plus and up to 15 digits.
+fn phone(text: &str) -> Result<Line, ApiError> {
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    let good = (7..limits::PHONE_MAX).contains(&digits.len())
+        && digits.bytes().all(|digit| digit.is_ascii_digit());
+    if !good {
+        return Err(ApiError::field("phone", "must be digits as in E.164, like +6281234567890"));
+    }
+    Line::parse(text, limits::PHONE_MAX).map_err(|e| ApiError::field("phone", e.to_string()))
+}
+
+impl Context<'_> {
+    fn user(&self, user: &User) -> UserView {
+        UserView {
+            id: user_public_id(user),
+            username: user.username.to_string(),
+            name: user.name.to_string(),
+            email: user.email.to_string(),
+            role: user.role.name(),
+            created_at: self.time(user.created_at),
+        }
+    }
+
+    fn me(&self, user: &User) -> MeView {
+        let account = self.gateway.view().account(user.account);
+        let currency = account.map_or_else(String::new, |account| account.currency.to_string());
+        let id = wire::account_id(user.created_at, user.account);
+        MeView { user: self.user(user), account: AccountView { id, currency } }
+    }
+}
+
+/// Runs to its end whatever becomes of the client.
+async fn detached<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> Result<T, ApiError> {
+    tokio::spawn(work).await.map_err(|_| ApiError::new(Code::Internal))
+}

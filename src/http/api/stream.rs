@@ -1,0 +1,208 @@
+//! Live messages over a WebSocket, and what a message says.
+//!
+//! The token comes as a subprotocol (`bearer, <token>`) or in the first message
+//! (`{"token": "..."}`), never in the address, which ends up in logs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::watch;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, frame::coding::CloseCode};
+
+use super::Context;
+use super::wire::name_of;
+use crate::gateway::Gateway;
+use crate::gateway::caller::Caller;
+use crate::gateway::history::change_of;
+use crate::http::problem::ApiError;
+use crate::http::reply::Reply;
+use crate::http::websocket::{self, Socket};
+use crate::journal::Recorded;
+use crate::ledger::event::{Fact, MovementKind};
+use crate::ledger::id::AccountId;
+use crate::limits;
+
+/// How long a client may take to send its token.
+const TOKEN_TIMEOUT: Duration = limits::FIRST_BYTE_TIMEOUT;
+/// Between two looks at whether the token is still alive.
+const TOKEN_PERIOD: Duration = Duration::from_millis(500);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct First {
+    token: String,
+}
+
+/// What is said about a record to the owner of one of its accounts.
+pub(super) struct Told {
+    /// The message's `type`.
+    pub(super) kind: &'static str,
+    /// Its other fields.
+    pub(super) about: Map<String, Value>,
+}
+
+/// `GET /api/v1/stream`
+pub(super) fn open(context: Context<'_>) -> Result<Reply, ApiError> {
+    let offered = websocket::offered_token(context.request)?.map(str::to_owned);
+    if let Some(token) = &offered {
+        context.gateway.authenticate(token)?;
+    }
+    let gateway = Arc::clone(context.gateway);
+    let offset_seconds = context.api.options.offset_seconds;
+    let origins = &context.api.options.origins;
+    let allowed = |origin: &str| origins.iter().any(|known| known == origin);
+    websocket::accept(
+        context.request,
+        allowed,
+        Box::new(move |socket, stop| {
+            Box::pin(async move {
+                let session = Session { gateway, offset_seconds, socket };
+                session.run(offered, stop).await;
+            })
+        }),
+    )
+}
+
+/// One open socket.
+struct Session {
+    gateway: Arc<Gateway>,
+    offset_seconds: i32,
+    socket: Socket,
+}
+
+impl Session {
+    async fn run(mut self, offered: Option<String>, stop: watch::Receiver<bool>) {
+        let token = match offered {
+            Some(token) => Some(token),
+            None => self.first_message().await,
+        };
+        let caller = token.as_ref().and_then(|token| self.gateway.authenticate(token).ok());
+        let (Some(token), Some(caller)) = (token, caller) else {
+            return self.close(CloseCode::Policy, "a live token is needed").await;
+        };
+        let account = caller.user.account;
+        if self.gateway.hub().listeners_of(account) >= limits::WEBSOCKETS_PER_USER_MAX {
+            return self.close(CloseCode::Policy, "too many connections of this user").await;
+        }
+        self.relay(&token, &caller, stop).await;
+    }
+
+    async fn first_message(&mut self) -> Option<String> {
+        let message = tokio::time::timeout(TOKEN_TIMEOUT, self.socket.next()).await.ok()??.ok()?;
+        serde_json::from_str::<First>(message.to_text().ok()?).ok().map(|first| first.token)
+    }
+
+    /// Sends what happens to the caller's account until either side has enough.
+    async fn relay(mut self, token: &str, caller: &Caller, mut stop: watch::Receiver<bool>) {
+        let account = caller.user.account;
+        let hub = Arc::clone(self.gateway.hub());
+        let mut records = hub.listen(account);
+        let mut look = tokio::time::interval(TOKEN_PERIOD);
+        let farewell = loop {
+            tokio::select! {
+                biased;
+                () = stopped(&mut stop) => break Some((CloseCode::Restart, "restarting")),
+                _ = look.tick() => {
+                    if self.gateway.authenticate(token).is_err() {
+                        break Some((CloseCode::Policy, "the token is dead"));
+                    }
+                }
+                record = records.recv() => {
+                    let text = match record {
+                        Ok(recorded) => self.text(account, caller, &recorded),
+                        Err(RecvError::Lagged(missed)) => {
+                            Some(json!({"type": "missed", "count": missed}).to_string())
+                        }
+                        Err(RecvError::Closed) => break None,
+                    };
+                    if let Some(text) = text && self.send(text).await.is_none() {
+                        break None;
+                    }
+                }
+                message = self.socket.next() => match message {
+                    Some(Ok(Message::Close(_)) | Err(_)) | None => break None,
+                    // Pings are answered by the library; anything else is not for us.
+                    Some(Ok(_)) => {}
+                },
+            }
+        };
+        hub.leave(account, records);
+        if let Some((code, reason)) = farewell {
+            self.close(code, reason).await;
+        }
+    }
+
+    fn text(&self, account: AccountId, caller: &Caller, recorded: &Recorded) -> Option<String> {
+        let Told { kind, mut about } = message(&self.gateway, account, recorded)?;
+        about.insert("type".to_owned(), kind.into());
+        about.insert("position".to_owned(), recorded.position.get().into());
+        about.insert("time".to_owned(), recorded.time.to_rfc3339(self.offset_seconds).into());
+        if kind == "top_up_settled" {
+            // The fields the EZPY paper's clients read.
+            about.insert("user".to_owned(), caller.user.email.as_str().into());
+            let nominal = about.get("amount").map_or_else(String::new, Value::to_string);
+            about.insert("nominal".to_owned(), nominal.into());
+            about.insert("pesan".to_owned(), "settlement".into());
+        }
+        Some(Value::Object(about).to_string())
+    }
+
+    /// `None` if the client is gone or does not read.
+    async fn send(&mut self, text: String) -> Option<()> {
+        let sent = self.socket.send(Message::text(text));
+        tokio::time::timeout(limits::WRITE_STALL_TIMEOUT, sent).await.ok()?.ok()
+    }
+
+    async fn close(mut self, code: CloseCode, reason: &'static str) {
+        let frame = CloseFrame { code, reason: reason.into() };
+        let closing = self.socket.close(Some(frame));
+        // A client that does not read its farewell does without.
+        let _ = tokio::time::timeout(limits::WRITE_STALL_TIMEOUT, closing).await;
+    }
+}
+
+/// Until a stop is asked for.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // An error means that nobody is left to ask for one.
+    drop(stop.wait_for(|stop| *stop).await);
+}
+
+/// What is said about `recorded` to the owner of `account`; nothing if they did it themselves.
+pub(super) fn message(gateway: &Gateway, account: AccountId, recorded: &Recorded) -> Option<Told> {
+    let (kind, about) = match &recorded.event.fact {
+        Fact::Moved(movement) => {
+            let change = change_of(account, recorded.clone())?;
+            let kind = match (movement.kind, change.incoming) {
+                (MovementKind::Payment, true) => "payment_received",
+                (MovementKind::Refund { .. }, true) => "refund_received",
+                (MovementKind::TopUp { .. }, true) => "top_up_settled",
+                (MovementKind::Adjustment { .. }, _) => "balance_adjusted",
+                _ => return None,
+            };
+            let about = json!({
+                "amount": change.amount.get(),
+                "currency": movement.currency.code(),
+                "from": name_of(gateway, movement.debit),
+                "note": movement.note.as_str(),
+                "reference": movement.origin.reference.as_str(),
+            });
+            (kind, about)
+        }
+        Fact::TopUpRejected(rejected) => {
+            ("top_up_rejected", json!({"reason": rejected.reason.as_str()}))
+        }
+        Fact::FreezeSet(set) => {
+            let kind = if set.frozen { "account_frozen" } else { "account_released" };
+            (kind, json!({"reason": set.reason.as_str()}))
+        }
+        _ => return None,
+    };
+    match about {
+        Value::Object(about) => Some(Told { kind, about }),
+        _ => None,
+    }
+}

@@ -1,0 +1,209 @@
+//! How things look on the wire: times, ids, pages, and refusals.
+
+use std::borrow::Cow;
+
+use hyper::header::{HeaderName, HeaderValue};
+use serde::{Serialize, Serializer};
+
+use super::Context;
+use crate::engine::Outcome;
+use crate::gateway::history::Page;
+use crate::gateway::{Error, Gateway};
+use crate::http::amount::{AmountField, CurrencyField};
+use crate::http::problem::{ApiError, Code};
+use crate::http::reply::Reply;
+use crate::ledger::id::{AccountId, Position, PublicId};
+use crate::ledger::money::{Amount, Currency};
+use crate::ledger::rejection::Rejection;
+use crate::ledger::text::Reference;
+use crate::ledger::time::Timestamp;
+use crate::limits;
+
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+/// A sum in minor units: a JSON number, however large.
+#[derive(Clone, Copy)]
+pub(super) struct Units(pub(super) i128);
+
+impl Serialize for Units {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_i128(self.0)
+    }
+}
+
+/// A page of a list.
+#[derive(Serialize)]
+pub(super) struct ListView<T> {
+    pub(super) data: Vec<T>,
+    pub(super) next_cursor: Option<String>,
+}
+
+/// The cursor that continues before `position`.
+pub(super) fn cursor(position: Option<Position>) -> Option<String> {
+    position.map(|position| format!("{:x}", position.get()))
+}
+
+impl Context<'_> {
+    /// A time as answers show it.
+    pub(super) fn time(&self, time: Timestamp) -> String {
+        time.to_rfc3339(self.api.options.offset_seconds)
+    }
+
+    /// What a list is asked for, beside `further` parameters.
+    pub(super) fn page(&self, further: &[&str]) -> Result<Page, ApiError> {
+        let known = [&["limit", "cursor", "from", "to"], further].concat();
+        let query = self.request.query()?.only(&known)?;
+        let limit = match query.get("limit") {
+            None => limits::PAGE_DEFAULT,
+            Some(text) => text
+                .parse()
+                .ok()
+                .filter(|limit| (1..=limits::PAGE_MAX).contains(limit))
+                .ok_or_else(|| ApiError::field("limit", "must be from 1 to 100"))?,
+        };
+        let cursor = match query.get("cursor") {
+            None => None,
+            Some(text) => {
+                let place = u64::from_str_radix(text, 16).ok().and_then(Position::new);
+                Some(place.ok_or_else(|| ApiError::field("cursor", "is not one we gave out"))?)
+            }
+        };
+        let time = |name: &'static str| match query.get(name) {
+            None => Ok(None),
+            Some(text) => Timestamp::parse_rfc3339(text)
+                .map(Some)
+                .ok_or_else(|| ApiError::field(name, "must be a time as in RFC 3339")),
+        };
+        Ok(Page { limit, cursor, from: time("from")?, to: time("to")? })
+    }
+
+    /// The key of the request: the header, or the body's `reference`.
+    pub(super) fn key(&self, reference: Option<&str>) -> Result<Option<Reference>, ApiError> {
+        let header = self.request.idempotency_key()?;
+        if let (Some(header), Some(reference)) = (header, reference)
+            && header != reference
+        {
+            return Err(ApiError::field("reference", "differs from the Idempotency-Key"));
+        }
+        self.reference(header.or(reference))
+    }
+
+    /// A reference given in a body.
+    pub(super) fn reference(&self, text: Option<&str>) -> Result<Option<Reference>, ApiError> {
+        text.map(Reference::parse)
+            .transpose()
+            .map_err(|error| ApiError::field("reference", error.to_string()))
+    }
+
+    /// Who an account belongs to, as clients see it.
+    pub(super) fn name_of(&self, account: AccountId) -> String {
+        name_of(self.gateway, account)
+    }
+}
+
+/// The username of an account's owner, or the house's word for one of its own.
+pub(super) fn name_of(gateway: &Gateway, account: AccountId) -> String {
+    let view = gateway.view();
+    let Some(account) = view.account(account) else { return String::new() };
+    match account.owner.and_then(|owner| view.user(owner)) {
+        Some(user) => user.username.as_str().to_owned(),
+        None => format!("gerbang:{}", account.kind.name()),
+    }
+}
+
+/// The public id of what is recorded at a position.
+pub(super) fn id_of(prefix: &str, time: Timestamp, position: Position) -> String {
+    PublicId::new(time, position.get()).text(prefix)
+}
+
+/// The public id of an account.
+pub(super) fn account_id(opened_at: Timestamp, account: AccountId) -> String {
+    PublicId::new(opened_at, u64::from(account.0)).text("acc")
+}
+
+/// An amount that the edge has bounded.
+pub(super) fn amount(field: AmountField) -> Result<Amount, ApiError> {
+    Amount::new(field.get()).ok_or_else(|| ApiError::field("amount", "is out of range"))
+}
+
+/// A currency, if one is named.
+pub(super) fn currency(field: Option<&CurrencyField>) -> Result<Option<Currency>, ApiError> {
+    field
+        .map(|field| Currency::parse(field.as_str()))
+        .map(|known| known.ok_or_else(|| ApiError::field("currency", "is not an ISO 4217 code")))
+        .transpose()
+}
+
+/// An answer to a write: 201 the first time and every time, with a mark on a replay.
+pub(super) fn written(outcome: &Outcome, reply: Reply) -> Reply {
+    if outcome.replayed { mark_replayed(reply) } else { reply }
+}
+
+fn mark_replayed(reply: Reply) -> Reply {
+    reply.header(REPLAYED, HeaderValue::from_static("true"))
+}
+
+impl From<Error> for ApiError {
+    fn from(error: Error) -> Self {
+        let seconds = |seconds: u64| u32::try_from(seconds).unwrap_or(u32::MAX);
+        match error {
+            Error::Invalid { field, message } => Self::field(field, message),
+            Error::Rejected { rejection, position, replayed } => {
+                let detail = Cow::Borrowed(detail_of(rejection));
+                Self::with_detail(code_of(rejection), detail).recorded(position.get(), replayed)
+            }
+            Error::ReferenceReused => Self::new(Code::ReferenceReused),
+            Error::NotFound => Self::new(Code::NotFound),
+            Error::Forbidden(why) => Self::with_detail(Code::Forbidden, why),
+            Error::UsernameTaken => Self::new(Code::UsernameTaken),
+            Error::EmailTaken => Self::new(Code::EmailTaken),
+            Error::InvalidCredentials => Self::new(Code::InvalidCredentials),
+            Error::InvalidToken(why) => Self::with_detail(Code::InvalidToken, why.to_string()),
+            Error::RateLimited { retry_after_seconds } => {
+                Self::new(Code::RateLimited).retry_after(seconds(retry_after_seconds))
+            }
+            Error::Busy { retry_after_seconds } => {
+                Self::new(Code::Busy).retry_after(seconds(retry_after_seconds))
+            }
+            Error::Journal(error) => {
+                tracing::error!(%error, "the journal could not be read");
+                Self::new(Code::Unavailable)
+            }
+        }
+    }
+}
+
+/// The code of a refusal.
+const fn code_of(rejection: Rejection) -> Code {
+    match rejection {
+        Rejection::RecipientNotFound => Code::RecipientNotFound,
+        Rejection::CurrencyMismatch => Code::CurrencyMismatch,
+        Rejection::SelfTransfer => Code::SelfTransfer,
+        Rejection::AccountFrozen => Code::AccountFrozen,
+        Rejection::HoldNotOpen | Rejection::HoldExceeded | Rejection::TopUpNotAwaiting => {
+            Code::Conflict
+        }
+        Rejection::SecondApproverRequired => Code::Forbidden,
+        Rejection::RefundExceedsPayment => Code::RefundExceedsPayment,
+        Rejection::InsufficientFunds => Code::InsufficientFunds,
+        Rejection::BalanceCeiling | Rejection::IncomingPerMonth => Code::LimitExceeded,
+    }
+}
+
+/// What a refusal says to people.
+const fn detail_of(rejection: Rejection) -> &'static str {
+    match rejection {
+        Rejection::RecipientNotFound => "nobody has the name that was to be paid",
+        Rejection::CurrencyMismatch => "the accounts are kept in different currencies",
+        Rejection::SelfTransfer => "payer and payee are the same account",
+        Rejection::AccountFrozen => "the account is frozen",
+        Rejection::HoldNotOpen => "the hold is gone: posted, voided or expired",
+        Rejection::HoldExceeded => "more than was held",
+        Rejection::TopUpNotAwaiting => "the top-up was decided before",
+        Rejection::SecondApproverRequired => "another administrator has to approve this",
+        Rejection::RefundExceedsPayment => "refunds together would exceed the payment",
+        Rejection::InsufficientFunds => "the available balance is not enough",
+        Rejection::BalanceCeiling => "the receiver's balance would exceed its ceiling",
+        Rejection::IncomingPerMonth => "the receiver's month would exceed its limit",
+    }
+}
