@@ -23,7 +23,10 @@
 //! Direction of knowledge: `ledger ← journal ← engine ← gateway ← http ← app ← cli`; `identity`
 //! stands on `ledger` alone. What stands left knows nothing of what stands right.
 
+pub mod app;
+pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod engine;
 pub mod gateway;
 pub mod http;

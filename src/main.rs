@@ -1,3 +1,8 @@
-//! The `gerbang` binary.
+//! The `gerbang` binary: arguments become a subcommand; no logic.
 
-fn main() {}
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> std::process::ExitCode {
+    gerbang::cli::run()
+}

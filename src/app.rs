@@ -1,0 +1,214 @@
+//! The one place that wires the parts together.
+//!
+//! Start: configuration → store (replayed) → view → engine → writer thread → gateway.
+//! Stop, in reverse: no new requests → those in flight answered → tasks gone, so that the queue
+//! closes → the writer ends → a last checkpoint → the store is let go.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use tokio::sync::watch;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::engine::{self, AfterBatch, Engine, Observer, References, View, Writer, WriterParts};
+use crate::gateway::notify::Hub;
+use crate::gateway::{self, Gateway, Settings};
+use crate::identity::hasher::{self, Hasher};
+use crate::identity::keys::{self, SigningKeys};
+use crate::journal::checkpoint::Checkpoint;
+use crate::journal::sealer::Sealer;
+use crate::journal::sidefile::Mark;
+use crate::journal::store::{self, OpenReport, Opened, Progress};
+use crate::journal::{self, AppendError, Hash, History};
+use crate::ledger::book::Book;
+use crate::ledger::id::Position;
+use crate::ledger::time::Timestamp;
+use crate::limits;
+use crate::telemetry::Metrics;
+
+/// A running gateway over a store on disk.
+pub struct App {
+    /// The use cases.
+    pub gateway: Arc<Gateway>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// What opening found.
+    pub report: OpenReport,
+    stop: watch::Sender<bool>,
+    writer: JoinHandle<Writer>,
+    sealer: Arc<Sealer>,
+}
+
+/// Why a gateway does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The store does not open.
+    #[error(transparent)]
+    Journal(#[from] journal::Error),
+    /// The signing keys cannot be used.
+    #[error(transparent)]
+    Keys(#[from] keys::Error),
+    /// The system gives no thread.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// How a process that could not make a batch durable ends.
+pub const EXIT_NOT_DURABLE: i32 = 74;
+
+impl App {
+    /// Opens the store and starts everything behind the API. Call it within a runtime.
+    ///
+    /// # Errors
+    /// Why it does not start. Nothing is left running.
+    pub fn start(
+        config: &Config,
+        clock: &Clock,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Self, Error> {
+        let references = References::new();
+        let mut remember = |fingerprint, position| references.insert(fingerprint, position);
+        let opened = store::open(&config.data, clock.now(), progress, &mut remember)?;
+        let keys = SigningKeys::open(&config.data, clock.now())?;
+        let hasher = Hasher::start(hasher::Options::standard())?;
+        let metrics = Metrics::new();
+        let hub = Arc::new(Hub::default());
+        let Opened { journal, history, book, last_hash, last_time, report, site } = opened;
+        let view = Arc::new(View::new(&book, references, Arc::clone(&history), last_time));
+        let sealer = Arc::new(Sealer::start(site, Arc::clone(&history), limits::SEGMENT_BYTES)?);
+        let (engine, queue) =
+            Engine::new(Arc::clone(&view), config.policies.clone(), clock.clone());
+        let writer = Writer::new(WriterParts {
+            journal: Box::new(journal),
+            book,
+            view,
+            clock: clock.clone(),
+            metrics: Arc::clone(&metrics),
+            hash: last_hash,
+            time: last_time,
+            after_batch: housekeeping(&sealer, &history, &metrics, report.checkpoint),
+            observer: observer(&hub),
+        });
+        let writer = std::thread::Builder::new()
+            .name("writer".to_owned())
+            .spawn(move || run_writer(writer, &queue))?;
+        let (stop, stopped) = watch::channel(false);
+        tokio::spawn(engine::run_timers(engine.clone(), stopped));
+        let parts = gateway::Parts { engine, settings: settings(config), hasher, keys, hub };
+        let gateway = Arc::new(Gateway::new(parts));
+        Ok(Self { gateway, metrics, report, stop, writer, sealer })
+    }
+
+    /// What turns true when a stop is asked for.
+    pub fn stopping(&self) -> watch::Receiver<bool> {
+        self.stop.subscribe()
+    }
+
+    /// Asks everything that listens to stop.
+    pub fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// Ends after the last request was answered: takes the runtime down, waits for the writer, and
+    /// leaves a checkpoint so that the next start is quick.
+    pub fn finish(self, runtime: tokio::runtime::Runtime) {
+        let Self { gateway, writer, sealer, stop, .. } = self;
+        stop.send_replace(true);
+        drop(gateway);
+        // With its tasks go the last senders of the writer's queue.
+        runtime.shutdown_timeout(limits::DRAIN_TIMEOUT);
+        let writer = writer.join().expect("a panic of the writer ends the process");
+        if let Some(checkpoint) = checkpoint(writer.book(), writer.hash(), writer.time()) {
+            sealer.checkpoint(checkpoint);
+        }
+        drop(writer);
+        match Arc::try_unwrap(sealer) {
+            Ok(sealer) => sealer.stop(),
+            Err(_) => tracing::warn!("the sealer is still in use at the end"),
+        }
+    }
+}
+
+/// The settings of the use cases.
+pub fn settings(config: &Config) -> Settings {
+    Settings {
+        currency: config.currency,
+        merchant_fee: config.merchant_fee,
+        top_up_alone_max: config.top_up_alone_max,
+        signup: config.signup,
+    }
+}
+
+/// Where signing keys are kept, beside the store.
+pub fn keys_directory(config: &Config) -> &Path {
+    &config.data
+}
+
+/// Tells listeners of each record.
+fn observer(hub: &Arc<Hub>) -> Observer {
+    let hub = Arc::clone(hub);
+    Box::new(move |recorded| hub.tell(recorded))
+}
+
+/// The writer's thread. A batch that is not durable ends the process without another word to any
+/// client: what was stored is found out by the next start.
+fn run_writer(writer: Writer, queue: &crossbeam_channel::Receiver<engine::Entry>) -> Writer {
+    let _fatal = engine::AbortOnPanic;
+    match writer.run(queue) {
+        Ok(writer) => writer,
+        Err(error) => die(&error),
+    }
+}
+
+fn die(error: &AppendError) -> ! {
+    use std::io::Write;
+    // Not through the log, whose thread may never run again.
+    let _ = writeln!(
+        std::io::stderr(),
+        "gerbang: {error}; nothing unanswered was acknowledged; start again once the cause is gone"
+    );
+    std::process::exit(EXIT_NOT_DURABLE);
+}
+
+/// Between batches: seal what is old, trim what is sealed, checkpoint now and then.
+fn housekeeping(
+    sealer: &Arc<Sealer>,
+    history: &Arc<History>,
+    metrics: &Arc<Metrics>,
+    checkpoint_at: Option<Position>,
+) -> AfterBatch {
+    let (sealer, metrics) = (Arc::downgrade(sealer), Arc::clone(metrics));
+    let history = Arc::clone(history);
+    let mut trimmed = None;
+    let mut last = checkpoint_at.map_or(0, Position::get);
+    Box::new(move |journal, book, hash, time| {
+        let Some(sealer) = sealer.upgrade() else { return };
+        sealer.look();
+        metrics.tail_bytes.set(i64::try_from(history.tail_bytes()).unwrap_or(i64::MAX));
+        let sealed = sealer.sealed_through();
+        if sealed > trimmed
+            && let Some(through) = sealed
+        {
+            if let Err(error) = journal.trim(through) {
+                tracing::warn!(%error, "the log could not be trimmed");
+            }
+            trimmed = sealed;
+        }
+        let position = book.position.map_or(0, Position::get);
+        // So rare that writing a large book costs little against what was done in between.
+        let period = limits::CHECKPOINT_ENTRIES.max(book.accounts.len() as u64);
+        if position.saturating_sub(last) >= period
+            && let Some(checkpoint) = checkpoint(book, hash, time)
+            && sealer.checkpoint(checkpoint)
+        {
+            last = position;
+        }
+    })
+}
+
+fn checkpoint(book: &Book, hash: Hash, time: Timestamp) -> Option<Checkpoint> {
+    let position = book.position?;
+    Some(Checkpoint { mark: Mark { position, hash }, time, book: book.clone() })
+}

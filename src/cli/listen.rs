@@ -1,0 +1,117 @@
+//! Listening until a signal says stop: what `serve` and `demo` share.
+
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::Failure;
+use super::output::complain;
+use crate::app::App;
+use crate::config::Config;
+use crate::http::api::{self, Api};
+use crate::http::server;
+use crate::http::tls::{Oldest, Reloadable};
+use crate::journal::store::OpenReport;
+
+/// What differs between commands.
+pub(super) struct Options {
+    /// Whether the API's own listener answers `/metrics` too.
+    pub(super) metrics_on_api: bool,
+}
+
+/// A runtime with a thread for every core.
+pub(super) fn runtime() -> Result<Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::failed)
+}
+
+/// Says what opening the journal found that a person should know.
+pub(super) fn report(report: &OpenReport) {
+    if let Some(torn) = &report.torn {
+        complain(&format!(
+            "a batch that was never acknowledged was cut from the journal: {torn:?}"
+        ));
+    }
+}
+
+/// Serves `app` until SIGTERM or SIGINT; every request in flight is answered. `ready` is told the
+/// URL once connections are accepted.
+pub(super) async fn run(
+    app: &App,
+    config: &Config,
+    options: Options,
+    ready: impl FnOnce(&str),
+) -> Result<(), Failure> {
+    let tls = match &config.tls {
+        None => None,
+        Some(files) => Some(
+            Reloadable::load(&files.certificate, &files.key, Oldest::Tls12)
+                .map_err(Failure::usage)?,
+        ),
+    };
+    let listener = bind("server.listen", config.listen).await?;
+    let address = listener.local_addr().map_err(Failure::failed)?;
+    let shown = api::Options {
+        offset_seconds: config.offset_seconds,
+        metrics: options.metrics_on_api,
+        api: true,
+        origins: config.origins.clone(),
+    };
+    let operations = match config.operations_listen {
+        None => None,
+        Some(address) => Some(bind("server.operations_listen", address).await?),
+    };
+    let new =
+        |options| Arc::new(Api::new(Arc::clone(&app.gateway), Arc::clone(&app.metrics), options));
+    let api = new(shown.clone());
+    let limits = server::Options::standard();
+    let main = tokio::spawn(server::serve(
+        listener,
+        tls.clone(),
+        Arc::clone(&api),
+        app.stopping(),
+        limits,
+    ));
+    if let Some(listener) = operations {
+        let service = new(api::Options { metrics: true, api: false, ..shown });
+        tokio::spawn(server::serve(listener, None, service, app.stopping(), limits));
+    }
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    ready(&format!("{scheme}://{address}"));
+    wait_for_stop(tls.as_ref()).await?;
+    tracing::info!("stopping: requests in flight are answered");
+    api.drain();
+    app.stop();
+    main.await.map_err(Failure::failed)
+}
+
+async fn bind(key: &str, address: std::net::SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| Failure::usage(format!("{key}: cannot listen on {address}: {error}")))
+}
+
+/// Returns at SIGTERM or SIGINT. SIGHUP loads the certificate again.
+async fn wait_for_stop(tls: Option<&Reloadable>) -> Result<(), Failure> {
+    let on =
+        |kind: SignalKind| -> Result<Signal, Failure> { signal(kind).map_err(Failure::failed) };
+    let mut terminate = on(SignalKind::terminate())?;
+    let mut interrupt = on(SignalKind::interrupt())?;
+    let mut hang_up = on(SignalKind::hangup())?;
+    loop {
+        tokio::select! {
+            biased;
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            _ = hang_up.recv() => {
+                if let Some(tls) = tls {
+                    match tls.reload() {
+                        Ok(()) => tracing::info!("the certificate was loaded again"),
+                        Err(error) => tracing::error!(%error, "the old certificate stays in use"),
+                    }
+                }
+            }
+        }
+    }
+}

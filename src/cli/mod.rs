@@ -1,0 +1,87 @@
+//! The command line: one file a command.
+//!
+//! Exit codes: 0 done; 1 it did not work; 2 the arguments or the configuration are wrong;
+//! 74 a batch could not be made durable (`EX_IOERR`).
+
+mod admin;
+mod demo;
+mod export;
+mod listen;
+mod output;
+mod serve;
+mod verify;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// A payment gateway and wallet ledger in one binary.
+///
+/// Begin with `gerbang demo`: it starts everything on this machine with a few users and prints
+/// what to try.
+#[derive(Parser)]
+#[command(version, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Starts everything on this machine with demo users, and prints a walk-through.
+    Demo(demo::Arguments),
+    /// Runs the gateway as configured.
+    Serve(serve::Arguments),
+    /// Proves a journal: checksums, chain, postings, balances. Exits 0 only if all of it holds.
+    Verify(verify::Arguments),
+    /// Writes the journal as NDJSON, or its postings as CSV.
+    Export(export::Arguments),
+    /// Changes users and keys while the gateway does not run; the first administrator is made here.
+    Admin(admin::Arguments),
+}
+
+/// Why a command did not do its work.
+enum Failure {
+    /// Exit code 1.
+    Failed(String),
+    /// Exit code 2.
+    Usage(String),
+}
+
+impl Failure {
+    fn failed(error: impl ToString) -> Self {
+        Self::Failed(error.to_string())
+    }
+
+    fn usage(error: impl ToString) -> Self {
+        Self::Usage(error.to_string())
+    }
+}
+
+/// Runs the command that the process was started with.
+pub fn run() -> ExitCode {
+    let Arguments { command } = Arguments::parse();
+    let result = match command {
+        Command::Demo(arguments) => demo::run(arguments),
+        Command::Serve(arguments) => serve::run(arguments),
+        Command::Verify(arguments) => verify::run(&arguments),
+        Command::Export(arguments) => export::run(&arguments),
+        Command::Admin(arguments) => admin::run(arguments),
+    };
+    let (text, code) = match result {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(Failure::Failed(text)) => (text, 1),
+        Err(Failure::Usage(text)) => (text, 2),
+    };
+    output::complain(&text);
+    ExitCode::from(code)
+}
+
+/// The data directory of commands that look at a store.
+#[derive(clap::Args)]
+struct DataArgument {
+    /// The data directory.
+    #[arg(long, value_name = "DIR", default_value = "data/store")]
+    data: PathBuf,
+}

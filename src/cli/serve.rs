@@ -1,0 +1,52 @@
+//! `gerbang serve`
+
+use std::path::PathBuf;
+
+use super::output::{Bar, say};
+use super::{Failure, demo, listen};
+use crate::app::App;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::telemetry;
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// The configuration, TOML; the defaults if not given.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Prints the configuration as it would be followed, and ends.
+    #[arg(long)]
+    print_config: bool,
+}
+
+pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
+    let config = match &arguments.config {
+        Some(path) => Config::read(path).map_err(Failure::usage)?,
+        None => Config::standard(),
+    };
+    if arguments.print_config {
+        say(config.to_toml().trim_end());
+        return Ok(());
+    }
+    if demo::is_demo(&config.data) {
+        return Err(Failure::usage(format!(
+            "{} belongs to a demo, whose passwords everybody knows: serve another directory",
+            config.data.display()
+        )));
+    }
+    let _logs = telemetry::init_logs(&config.log);
+    let runtime = listen::runtime()?;
+    let entered = runtime.enter();
+    let bar = Bar::new("opening the journal");
+    let app = App::start(&config, &Clock::system(), &mut |progress| bar.show(progress))
+        .map_err(Failure::failed)?;
+    drop(bar);
+    listen::report(&app.report);
+    let options = listen::Options { metrics_on_api: false };
+    let result = runtime.block_on(listen::run(&app, &config, options, |address| {
+        say(&format!("gerbang is ready on {address}"));
+    }));
+    drop(entered);
+    app.finish(runtime);
+    result
+}
