@@ -143,7 +143,10 @@ impl Actor {
                         break;
                     }
                 }
-                Message::Retire => continue,
+                Message::Retire => {
+                    self.forget_orders();
+                    continue;
+                }
             }
             self.busy = true;
         }
@@ -311,6 +314,12 @@ impl Actor {
             Some(order) => *order,
             None => self.shared.view.order(subject),
         }
+    }
+
+    /// Lets go of orders that the view shows as they are known here.
+    fn forget_orders(&mut self) {
+        let view = &self.shared.view;
+        self.orders.retain(|subject, order| !is_shown(view.order(*subject), *order));
     }
 
     /// Whether the view shows all that this task knows.

@@ -31,8 +31,8 @@ pub struct View {
     users: Slots<ArcSwap<User>>,
     usernames: Names,
     emails: Names,
-    /// Accounts by who owns them, beyond a user's first: (owner, currency).
-    further: SpreadMap<(u32, Currency), AccountId>,
+    /// Accounts of users beyond their first.
+    further: SpreadMap<u32, Vec<(Currency, AccountId)>>,
     /// The house's own accounts.
     house: SpreadMap<(u8, Currency), AccountId>,
     orders: SpreadMap<Position, Order>,
@@ -141,7 +141,17 @@ impl View {
         if self.account(user.account)?.currency == currency {
             return Some(user.account);
         }
-        self.further.get(&(user.id.0, currency)).map(|account| *account)
+        let further = self.further.get(&user.id.0)?;
+        further.iter().find(|(of, _)| *of == currency).map(|(_, account)| *account)
+    }
+
+    /// All accounts of a user, the first one first.
+    pub fn accounts_of(&self, user: &User) -> Vec<AccountId> {
+        let mut accounts = vec![user.account];
+        if let Some(further) = self.further.get(&user.id.0) {
+            accounts.extend(further.iter().map(|(_, account)| *account));
+        }
+        accounts
     }
 
     /// The house's account of this kind.
@@ -275,7 +285,8 @@ impl View {
         self.accounts.set(account.id.0, Cell::new(account));
         match account.owner {
             Some(owner) if self.user(owner).is_none_or(|user| user.account != account.id) => {
-                self.further.insert((owner.0, account.currency), account.id);
+                let mut further = self.further.entry(owner.0).or_default();
+                further.push((account.currency, account.id));
             }
             Some(_) => {}
             None => {

@@ -71,10 +71,11 @@ impl Gateway {
         self.submit(Command::Move(movement)).await
     }
 
-    /// Freezes a user's account, or releases it. `by` is an administrator or the operator.
+    /// Freezes all accounts of a user, or releases them. `by` is an administrator or the operator.
+    /// The outcome is that of the last account.
     ///
     /// # Errors
-    /// If the user has no account in the currency.
+    /// If too much is waiting: some accounts may be frozen and others not; again sets the rest.
     pub async fn freeze(
         &self,
         by: Principal,
@@ -87,9 +88,17 @@ impl Gateway {
             .number(u64::from(frozen))
             .text(reason.as_str())
             .finish();
-        let origin = reference::origin(by, None, digest);
-        let account = user.account;
-        self.submit(Command::Freeze(FreezeSet { origin, account, frozen, reason })).await
+        let mut accounts = self.view().accounts_of(user).into_iter();
+        let freeze = async |account| {
+            let origin = reference::origin(by, None, digest);
+            let reason = reason.clone();
+            self.submit(Command::Freeze(FreezeSet { origin, account, frozen, reason })).await
+        };
+        let mut outcome = freeze(user.account).await?;
+        for account in accounts.by_ref().skip(1) {
+            outcome = freeze(account).await?;
+        }
+        Ok(outcome)
     }
 
     /// Gives a user another role. It takes effect with their next request.

@@ -26,6 +26,9 @@ pub trait Service: Send + Sync + 'static {
     /// Largest body this route takes; asked before the body is read.
     fn body_max(&self, method: &Method, path: &str) -> usize;
 
+    /// How many connections are open now, told whenever one is accepted.
+    fn connections(&self, _open: usize) {}
+
     /// Answers a request.
     fn call(&self, request: Request) -> impl Future<Output = Reply> + Send;
 }
@@ -133,6 +136,8 @@ async fn accept_until<S: Service>(
         match accepted {
             Ok((stream, peer, permit)) => {
                 prepare(&stream);
+                let open = shared.options.connections_max - permits.available_permits();
+                shared.service.connections(open);
                 tokio::spawn(connection::run(Arc::clone(shared), stream, peer, permit));
             }
             Err(error) if concerns_one_connection(&error) => {}

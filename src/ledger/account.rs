@@ -175,7 +175,7 @@ impl Account {
             return Err(Rejection::BalanceCeiling);
         }
         if counts_as_incoming(movement.kind) {
-            let so_far = if at.month() == self.month { self.incoming } else { Total::ZERO };
+            let so_far = if at.month() > self.month { Total::ZERO } else { self.incoming };
             if exceeds(policy.incoming_per_month, so_far.minus(Total::ZERO)) {
                 return Err(Rejection::IncomingPerMonth);
             }
@@ -281,7 +281,8 @@ impl Account {
             self.released = self.released.plus(*amount);
         }
         if movement.credit == self.id && counts_as_incoming(movement.kind) {
-            if at.month() != self.month {
+            // A clock set back does not open the month before once more.
+            if at.month() > self.month {
                 self.month = at.month();
                 self.incoming = Total::ZERO;
             }

@@ -57,16 +57,17 @@ struct CashFlowView {
 
 /// `GET /api/v1/transactions`
 pub(super) fn transactions(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
-    let page = context.page(&[])?;
-    let lines = context.gateway.changes(caller.user.account, page)?;
+    let page = context.page(&["currency"])?;
+    let (account, _) = context.account_asked(caller)?;
+    let lines = context.gateway.changes(account, page)?;
     let data = lines.lines.iter().map(|change| context.transaction(change)).collect();
     Ok(Reply::ok(&ListView { data, next_cursor: cursor(lines.next) }))
 }
 
 /// `GET /api/v1/notifications`: what others did that concerns the caller.
 pub(super) fn notifications(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
-    let page = context.page(&[])?;
-    let account = caller.user.account;
+    let page = context.page(&["currency"])?;
+    let (account, _) = context.account_asked(caller)?;
     let lines = context.gateway.walk(account, page, |recorded| {
         let message = super::stream::message(context.gateway, account, &recorded)?;
         Some(NotificationView {
@@ -81,12 +82,12 @@ pub(super) fn notifications(context: Context<'_>, caller: &Caller) -> Result<Rep
 
 /// `GET /api/v1/cash-flow`
 pub(super) async fn cash_flow(context: Context<'_>, caller: Caller) -> Result<Reply, ApiError> {
-    let page = context.page(&["bucket"])?;
+    let page = context.page(&["bucket", "currency"])?;
     let query = context.request.query()?;
     let name = query.get("bucket").unwrap_or("day").to_owned();
     let bucket = Bucket::parse(&name)
         .ok_or_else(|| ApiError::field("bucket", "must be day, week or month"))?;
-    let (account, currency) = context.gateway.own_account(&caller.user, None)?;
+    let (account, currency) = context.account_asked(&caller)?;
     let gateway = Arc::clone(context.gateway);
     let offset = context.api.options.offset_seconds;
     // A long report reads many records: not on a thread that payments need.

@@ -134,6 +134,10 @@ impl Service for Api {
         }
     }
 
+    fn connections(&self, open: usize) {
+        self.metrics.connections.set(i64::try_from(open).unwrap_or(i64::MAX));
+    }
+
     async fn call(&self, request: Request) -> Reply {
         let began = Began::now();
         let (name, result) = match self.find(request.method(), request.segments().as_slice()) {

@@ -87,9 +87,9 @@ pub(super) async fn announce(context: Context<'_>, caller: &Caller) -> Result<Re
 
 /// `GET /api/v1/topups`
 pub(super) fn list(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
-    let page = context.page(&[])?;
-    let lines =
-        context.gateway.walk(caller.user.account, page, |recorded| context.top_up(&recorded))?;
+    let page = context.page(&["currency"])?;
+    let (account, _) = context.account_asked(caller)?;
+    let lines = context.gateway.walk(account, page, |recorded| context.top_up(&recorded))?;
     Ok(Reply::ok(&ListView { data: lines.lines, next_cursor: cursor(lines.next) }))
 }
 

@@ -7,7 +7,6 @@ use super::wire::{Units, account_id};
 use crate::gateway::caller::Caller;
 use crate::http::problem::{ApiError, Code};
 use crate::http::reply::Reply;
-use crate::ledger::money::Currency;
 
 #[derive(Serialize)]
 struct BalanceView {
@@ -22,15 +21,8 @@ struct BalanceView {
 
 /// `GET /api/v1/balance`
 pub(super) fn balance(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
-    let query = context.request.query()?.only(&["currency"])?;
-    let currency = match query.get("currency") {
-        None => None,
-        Some(code) => Some(
-            Currency::parse(code)
-                .ok_or_else(|| ApiError::field("currency", "is not an ISO 4217 code"))?,
-        ),
-    };
-    let (id, currency) = context.gateway.own_account(&caller.user, currency)?;
+    context.request.query()?.only(&["currency"])?;
+    let (id, currency) = context.account_asked(caller)?;
     let view = context.gateway.view();
     let as_of = view.time();
     let (account, position) =

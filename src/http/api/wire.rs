@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::Context;
 use crate::engine::Outcome;
+use crate::gateway::caller::Caller;
 use crate::gateway::history::Page;
 use crate::gateway::{Error, Gateway};
 use crate::http::amount::{AmountField, CurrencyField};
@@ -75,6 +76,19 @@ impl Context<'_> {
                 .ok_or_else(|| ApiError::field(name, "must be a time as in RFC 3339")),
         };
         Ok(Page { limit, cursor, from: time("from")?, to: time("to")? })
+    }
+
+    /// The caller's account in the currency that `?currency` names, or in the default one.
+    pub(super) fn account_asked(&self, caller: &Caller) -> Result<(AccountId, Currency), ApiError> {
+        let query = self.request.query()?;
+        let currency = match query.get("currency") {
+            None => None,
+            Some(code) => Some(
+                Currency::parse(code)
+                    .ok_or_else(|| ApiError::field("currency", "is not an ISO 4217 code"))?,
+            ),
+        };
+        Ok(self.gateway.own_account(&caller.user, currency)?)
     }
 
     /// The key of the request: the header, or the body's `reference`.
