@@ -14,7 +14,7 @@
 //!  footer   blocks u32 | time i64 of the last batch | check [u8; 32] of header, table, index, footer
 //! ```
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -36,10 +36,10 @@ const INDEX_ROW: usize = 8 + 8 + 4 + 4 + 16;
 const FOOTER: usize = 4 + 8 + 32;
 const COMPRESSION_LEVEL: i32 = 3;
 
-/// A sealed stretch, open for reading.
+/// A sealed stretch. Its file is opened for each block that is read and not held: there are more
+/// segments in ten years than a process may have files.
 #[derive(Debug)]
 pub struct Segment {
-    file: File,
     path: PathBuf,
     head: Head,
     last_time: Timestamp,
@@ -80,16 +80,25 @@ impl Segment {
         let path = directory.join(format!("{:020}.seg", head.first.get()));
         let table = fingerprint_table(batches)?;
         files::replace(&path, |file| write_content(file, &head, batches, &table))?;
-        let segment = Self::open(&path, &mut |_, _| {})?;
         // The log is trimmed next, and this is the only copy then: read it back before that.
+        let proved = Self::open(&path, &mut |_, _| {}).and_then(|segment| segment.prove(batches));
+        if proved.is_err() {
+            fs::remove_file(&path).map_err(|source| Error::file("remove", &path, source))?;
+        }
+        proved
+    }
+
+    /// Itself if it holds exactly `batches`.
+    fn prove(self, batches: &[Batch]) -> Result<Self, Error> {
         let mut sealed = Vec::with_capacity(batches.len());
-        for number in 0..segment.blocks() {
-            sealed.extend(segment.read_block(number)?.iter().map(Batch::hash));
+        for number in 0..self.blocks() {
+            sealed.extend(self.read_block(number)?.iter().map(Batch::hash));
         }
-        if !sealed.into_iter().eq(batches.iter().map(Batch::hash)) {
-            return Err(Error::BrokenFile { path, flaw: "it does not hold what was sealed" });
+        if sealed.into_iter().eq(batches.iter().map(Batch::hash)) {
+            Ok(self)
+        } else {
+            Err(Error::BrokenFile { path: self.path, flaw: "it does not hold what was sealed" })
         }
-        Ok(segment)
     }
 
     /// Opens a sealed file, and tells every reference's fingerprint and position.
@@ -132,7 +141,7 @@ impl Segment {
         tell(table, head.first, reference);
         let blocks =
             read_index(index, sections_at).ok_or_else(|| broken("its blocks have gaps"))?;
-        Ok(Self { file, path: path.to_owned(), head, last_time, blocks })
+        Ok(Self { path: path.to_owned(), head, last_time, blocks })
     }
 
     /// The first position.
@@ -188,8 +197,8 @@ impl Segment {
         let block = self.blocks[number];
         let broken = |flaw| Error::broken(block.first, flaw);
         let mut bytes = vec![0; usize::try_from(block.length).unwrap_or(usize::MAX)];
-        self.file
-            .read_exact_at(&mut bytes, block.offset)
+        File::open(&self.path)
+            .and_then(|file| file.read_exact_at(&mut bytes, block.offset))
             .map_err(|source| Error::file("read", &self.path, source))?;
         if chain::check(&[&bytes]) != block.check {
             return Err(broken(Flaw::Checksum));
