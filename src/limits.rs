@@ -174,8 +174,8 @@ pub const BLOCK_BYTES_MAX: usize = 256 * 1024 * 1024;
 pub const BLOCK_CACHE: usize = 64;
 /// sled's own cache, in bytes; the tail is in memory anyway.
 pub const SLED_CACHE_BYTES: u64 = 8 * 1024 * 1024;
-/// Keys removed from sled at once when a stretch is sealed.
-pub const TRIM_KEYS: usize = 4_096;
+/// Keys that one trim removes from sled at least, if there are so many: the writer waits for it.
+pub const TRIM_KEYS: usize = 32;
 /// Rows of a checkpoint that are encoded and compressed together.
 pub const CHECKPOINT_ROWS: usize = 4_096;
 /// Until the sealer tries again what the disk refused.

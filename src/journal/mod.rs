@@ -58,7 +58,8 @@ pub trait Journal: Send {
     fn append(&mut self, batch: &Batch) -> Result<(), AppendError>;
 
     /// Forgets batches up to and including the one that ends at `through`: they are sealed in
-    /// history. The last batch always stays.
+    /// history. The last batch always stays. A call may leave some to the next, so as not to keep
+    /// the writer long; it calls this after every append.
     ///
     /// # Errors
     /// The store failed. Nothing is lost by that: what was not forgotten is forgotten next time.

@@ -138,6 +138,38 @@ impl SledJournal {
         self.make_durable()
     }
 
+    /// Forgets everything through `through`, however long it takes.
+    ///
+    /// # Errors
+    /// As [`Journal::trim`].
+    pub fn trim_all(&mut self, through: Position) -> Result<(), Error> {
+        while self.stored.len() > 1 && self.stored[0].last <= through {
+            self.trim_some(through, limits::TRIM_KEYS)?;
+        }
+        Ok(())
+    }
+
+    /// Forgets the oldest batches until about `keys` chunks are gone. Whole batches by one
+    /// `apply_batch`, so a crash leaves no part of one.
+    fn trim_some(&mut self, through: Position, keys: usize) -> Result<(), Error> {
+        let mut removals = ::sled::Batch::default();
+        let (mut batches, mut removed) = (0, 0);
+        while batches + 1 < self.stored.len()
+            && self.stored[batches].last <= through
+            && removed < keys
+        {
+            let Stored { first, chunks, .. } = self.stored[batches];
+            (0..chunks).for_each(|number| removals.remove(&key(first, number)));
+            removed += usize::try_from(chunks).unwrap_or(usize::MAX);
+            batches += 1;
+        }
+        if batches > 0 {
+            self.db.apply_batch(removals).map_err(|error| store_error("trim", &error))?;
+            self.stored.drain(..batches);
+        }
+        Ok(())
+    }
+
     fn follow(&mut self, batch: &Batch, chunks: u32) {
         self.stored.push_back(Stored { first: batch.first(), last: batch.last(), chunks });
         self.next = (batch.last().plus(1), batch.hash());
@@ -175,24 +207,12 @@ impl Journal for SledJournal {
         Ok(())
     }
 
+    /// Removes about twice as many chunks as the last append stored, so that the log shrinks at any
+    /// load and no append waits long: removing a key costs as much as storing it.
     fn trim(&mut self, through: Position) -> Result<(), Error> {
-        while self.stored.len() > 1 && self.stored[0].last <= through {
-            // Each step forgets whole batches, so a crash between two leaves no part of one.
-            let mut removals = ::sled::Batch::default();
-            let (mut batches, mut keys) = (0, 0);
-            while batches + 1 < self.stored.len()
-                && self.stored[batches].last <= through
-                && keys < limits::TRIM_KEYS
-            {
-                let Stored { first, chunks, .. } = self.stored[batches];
-                (0..chunks).for_each(|number| removals.remove(&key(first, number)));
-                keys += usize::try_from(chunks).unwrap_or(usize::MAX);
-                batches += 1;
-            }
-            self.db.apply_batch(removals).map_err(|error| store_error("trim", &error))?;
-            self.stored.drain(..batches);
-        }
-        Ok(())
+        let appended = self.stored.back().map_or(0, |stored| stored.chunks);
+        let keys = usize::try_from(appended).unwrap_or(usize::MAX).saturating_mul(2);
+        self.trim_some(through, keys.max(limits::TRIM_KEYS))
     }
 }
 

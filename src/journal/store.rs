@@ -103,7 +103,7 @@ pub fn open(
         side.write()?;
     }
     if let Some(mark) = sealed {
-        found.journal.trim(mark.position)?;
+        found.journal.trim_all(mark.position)?;
     }
     let checkpoint = usable_checkpoint(directory, &found.history)?;
     let mut report = OpenReport { created, torn: found.torn, ..OpenReport::default() };

@@ -65,7 +65,7 @@ fn seal(opened: Opened, bytes: usize, trim: bool) -> Option<Position> {
     sealer.stop();
     let sealed = watched.sealed_through();
     if let (true, Some(sealed)) = (trim, sealed) {
-        journal.trim(sealed).unwrap();
+        journal.trim_all(sealed).unwrap();
     }
     sealed
 }
