@@ -30,7 +30,7 @@ pub enum ExportError {
     Output(#[from] io::Error),
 }
 
-/// The names of the columns of [`csv`].
+/// The names of the columns of [`csv()`].
 pub const COLUMNS: [&str; 11] = [
     "position",
     "time",
