@@ -181,21 +181,18 @@ fn housekeeping(
 ) -> AfterBatch {
     let (sealer, metrics) = (Arc::downgrade(sealer), Arc::clone(metrics));
     let history = Arc::clone(history);
-    let mut trimmed = None;
     let mut last = checkpoint_at.map_or(0, Position::get);
     Box::new(move |journal, book, hash, time| {
         let Some(sealer) = sealer.upgrade() else { return };
         sealer.look();
         metrics.tail_bytes.set(i64::try_from(history.tail_bytes()).unwrap_or(i64::MAX));
-        let sealed = sealer.sealed_through();
-        if sealed > trimmed
-            && let Some(through) = sealed
+        // A few keys after every batch, so that no batch waits for a whole stretch.
+        if let Some(through) = sealer.sealed_through()
+            && let Err(error) = journal.trim(through)
         {
-            if let Err(error) = journal.trim(through) {
-                tracing::warn!(%error, "the log could not be trimmed");
-            }
-            trimmed = sealed;
+            tracing::warn!(%error, "the log could not be trimmed");
         }
+        hold_back(&history);
         let position = book.position.map_or(0, Position::get);
         // So rare that writing a large book costs little against what was done in between.
         let period = limits::CHECKPOINT_ENTRIES.max(book.accounts.len() as u64);
@@ -206,6 +203,16 @@ fn housekeeping(
             last = position;
         }
     })
+}
+
+/// A writer that outruns the sealer waits for it a little, or memory and log would grow without
+/// end. It never waits for long: a sealer in trouble must not stop payments before the disk does.
+fn hold_back(history: &History) {
+    let excess = history.tail_bytes() / limits::TAIL_BYTES_CALM;
+    if excess > 0 {
+        let pause = limits::TAIL_PAUSE.saturating_mul(u32::try_from(excess).unwrap_or(u32::MAX));
+        std::thread::sleep(pause.min(limits::TAIL_PAUSE_MAX));
+    }
 }
 
 fn checkpoint(book: &Book, hash: Hash, time: Timestamp) -> Option<Checkpoint> {

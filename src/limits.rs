@@ -163,6 +163,12 @@ pub const CLOCK_CALM_TICKS: u32 = 60;
 pub const CHUNK_BYTES_MAX: usize = 6 * 1024;
 /// A stretch of the tail this large (encoded) is sealed into a segment.
 pub const SEGMENT_BYTES: usize = 16 * 1024 * 1024;
+/// Encoded history that may wait to be sealed before the writer is held back; four segments.
+pub const TAIL_BYTES_CALM: usize = 4 * SEGMENT_BYTES;
+/// By how much a batch is held back for each such stretch.
+pub const TAIL_PAUSE: Duration = Duration::from_millis(1);
+/// The longest a batch is held back.
+pub const TAIL_PAUSE_MAX: Duration = Duration::from_millis(20);
 /// Encoded batches per compressed block of a segment, in bytes before compression.
 pub const BLOCK_BYTES: usize = 128 * 1024;
 /// Entries between two checkpoints, at least.
