@@ -37,7 +37,6 @@ use crate::ledger::order::Order;
 use crate::ledger::policy::Policy;
 use crate::ledger::rejection::Rejection;
 use crate::ledger::time::Timestamp;
-use crate::limits;
 
 /// A command with its way back.
 pub(super) struct Request {
@@ -163,7 +162,7 @@ impl Actor {
             && let Some(waiting) = self.deferred.get_mut(&subject)
         {
             // A full list drops the request, which tells its caller `busy`.
-            if waiting.len() < limits::DEFERRED_MAX {
+            if waiting.len() < self.shared.options.deferred_max {
                 waiting.push(request);
             }
             return;

@@ -9,7 +9,6 @@ use super::Shared;
 use super::actor::{Actor, Message};
 use super::gate::SpreadMap;
 use crate::ledger::id::AccountId;
-use crate::limits;
 
 /// Live tasks by account.
 #[derive(Default)]
@@ -26,7 +25,7 @@ impl Directory {
         match self.live.entry(id.0) {
             Entry::Occupied(sender) => sender.get().clone(),
             Entry::Vacant(free) => {
-                let (sender, mailbox) = mpsc::channel(limits::MAILBOX_MAX);
+                let (sender, mailbox) = mpsc::channel(shared.options.mailbox_max);
                 let actor = Actor::new(Arc::clone(shared), id, sender.clone());
                 tokio::spawn(actor.run(mailbox));
                 free.insert(sender.clone());

@@ -59,8 +59,31 @@ pub struct Engine {
     shared: Arc<Shared>,
 }
 
+/// How much may wait, and where. Production takes the defaults; tests take small ones, so that what
+/// is full once a year is full all the time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Options {
+    /// Messages an account's mailbox holds.
+    pub mailbox_max: usize,
+    /// Entries that wait for the writer.
+    pub queue_max: usize,
+    /// Commands about one order that wait while a movement of it is under way.
+    pub deferred_max: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            mailbox_max: limits::MAILBOX_MAX,
+            queue_max: limits::QUEUE_MAX,
+            deferred_max: limits::DEFERRED_MAX,
+        }
+    }
+}
+
 /// What every task of the engine can reach.
 struct Shared {
+    options: Options,
     view: Arc<View>,
     policies: Policies,
     clock: Clock,
@@ -95,10 +118,20 @@ pub enum Error {
 impl Engine {
     /// An engine over `view`, and the queue its writer has to serve.
     pub fn new(view: Arc<View>, policies: Policies, clock: Clock) -> (Self, Receiver<Entry>) {
-        let (queue, entries) = crossbeam_channel::bounded(limits::QUEUE_MAX);
+        Self::with_options(view, policies, clock, Options::default())
+    }
+
+    /// [`Engine::new`] with other sizes than those of production.
+    pub fn with_options(
+        view: Arc<View>,
+        policies: Policies,
+        clock: Clock,
+        options: Options,
+    ) -> (Self, Receiver<Entry>) {
+        let (queue, entries) = crossbeam_channel::bounded(options.queue_max);
         let directory = Directory::default();
         let gate = Arc::new(Gate::default());
-        let shared = Arc::new(Shared { view, policies, clock, queue, directory, gate });
+        let shared = Arc::new(Shared { options, view, policies, clock, queue, directory, gate });
         (Self { shared }, entries)
     }
 
