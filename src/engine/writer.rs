@@ -94,7 +94,7 @@ impl Writer {
     /// Makes `entries` durable as one batch, publishes them and answers, leaving the list empty.
     ///
     /// # Errors
-    /// If the batch could not be made durable. Nobody has been answered.
+    /// If the batch could not be made durable. Nobody has been answered, nor ever will be.
     pub fn commit(&mut self, entries: &mut Vec<Entry>) -> Result<(), AppendError> {
         if entries.is_empty() {
             return Ok(());
@@ -111,7 +111,12 @@ impl Writer {
         }
         let batch = batch.finish();
         let began = Began::now();
-        self.journal.append(&batch)?;
+        if let Err(error) = self.journal.append(&batch) {
+            // A reply that is dropped says that nothing happened. Nobody knows that now, so these are
+            // kept for what is left of the process's life.
+            std::mem::forget(std::mem::take(entries));
+            return Err(error);
+        }
         self.metrics.appended(began, entries.len(), batch.bytes().len());
         self.time = time;
         self.hash = batch.hash();
