@@ -325,8 +325,10 @@ impl Actor {
     fn may_retire(&mut self) -> bool {
         let shown = self.shared.view.account(self.account.id).expect("accounts stay");
         let credits = shown.credits == self.account.credits || !self.policy.refuses_credits();
+        // The house gives without its task being asked.
+        let debits = shown.debits == self.account.debits || !self.account.kind.refuses_debits();
         let same = credits
-            && shown.debits == self.account.debits
+            && debits
             && shown.on_hold() == self.account.on_hold()
             && shown.frozen == self.account.frozen;
         let view = &self.shared.view;

@@ -61,6 +61,11 @@ impl Cell {
         self.blank.kind
     }
 
+    /// The currency the account is kept in.
+    pub(super) const fn currency(&self) -> Currency {
+        self.blank.currency
+    }
+
     /// The account as last stored.
     pub(super) fn load(&self) -> Account {
         loop {

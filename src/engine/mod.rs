@@ -45,10 +45,10 @@ use self::entry::{Answer, Collector, Reply};
 use self::gate::Gate;
 use crate::clock::Clock;
 use crate::journal::{self, Recorded};
-use crate::ledger::command::Command;
+use crate::ledger::command::{Command, decide_parties};
 use crate::ledger::event::{AccountKind, Event, Fact, Movement, MovementKind, Origin, Refusal};
 use crate::ledger::id::AccountId;
-use crate::ledger::money::Amount;
+use crate::ledger::money::{Amount, Currency};
 use crate::ledger::policy::Policies;
 use crate::ledger::rejection::Rejection;
 use crate::limits;
@@ -257,21 +257,22 @@ impl Engine {
     /// caller `busy`.
     fn dispatch(&self, command: Command, reply: Reply) {
         let shared = &self.shared;
-        match &command {
-            Command::Move(movement) if !shared.kind(movement.debit).refuses_debits() => {
-                let receiver = movement.credit;
-                if shared.kind(receiver).refuses_debits() {
-                    let asked = Box::new((Request { command, reply }, None));
-                    shared.send(receiver, Message::Admit(asked));
-                } else {
-                    let event = Event { at: shared.clock.now(), fact: command.into_fact() };
-                    let _: Result<(), Busy> = shared.push(Entry { event, reply });
-                }
-            }
-            _ => {
-                let account = command.account();
-                shared.send(account, Message::Submit(Box::new(Request { command, reply })));
-            }
+        let Command::Move(movement) = &command else { return shared.submit(command, reply) };
+        if let Err(rejection) = decide_parties(movement, |party| shared.currency(party)) {
+            return shared.record(command.into_refusal(rejection), reply);
+        }
+        // What the house gives to somebody is not asked of the house.
+        let is_given =
+            matches!(movement.kind, MovementKind::TopUp { .. } | MovementKind::Adjustment { .. });
+        if !is_given || shared.kind(movement.debit).refuses_debits() {
+            return shared.submit(command, reply);
+        }
+        let receiver = movement.credit;
+        if shared.kind(receiver).refuses_debits() || shared.is_asked(movement) {
+            let asked = Box::new((Request { command, reply }, None));
+            shared.send(receiver, Message::Admit(asked));
+        } else {
+            shared.record(command.into_fact(), reply);
         }
     }
 }
@@ -296,6 +297,22 @@ impl Shared {
 
     fn kind(&self, id: AccountId) -> AccountKind {
         self.view.kind(id).expect("commands name accounts that were looked up in the view")
+    }
+
+    fn currency(&self, id: AccountId) -> Currency {
+        self.view.currency(id).expect("commands name accounts that were looked up in the view")
+    }
+
+    /// Sends a command to the account that decides first.
+    fn submit(self: &Arc<Self>, command: Command, reply: Reply) {
+        let account = command.account();
+        self.send(account, Message::Submit(Box::new(Request { command, reply })));
+    }
+
+    /// Queues what needs no account's word.
+    fn record(&self, fact: Fact, reply: Reply) {
+        let event = Event { at: self.clock.now(), fact };
+        let _: Result<(), Busy> = self.push(Entry { event, reply });
     }
 
     /// Sends to an account's task. A message that finds the mailbox full is dropped, and its parts

@@ -104,6 +104,11 @@ impl View {
         self.accounts.get(id.0).map(Cell::kind)
     }
 
+    /// The currency of the account with this number.
+    pub fn currency(&self, id: AccountId) -> Option<Currency> {
+        self.accounts.get(id.0).map(Cell::currency)
+    }
+
     /// The account with this number and a position as of which it stands so.
     pub fn account_as_of(&self, id: AccountId) -> Option<(Account, Position)> {
         // Read first: whatever the account shows beyond it carries its own, later position.

@@ -93,7 +93,7 @@ impl Account {
         !self.kind.refuses_debits() || self.available() >= Balance::ZERO
     }
 
-    /// The giving half of a movement. `order` is what the movement refers to (a hold, the refunds
+    /// The giving half of a movement whose parties fit together (see `decide_parties`). `order` is what the movement refers to (a hold, the refunds
     /// of a payment so far), if anything.
     ///
     /// # Errors
@@ -103,12 +103,6 @@ impl Account {
         movement: &Movement,
         order: Option<&Order>,
     ) -> Result<(), Rejection> {
-        if movement.currency != self.currency {
-            return Err(Rejection::CurrencyMismatch);
-        }
-        if movement.debit == movement.credit {
-            return Err(Rejection::SelfTransfer);
-        }
         match movement.kind {
             MovementKind::Payment => self.refuse_if_frozen()?,
             MovementKind::Refund { paid, .. } => {
@@ -153,9 +147,6 @@ impl Account {
         policy: &Policy,
         order: Option<&Order>,
     ) -> Result<(), Rejection> {
-        if movement.currency != self.currency {
-            return Err(Rejection::CurrencyMismatch);
-        }
         if let MovementKind::TopUp { request: Some(_), by } = movement.kind {
             match order {
                 Some(Order::TopUp {
@@ -192,7 +183,7 @@ impl Account {
             return Err(Rejection::CurrencyMismatch);
         }
         self.refuse_if_frozen()?;
-        if self.available().covers(hold.amount) {
+        if !self.kind.refuses_debits() || self.available().covers(hold.amount) {
             Ok(())
         } else {
             Err(Rejection::InsufficientFunds)

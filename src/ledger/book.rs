@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::account::Account;
-use super::command::Command;
+use super::command::{Command, decide_parties};
 use super::event::{AccountOpened, Event, Fact, Hold, MovementKind, UserChanged};
 use super::id::{AccountId, Position, UserId};
 use super::money::{Balance, Currency, Total};
@@ -81,6 +81,7 @@ impl Book {
         let account = self.known(command.account());
         match command {
             Command::Move(movement) => {
+                decide_parties(movement, |party| self.known(party).currency)?;
                 account.decide_debit(movement, order)?;
                 let receiver = self.known(movement.credit);
                 let policy = policies.of(receiver.kind, receiver.currency);

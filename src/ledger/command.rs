@@ -6,6 +6,7 @@
 use super::event::{Fact, FreezeSet, Hold, HoldReleased, Movement, Origin, Refusal};
 use super::event::{TopUpRejected, TopUpRequested};
 use super::id::{AccountId, Position};
+use super::money::Currency;
 use super::rejection::Rejection;
 
 /// A request, well formed, whose answer depends on the state of accounts.
@@ -85,4 +86,21 @@ impl Command {
         };
         Fact::Refused(Refusal { origin, account: Some(account), amount, rejection })
     }
+}
+
+/// What no state can change about a movement, and so is asked before anybody decides: all parties
+/// keep its currency, the house's account for the fee included, and giver and receiver are two.
+///
+/// # Errors
+/// Why it can never be.
+pub fn decide_parties(
+    movement: &Movement,
+    currency_of: impl Fn(AccountId) -> Currency,
+) -> Result<(), Rejection> {
+    let Movement { debit, credit, fee, currency, .. } = movement;
+    let fee = fee.as_ref().map_or(*credit, |fee| fee.account);
+    if [*debit, *credit, fee].into_iter().any(|party| currency_of(party) != *currency) {
+        return Err(Rejection::CurrencyMismatch);
+    }
+    if debit == credit { Err(Rejection::SelfTransfer) } else { Ok(()) }
 }
