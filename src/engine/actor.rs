@@ -18,6 +18,7 @@
 //!   message is reserved in the giver's mailbox before the receiver is asked, so two accounts that
 //!   pay each other with full mailboxes answer `busy` and cannot wait for each other.
 //! - Only the receiver writes the event, so it cannot half-happen.
+//! - What an account decides has times that never go back.
 //! - A task retires only when the view shows all it knows; its successor starts from the view.
 
 use std::collections::BTreeMap;
@@ -109,6 +110,8 @@ pub(super) struct Actor {
     deferred: BTreeMap<Position, Vec<Request>>,
     /// Whether anything came since retiring was last proposed.
     busy: bool,
+    /// When it last decided something.
+    decided: Timestamp,
 }
 
 impl Actor {
@@ -125,6 +128,7 @@ impl Actor {
             promises: 0,
             deferred: BTreeMap::new(),
             busy: true,
+            decided: Timestamp::EPOCH,
         }
     }
 
@@ -167,7 +171,7 @@ impl Actor {
             }
             return;
         }
-        let at = self.shared.clock.now();
+        let at = self.now();
         let order = subject.and_then(|subject| self.order(subject));
         if let Err(rejection) = self.decide(&request.command, at, order.as_ref()) {
             return self.refuse(request, at, rejection);
@@ -199,6 +203,13 @@ impl Actor {
         }
     }
 
+    /// The time of the next decision: a month that began here does not end because a clock is set
+    /// back, or its limit would begin anew.
+    fn now(&mut self) -> Timestamp {
+        self.decided = self.shared.now().max(self.decided);
+        self.decided
+    }
+
     /// The account with durable credits only.
     fn spendable(&self) -> Account {
         let committed = self.shared.view.account(self.account.id).expect("accounts stay");
@@ -228,7 +239,7 @@ impl Actor {
         let Request { command: Command::Move(movement), reply } = request else {
             unreachable!("only movements have a receiver");
         };
-        let at = self.shared.clock.now();
+        let at = self.now();
         let order = match movement.kind {
             MovementKind::TopUp { request, .. } => request.and_then(|request| self.order(request)),
             MovementKind::Payment

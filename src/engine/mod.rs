@@ -51,6 +51,7 @@ use crate::ledger::id::AccountId;
 use crate::ledger::money::{Amount, Currency};
 use crate::ledger::policy::Policies;
 use crate::ledger::rejection::Rejection;
+use crate::ledger::time::Timestamp;
 use crate::limits;
 
 /// Where commands go in and answers come out. Cheap to clone.
@@ -197,7 +198,7 @@ impl Engine {
     /// [`Busy`] if too much is waiting.
     pub async fn record(&self, fact: Fact, names: Vec<Reservation>) -> Result<Recorded, Busy> {
         let (reply, answer) = Reply::one(names.into_iter().map(|name| name.guard).collect());
-        let event = Event { at: self.shared.clock.now(), fact };
+        let event = Event { at: self.shared.now(), fact };
         self.shared.push(Entry { event, reply })?;
         answer.await.map_err(|_| Busy)?
     }
@@ -217,7 +218,7 @@ impl Engine {
             Entered::New(guard) => Reply::one(vec![guard]),
         };
         let fact = Fact::Refused(Refusal { origin, account: None, amount, rejection });
-        self.shared.push(Entry { event: Event { at: self.shared.clock.now(), fact }, reply })?;
+        self.shared.push(Entry { event: Event { at: self.shared.now(), fact }, reply })?;
         Ok(Outcome { recorded: answer.await.map_err(|_| Busy)??, replayed: false })
     }
 
@@ -303,6 +304,11 @@ impl Shared {
         self.view.currency(id).expect("commands name accounts that were looked up in the view")
     }
 
+    /// When something is decided: never before what is committed, whatever the clock does.
+    fn now(&self) -> Timestamp {
+        self.clock.now().max(self.view.time())
+    }
+
     /// Sends a command to the account that decides first.
     fn submit(self: &Arc<Self>, command: Command, reply: Reply) {
         let account = command.account();
@@ -311,7 +317,7 @@ impl Shared {
 
     /// Queues what needs no account's word.
     fn record(&self, fact: Fact, reply: Reply) {
-        let event = Event { at: self.clock.now(), fact };
+        let event = Event { at: self.now(), fact };
         let _: Result<(), Busy> = self.push(Entry { event, reply });
     }
 

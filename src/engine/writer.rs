@@ -4,7 +4,8 @@
 //!
 //! - A batch is appended to the journal, then published to the view, then answered, in this order.
 //! - Answers go out in the order of positions.
-//! - Recorded times never go back, whatever the clock does.
+//! - Recorded times never go back, whatever the clock does, and nothing is written before it was
+//!   decided.
 //! - After a failed append nothing more is written and nobody is answered: the process ends.
 //!
 //! Nothing here decides: an entry that arrives has been agreed to by every account it touches.
@@ -100,7 +101,8 @@ impl Writer {
             return Ok(());
         }
         let first = self.book.next();
-        let time = self.clock.now().max(self.time);
+        let decided = entries.iter().map(|entry| entry.event.at).max().unwrap_or(self.time);
+        let time = self.clock.now().max(self.time).max(decided);
         let mut batch = BatchBuilder::new(first, time, self.hash);
         self.links.clear();
         for entry in entries.iter_mut() {
