@@ -1,0 +1,281 @@
+//! The oracle: what the ledger should say, computed another way.
+//!
+//! One signed number per balance, maps for everything, a calendar of its own. It shares the names
+//! of things with the ledger and none of its arithmetic, so that a mistake has to be made twice to
+//! go unseen.
+
+use std::collections::BTreeMap;
+
+use gerbang::ledger::command::Command;
+use gerbang::ledger::event::{AccountKind, AccountOpened, Event, Fact, Movement, MovementKind};
+use gerbang::ledger::id::{AccountId, Position, Principal};
+use gerbang::ledger::money::{Amount, Currency};
+use gerbang::ledger::policy::Policies;
+use gerbang::ledger::rejection::Rejection;
+use gerbang::ledger::time::Timestamp;
+
+/// An account as the oracle sees it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Purse {
+    pub(crate) kind: AccountKind,
+    pub(crate) currency: Currency,
+    pub(crate) floor: i128,
+    pub(crate) balance: i128,
+    pub(crate) held: i128,
+    pub(crate) frozen: bool,
+    month: i64,
+    incoming: i128,
+}
+
+impl Purse {
+    fn refuses(&self) -> bool {
+        [AccountKind::Wallet, AccountKind::Merchant, AccountKind::Escrow].contains(&self.kind)
+    }
+
+    /// What may still go out.
+    pub(crate) fn free(&self) -> i128 {
+        self.balance - self.held - self.floor
+    }
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Request {
+    account: u32,
+    by: Principal,
+    open: bool,
+}
+
+/// The state of the world as the oracle sees it.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub(crate) struct Model {
+    pub(crate) purses: BTreeMap<u32, Purse>,
+    /// Open holds: whose, how much, until when.
+    holds: BTreeMap<u64, (u32, i128, i64)>,
+    requests: BTreeMap<u64, Request>,
+    refunded: BTreeMap<u64, i128>,
+}
+
+impl Model {
+    /// Why `command` is refused at `at`; none if it is not.
+    pub(crate) fn verdict(
+        &self,
+        command: &Command,
+        at: Timestamp,
+        policies: &Policies,
+    ) -> Option<Rejection> {
+        match command {
+            Command::Move(movement) => {
+                self.giver(movement).or_else(|| self.receiver(movement, at, policies))
+            }
+            Command::Hold(hold) => {
+                let purse = self.purse(hold.account);
+                if purse.currency != hold.currency {
+                    Some(Rejection::CurrencyMismatch)
+                } else if purse.frozen {
+                    Some(Rejection::AccountFrozen)
+                } else if purse.refuses() && purse.free() < units(hold.amount) {
+                    Some(Rejection::InsufficientFunds)
+                } else {
+                    None
+                }
+            }
+            Command::Release(released) => match self.holds.get(&released.hold.get()) {
+                Some((account, _, expires))
+                    if *account == released.account.0
+                        && (!released.expired || *expires <= at.micros()) =>
+                {
+                    None
+                }
+                _ => Some(Rejection::HoldNotOpen),
+            },
+            Command::RejectTopUp(rejected) => {
+                let open = self.is_open(rejected.request, rejected.account);
+                (!open).then_some(Rejection::TopUpNotAwaiting)
+            }
+            Command::RequestTopUp(_) | Command::Freeze(_) => None,
+        }
+    }
+
+    fn giver(&self, movement: &Movement) -> Option<Rejection> {
+        let parties = [Some(movement.debit), Some(movement.credit), movement.fee.map(|f| f.account)];
+        if parties.into_iter().flatten().any(|a| self.purse(a).currency != movement.currency) {
+            return Some(Rejection::CurrencyMismatch);
+        }
+        if movement.debit == movement.credit {
+            return Some(Rejection::SelfTransfer);
+        }
+        let purse = self.purse(movement.debit);
+        let stops = matches!(movement.kind, MovementKind::Payment | MovementKind::Refund { .. });
+        if purse.frozen && stops {
+            return Some(Rejection::AccountFrozen);
+        }
+        if let MovementKind::HoldPosted { hold } = movement.kind {
+            return match self.holds.get(&hold.get()) {
+                Some((account, held, _)) if *account == movement.debit.0 => {
+                    (units(movement.amount) > *held).then_some(Rejection::HoldExceeded)
+                }
+                _ => Some(Rejection::HoldNotOpen),
+            };
+        }
+        if let MovementKind::Refund { payment, paid } = movement.kind {
+            let before = self.refunded.get(&payment.get()).copied().unwrap_or(0);
+            if before + units(movement.amount) > units(paid) {
+                return Some(Rejection::RefundExceedsPayment);
+            }
+        }
+        let short = purse.refuses() && purse.free() < units(movement.amount);
+        short.then_some(Rejection::InsufficientFunds)
+    }
+
+    fn receiver(
+        &self,
+        movement: &Movement,
+        at: Timestamp,
+        policies: &Policies,
+    ) -> Option<Rejection> {
+        if let MovementKind::TopUp { request: Some(request), by } = movement.kind {
+            if !self.is_open(request, movement.credit) {
+                return Some(Rejection::TopUpNotAwaiting);
+            }
+            if self.requests[&request.get()].by == by {
+                return Some(Rejection::SecondApproverRequired);
+            }
+        }
+        let purse = self.purse(movement.credit);
+        let policy = policies.of(purse.kind, purse.currency);
+        let received = received(movement);
+        if policy.ceiling.is_some_and(|limit| purse.balance + received > units(limit)) {
+            return Some(Rejection::BalanceCeiling);
+        }
+        let so_far = if purse.month == month(at) { purse.incoming } else { 0 };
+        let over = |limit| so_far + received > units(limit);
+        (counts(movement.kind) && policy.incoming_per_month.is_some_and(over))
+            .then_some(Rejection::IncomingPerMonth)
+    }
+
+    /// Follows what stands at `position`.
+    pub(crate) fn apply(&mut self, position: Position, event: &Event) {
+        let at = position.get();
+        match &event.fact {
+            Fact::AccountOpened(opened) => self.open(opened),
+            Fact::UserCreated(created) => self.open(&created.account),
+            Fact::Moved(movement) => self.apply_movement(at, movement, event.at),
+            Fact::Held(hold) => {
+                self.purse_mut(hold.account).held += units(hold.amount);
+                let held = (hold.account.0, units(hold.amount), hold.expires.micros());
+                self.holds.insert(at, held);
+            }
+            Fact::HoldReleased(released) => self.end_hold(released.hold),
+            Fact::TopUpRequested(request) => {
+                let by = request.origin.principal;
+                let request = Request { account: request.account.0, by, open: true };
+                self.requests.insert(at, request);
+            }
+            Fact::TopUpRejected(rejected) => self.close(rejected.request),
+            Fact::FreezeSet(set) => self.purse_mut(set.account).frozen = set.frozen,
+            Fact::Genesis
+            | Fact::UserChanged(_)
+            | Fact::SessionRevoked(_)
+            | Fact::Refused(_) => {}
+        }
+    }
+
+    fn apply_movement(&mut self, _position: u64, movement: &Movement, at: Timestamp) {
+        self.purse_mut(movement.debit).balance -= units(movement.amount);
+        self.purse_mut(movement.credit).balance += received(movement);
+        if let Some(fee) = movement.fee {
+            self.purse_mut(fee.account).balance += units(fee.amount);
+        }
+        match movement.kind {
+            MovementKind::HoldPosted { hold } => self.end_hold(hold),
+            MovementKind::Refund { payment, .. } => {
+                *self.refunded.entry(payment.get()).or_insert(0) += units(movement.amount);
+            }
+            MovementKind::TopUp { request: Some(request), .. } => self.close(request),
+            MovementKind::TopUp { request: None, .. }
+            | MovementKind::Payment
+            | MovementKind::Adjustment { .. } => {}
+        }
+        if counts(movement.kind) {
+            let now = month(at);
+            let purse = self.purse_mut(movement.credit);
+            if purse.month != now {
+                (purse.month, purse.incoming) = (now, 0);
+            }
+            purse.incoming += received(movement);
+        }
+    }
+
+    /// Per currency, the sum of all balances: zero everywhere, or money was made or lost.
+    pub(crate) fn sums(&self) -> BTreeMap<Currency, i128> {
+        let mut sums = BTreeMap::new();
+        for purse in self.purses.values() {
+            *sums.entry(purse.currency).or_insert(0) += purse.balance;
+        }
+        sums
+    }
+
+    /// The account with this number.
+    pub(crate) fn purse(&self, account: AccountId) -> &Purse {
+        &self.purses[&account.0]
+    }
+
+    fn purse_mut(&mut self, account: AccountId) -> &mut Purse {
+        self.purses.get_mut(&account.0).unwrap()
+    }
+
+    fn open(&mut self, opened: &AccountOpened) {
+        let purse = Purse {
+            kind: opened.kind,
+            currency: opened.currency,
+            floor: i128::from(opened.floor),
+            balance: 0,
+            held: 0,
+            frozen: false,
+            month: i64::MIN,
+            incoming: 0,
+        };
+        self.purses.insert(opened.account.0, purse);
+    }
+
+    fn end_hold(&mut self, hold: Position) {
+        let (account, amount, _) = self.holds.remove(&hold.get()).unwrap();
+        self.purse_mut(AccountId(account)).held -= amount;
+    }
+
+    fn close(&mut self, request: Position) {
+        self.requests.get_mut(&request.get()).unwrap().open = false;
+    }
+
+    fn is_open(&self, request: Position, account: AccountId) -> bool {
+        self.requests.get(&request.get()).is_some_and(|r| r.open && r.account == account.0)
+    }
+}
+
+fn units(amount: Amount) -> i128 {
+    i128::from(amount.get())
+}
+
+/// What reaches the receiver.
+pub(crate) fn received(movement: &Movement) -> i128 {
+    units(movement.amount) - movement.fee.map_or(0, |fee| units(fee.amount))
+}
+
+fn counts(kind: MovementKind) -> bool {
+    matches!(
+        kind,
+        MovementKind::Payment | MovementKind::TopUp { .. } | MovementKind::HoldPosted { .. }
+    )
+}
+
+/// Months since year 0 in Jakarta, by the arithmetic of Howard Hinnant's `civil_from_days`.
+fn month(at: Timestamp) -> i64 {
+    let days = (at.micros() + 7 * 3_600_000_000).div_euclid(86_400_000_000) + 719_468;
+    let era = days.div_euclid(146_097);
+    let of_era = days.rem_euclid(146_097);
+    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    // Months counted from March.
+    let shifted = (5 * of_year + 2) / 153;
+    (year + era * 400) * 12 + shifted + 2
+}
