@@ -17,6 +17,7 @@
 //! - What is promised cannot be spent twice; it ends with exactly one `Settled`. Room for that
 //!   message is reserved in the giver's mailbox before the receiver is asked, so two accounts that
 //!   pay each other with full mailboxes answer `busy` and cannot wait for each other.
+//! - A freeze waits until nothing is promised, so no payment stands behind the freeze of its payer.
 //! - Only the receiver writes the event, so it cannot half-happen.
 //! - What an account decides has times that never go back.
 //! - A task retires only when the view shows all it knows; its successor starts from the view.
@@ -108,6 +109,8 @@ pub(super) struct Actor {
     promises: usize,
     /// Commands about an order of which a movement waits for the receiver's word.
     deferred: BTreeMap<Position, Vec<Request>>,
+    /// A freeze that waits for what was promised before it, and all that came behind it.
+    behind: Vec<Request>,
     /// Whether anything came since retiring was last proposed.
     busy: bool,
     /// When it last decided something.
@@ -127,6 +130,7 @@ impl Actor {
             orders: BTreeMap::new(),
             promises: 0,
             deferred: BTreeMap::new(),
+            behind: Vec::new(),
             busy: true,
             decided: Timestamp::EPOCH,
         }
@@ -161,6 +165,14 @@ impl Actor {
     }
 
     fn handle_submit(&mut self, request: Request) {
+        let is_freeze = matches!(request.command, Command::Freeze(_));
+        if !self.behind.is_empty() || (is_freeze && self.promises > 0) {
+            // A full list drops the request, which tells its caller `busy`.
+            if self.behind.len() < self.shared.options.mailbox_max {
+                self.behind.push(request);
+            }
+            return;
+        }
         let subject = request.command.subject();
         if let Some(subject) = subject
             && let Some(waiting) = self.deferred.get_mut(&subject)
@@ -275,6 +287,11 @@ impl Actor {
         let waiting = settled.subject.and_then(|subject| self.deferred.remove(&subject));
         for request in waiting.into_iter().flatten() {
             self.handle_submit(request);
+        }
+        if self.promises == 0 {
+            for request in std::mem::take(&mut self.behind) {
+                self.handle_submit(request);
+            }
         }
     }
 
