@@ -11,7 +11,7 @@ use gerbang::engine::Outcome;
 use gerbang::journal::{Batch, Recorded};
 use gerbang::ledger::book::Book;
 use gerbang::ledger::command::Command;
-use gerbang::ledger::event::{Fact, Movement, Refusal};
+use gerbang::ledger::event::{Fact, Refusal};
 use gerbang::ledger::id::{AccountId, Principal};
 use gerbang::ledger::money::Currency;
 use gerbang::ledger::policy::Policies;
@@ -214,7 +214,7 @@ struct Doubt<'a> {
     explained: bool,
     pessimistic: bool,
     /// See [`Replay::others`]; looked up when first needed.
-    others: Option<Vec<&'a Movement>>,
+    others: Option<Vec<(AccountId, i128)>>,
 }
 
 struct Replay<'a> {
@@ -278,9 +278,10 @@ impl<'a> Replay<'a> {
         }
     }
 
-    /// Whether the refusal holds if movements under way at that time are counted as they might have
-    /// ended: the engine sets money aside, or counts what a payer has not yet lost, while it waits.
-    fn explains_with_others(&self, doubt: &mut Doubt<'a>) -> bool {
+    /// Whether the refusal holds if what was under way at that time is counted as it might have
+    /// ended. The engine is a pessimist while it waits: it sets aside what is promised, spends no
+    /// credit that is not durable, and gives a payee no room that a payment out has yet to make.
+    fn explains_with_others(&self, doubt: &mut Doubt<'_>) -> bool {
         let parties = match doubt.command {
             Command::Move(movement) => (movement.debit, Some(movement.credit)),
             Command::Hold(hold) => (hold.account, None),
@@ -290,12 +291,11 @@ impl<'a> Replay<'a> {
             doubt.others = Some(self.others(doubt));
         }
         let mut model = self.model.clone();
-        for movement in doubt.others.iter().flatten() {
-            let units = i128::from(movement.amount.get());
-            let purse = model.purses.get_mut(&movement.debit.0).unwrap();
-            if movement.debit == parties.0 {
+        for &(giver, units) in doubt.others.iter().flatten() {
+            let purse = model.purses.get_mut(&giver.0).unwrap();
+            if giver == parties.0 {
                 purse.balance -= units;
-            } else if Some(movement.debit) == parties.1 {
+            } else if Some(giver) == parties.1 {
                 purse.balance += units;
             }
         }
@@ -303,14 +303,16 @@ impl<'a> Replay<'a> {
         model.verdict(doubt.command, at, self.policies) == Some(doubt.refusal.rejection)
     }
 
-    /// Movements that were under way while the question was open.
-    fn others(&self, doubt: &Doubt<'_>) -> Vec<&'a Movement> {
+    /// What may have gone out while the question was open: of whom, and how much.
+    fn others(&self, doubt: &Doubt<'_>) -> Vec<(AccountId, i128)> {
         let under_way = self.attempts.values().flatten().filter(|a| overlaps(a, doubt.open));
-        let movement = |attempt: &&'a Attempt| match &attempt.command {
-            Command::Move(movement) if movement.origin != doubt.refusal.origin => Some(movement),
+        let other = under_way.filter(|a| *a.command.origin() != doubt.refusal.origin);
+        let out = |attempt: &&Attempt| match &attempt.command {
+            Command::Move(movement) => Some((movement.debit, movement.amount)),
+            Command::Hold(hold) => Some((hold.account, hold.amount)),
             _ => None,
         };
-        under_way.filter_map(movement).collect()
+        other.filter_map(out).map(|(giver, amount)| (giver, i128::from(amount.get()))).collect()
     }
 
     fn close(&mut self, closing: Vec<Doubt<'a>>) -> Result<(), String> {
