@@ -135,3 +135,64 @@ fn split(total: Total) -> [u64; 2] {
 fn join(low: u64, high: u64) -> Total {
     Total::from_units((u128::from(high) << 64) | u128::from(low))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::event::AccountOpened;
+
+    fn account(step: u64) -> Account {
+        let opened = AccountOpened {
+            account: AccountId(7),
+            kind: AccountKind::Wallet,
+            currency: Currency::IDR,
+            owner: Some(UserId(3)),
+            floor: -5,
+        };
+        // Every word tells the step, and both halves of a total do.
+        let total = Total::from_units((u128::from(step) << 64) | u128::from(step));
+        Account {
+            frozen: step % 2 == 1,
+            debits: total,
+            credits: total,
+            held: total,
+            released: total,
+            incoming: total,
+            month: Month::from_bits(step),
+            last: Position::new(step),
+            ..Account::new(&opened)
+        }
+    }
+
+    #[test]
+    fn what_is_stored_is_loaded() {
+        let cell = Cell::new(&account(0));
+        assert_eq!(cell.load(), account(0));
+        cell.store(&account(41));
+        assert_eq!(cell.load(), account(41));
+        assert_eq!((cell.kind(), cell.currency()), (AccountKind::Wallet, Currency::IDR));
+    }
+
+    #[test]
+    fn a_reader_never_sees_two_stores_at_once() {
+        const STORES: u64 = 50_000;
+        let cell = Cell::new(&account(0));
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    let mut latest = 0;
+                    while latest < STORES {
+                        let seen = cell.load();
+                        let step = seen.last.map_or(0, Position::get);
+                        assert_eq!(seen, account(step));
+                        assert!(step >= latest, "an older state after a newer one");
+                        latest = step;
+                    }
+                });
+            }
+            for step in 1..=STORES {
+                cell.store(&account(step));
+            }
+        });
+    }
+}

@@ -82,3 +82,76 @@ impl Drop for Guard {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_caller_that_vanishes_while_it_waits_holds_nobody_up() {
+        let gate = Arc::new(Gate::default());
+        let first = gate.enter(7).await;
+        let mut gone = Box::pin(gate.enter(7));
+        let mut second = Box::pin(gate.enter(7));
+        assert!(poll_now(&mut gone).await.is_none());
+        assert!(poll_now(&mut second).await.is_none());
+        drop(gone);
+        drop(first);
+        let second = second.await;
+        assert_eq!(gate.under_way.len(), 1);
+        drop(second);
+        assert!(gate.under_way.is_empty(), "a free key leaves nothing behind");
+    }
+
+    #[tokio::test]
+    async fn a_caller_that_vanishes_with_its_turn_gives_it_on() {
+        let gate = Arc::new(Gate::default());
+        let first = gate.enter(7).await;
+        let mut turn = Box::pin(gate.enter(7));
+        assert!(poll_now(&mut turn).await.is_none());
+        drop(first);
+        // It was woken and never looks.
+        drop(turn);
+        drop(gate.enter(7).await);
+        assert!(gate.under_way.is_empty());
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn one_at_a_time() {
+        let gate = Arc::new(Gate::default());
+        let inside = Arc::new(AtomicUsize::new(0));
+        let tasks: Vec<_> = (0..64)
+            .map(|number| {
+                let (gate, inside) = (Arc::clone(&gate), Arc::clone(&inside));
+                tokio::spawn(async move {
+                    for _ in 0..50 {
+                        let guard = gate.enter(number % 2).await;
+                        let before = inside.fetch_add(1 << (8 * (number % 2)), Ordering::SeqCst);
+                        assert_eq!((before >> (8 * (number % 2))) & 0xFF, 0);
+                        tokio::task::yield_now().await;
+                        inside.fetch_sub(1 << (8 * (number % 2)), Ordering::SeqCst);
+                        drop(guard);
+                    }
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        assert!(gate.under_way.is_empty());
+    }
+
+    /// What a future yields now; none if it waits.
+    async fn poll_now<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+        std::future::poll_fn(|context| {
+            let ready = match std::pin::Pin::new(&mut *future).poll(context) {
+                std::task::Poll::Ready(output) => Some(output),
+                std::task::Poll::Pending => None,
+            };
+            std::task::Poll::Ready(ready)
+        })
+        .await
+    }
+}

@@ -25,6 +25,8 @@ mod gate;
 mod names;
 mod references;
 mod slots;
+#[cfg(test)]
+mod tests;
 mod timers;
 mod view;
 mod writer;

@@ -254,7 +254,8 @@ impl<'a> Replay<'a> {
             for doubt in &mut open {
                 self.consider(doubt);
             }
-            let (closing, rest) = open.into_iter().partition(|d| d.record.position.get() <= position);
+            let (closing, rest) =
+                open.into_iter().partition(|d| d.record.position.get() <= position);
             open = rest;
             self.close(closing)?;
             self.step(record)?;

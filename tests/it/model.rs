@@ -97,7 +97,8 @@ impl Model {
     }
 
     fn giver(&self, movement: &Movement) -> Option<Rejection> {
-        let parties = [Some(movement.debit), Some(movement.credit), movement.fee.map(|f| f.account)];
+        let parties =
+            [Some(movement.debit), Some(movement.credit), movement.fee.map(|f| f.account)];
         if parties.into_iter().flatten().any(|a| self.purse(a).currency != movement.currency) {
             return Some(Rejection::CurrencyMismatch);
         }
@@ -173,10 +174,7 @@ impl Model {
             }
             Fact::TopUpRejected(rejected) => self.close(rejected.request),
             Fact::FreezeSet(set) => self.purse_mut(set.account).frozen = set.frozen,
-            Fact::Genesis
-            | Fact::UserChanged(_)
-            | Fact::SessionRevoked(_)
-            | Fact::Refused(_) => {}
+            Fact::Genesis | Fact::UserChanged(_) | Fact::SessionRevoked(_) | Fact::Refused(_) => {}
         }
     }
 

@@ -290,8 +290,7 @@ impl World {
                 let (account, amount) = (account(1)?, words.amount(2)?);
                 let (currency, bank) = (self.currency(account, words)?, Line::empty());
                 let sender = Line::empty();
-                let request =
-                    TopUpRequested { origin, account, amount, currency, bank, sender };
+                let request = TopUpRequested { origin, account, amount, currency, bank, sender };
                 Command::RequestTopUp(request)
             }
             "reject" => {

@@ -116,7 +116,8 @@ pub(crate) fn signed_up(number: u32, name: &str, role: Role, account: AccountId)
 
 /// How the world comes to be.
 pub(crate) fn bootstrap() -> Vec<Event> {
-    let account = |id, kind, currency, owner| Fact::AccountOpened(opened(id, kind, currency, owner));
+    let account =
+        |id, kind, currency, owner| Fact::AccountOpened(opened(id, kind, currency, owner));
     let idr = Currency::IDR;
     let escrow = |account, floor| {
         let opened = opened(account, AccountKind::Escrow, idr, None);

@@ -284,7 +284,11 @@ impl Client {
         let put_off = first.is_err() && second.is_err();
         self.hear(one, first).await?;
         self.hear(two, second).await?;
-        if put_off { self.insist(&command, false).await } else { Some(self.close(&command)) }
+        if put_off {
+            return self.insist(&command, false).await;
+        }
+        self.close(&command);
+        Some(())
     }
 
     /// Some commands in one request.

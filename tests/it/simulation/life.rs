@@ -76,7 +76,8 @@ pub(crate) fn run(seed: u64, plan: &Plan) -> Result<Ended, String> {
     let batches = journal.batches().map_err(|error| error.to_string())?;
     let mut state = sim.state();
     for batch in &batches {
-        let expired = batch.records().filter(|r| is_expiry(&r.as_ref().unwrap().event.fact)).count();
+        let expired =
+            batch.records().filter(|r| is_expiry(&r.as_ref().unwrap().event.fact)).count();
         *state.counts.entry("hold expired by itself").or_insert(0) +=
             u64::try_from(expired).unwrap();
     }

@@ -61,10 +61,7 @@ fn verdict(ended: &Ended, batches: &[Batch]) -> String {
 
 #[test]
 fn a_lost_acknowledged_batch_is_found() {
-    let plan = Plan {
-        wrap: |journal| Box::new(Lazy { journal, held: None }),
-        ..Plan::default()
-    };
+    let plan = Plan { wrap: |journal| Box::new(Lazy { journal, held: None }), ..Plan::default() };
     // What was acknowledged is missing after the first crash, and everybody may notice.
     let found = match run(3, &plan) {
         Err(found) => found,

@@ -79,8 +79,7 @@ pub(crate) fn command(random: &mut Random, known: &Known, asked: &Asked<'_>) -> 
 
 fn payment(random: &mut Random, asked: &Asked<'_>) -> Movement {
     let between = (person(random), person(random));
-    let mut payment =
-        movement(asked.origin("pay"), MovementKind::Payment, between, units(random));
+    let mut payment = movement(asked.origin("pay"), MovementKind::Payment, between, units(random));
     if random.percent(6) {
         (payment.debit, payment.credit, payment.currency) = (ANI_USD, CITRA_USD, usd());
     }
@@ -232,7 +231,11 @@ fn freeze(random: &mut Random, asked: &Asked<'_>) -> Command {
 
 fn person(random: &mut Random) -> AccountId {
     // Two of them meet each other all the time.
-    if random.percent(40) { PEOPLE[usize::from(random.percent(50))] } else { *random.pick(&PEOPLE).unwrap() }
+    if random.percent(40) {
+        PEOPLE[usize::from(random.percent(50))]
+    } else {
+        *random.pick(&PEOPLE).unwrap()
+    }
 }
 
 fn admin(random: &mut Random) -> Principal {
