@@ -343,7 +343,8 @@ impl Actor {
         }
     }
 
-    /// Lets go of orders that the view shows as they are known here.
+    /// Drops what is known of orders that the view shows as well: a task that is never idle would
+    /// remember every refund it made.
     fn forget_orders(&mut self) {
         let view = &self.shared.view;
         self.orders.retain(|subject, order| !is_shown(view.order(*subject), *order));
@@ -373,5 +374,31 @@ fn is_shown(shown: Option<Order>, known: Option<Order>) -> bool {
             std::mem::discriminant(&a) == std::mem::discriminant(&b)
         }
         (shown, known) => shown == known,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{ANI, BUDI, engine, moving};
+    use super::*;
+
+    #[tokio::test]
+    async fn a_busy_task_forgets_what_the_view_shows() {
+        let (engine, queue, mut writer, _) = engine();
+        let (sender, _mailbox) = mpsc::channel(8);
+        let mut actor = Actor::new(Arc::clone(&engine.shared), ANI, sender);
+        let payment = Position::FIRST;
+        let Command::Move(mut refund) = moving("refund", (ANI, BUDI), 1) else { unreachable!() };
+        refund.kind = MovementKind::Refund { payment, paid: refund.amount };
+        let event = Event { at: engine.clock().now(), fact: Fact::Moved(refund) };
+        let (reply, _answer) = Reply::one(None);
+        assert!(actor.agree(event, reply));
+        actor.forget_orders();
+        assert_eq!(actor.orders.len(), 1, "the view does not show it yet");
+        writer.commit(&mut queue.try_iter().collect()).unwrap();
+        let known = actor.order(payment);
+        actor.forget_orders();
+        assert!(actor.orders.is_empty());
+        assert_eq!(actor.order(payment), known, "what is forgotten is read from the view");
     }
 }

@@ -15,11 +15,11 @@ use crate::ledger::text::{Line, Reference};
 use crate::telemetry::Metrics;
 
 const CLEARING: AccountId = AccountId(0);
-const ANI: AccountId = AccountId(1);
-const BUDI: AccountId = AccountId(2);
+pub(super) const ANI: AccountId = AccountId(1);
+pub(super) const BUDI: AccountId = AccountId(2);
 
 /// A clearing account and two wallets of which the receiver is asked.
-fn engine() -> (Engine, Receiver<Entry>, Writer, MemoryJournal) {
+pub(super) fn engine() -> (Engine, Receiver<Entry>, Writer, MemoryJournal) {
     let clock = Clock::manual(Timestamp::from_seconds(1_790_000_000));
     let kinds = [AccountKind::Clearing, AccountKind::Wallet, AccountKind::Wallet];
     let mut book = Book::new();
@@ -54,7 +54,7 @@ fn origin(reference: &str) -> Origin {
     }
 }
 
-fn moving(reference: &str, between: (AccountId, AccountId), units: u64) -> Command {
+pub(super) fn moving(reference: &str, between: (AccountId, AccountId), units: u64) -> Command {
     let kind = if between.0 == CLEARING {
         MovementKind::TopUp { request: None, by: Principal::Operator }
     } else {
