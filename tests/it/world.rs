@@ -35,7 +35,7 @@ pub(crate) const ADMINS: [Principal; 2] = [user(4), user(5)];
 /// What a wallet may hold, and take in within a month, in rupiah.
 pub(crate) const CEILING: u64 = 100_000;
 /// See [`CEILING`].
-pub(crate) const MONTHLY: u64 = 400_000;
+pub(crate) const MONTHLY: u64 = 250_000;
 
 pub(crate) const fn user(number: u32) -> Principal {
     Principal::User(UserId(number))

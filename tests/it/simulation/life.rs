@@ -35,7 +35,7 @@ pub(crate) struct Plan {
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { lives: 10, clients: 10, commands: 12, wrap: |journal| Box::new(journal) }
+        Self { lives: 8, clients: 10, commands: 30, wrap: |journal| Box::new(journal) }
     }
 }
 
@@ -95,7 +95,7 @@ struct Life<'a> {
     random: Random,
 }
 
-/// What a restart makes of the stored batches.
+/// Where a life begins.
 pub(crate) struct Recovered {
     pub(crate) book: Book,
     pub(crate) view: Arc<View>,
@@ -103,27 +103,32 @@ pub(crate) struct Recovered {
     pub(crate) time: Timestamp,
 }
 
-/// Replays stored batches.
+/// What a restart makes of stored batches.
 pub(crate) fn recover(batches: &[Batch]) -> Recovered {
-    let (mut book, mut hash, mut time) = (Book::new(), Hash::GENESIS, Timestamp::EPOCH);
+    let book = replay(batches);
     let history = Arc::new(History::new());
-    let mut fingerprints = Vec::new();
+    let (mut hash, mut time) = (Hash::GENESIS, Timestamp::EPOCH);
     for batch in batches {
-        for recorded in batch.records().map(Result::unwrap) {
-            let links = book.apply(recorded.position, &recorded.event);
-            assert_eq!(links, recorded.links, "replay at {}", recorded.position);
-            if let Some(origin) = recorded.event.fact.origin() {
-                fingerprints.push((origin.fingerprint(), recorded.position));
-            }
-        }
         (hash, time) = (batch.hash(), batch.time());
         history.push(batch.clone());
     }
     let view = Arc::new(View::new(&book, history, time));
-    for (fingerprint, position) in fingerprints {
-        view.remember(fingerprint, position);
+    for recorded in batches.iter().flat_map(Batch::records).map(Result::unwrap) {
+        if let Some(origin) = recorded.event.fact.origin() {
+            view.remember(origin.fingerprint(), recorded.position);
+        }
     }
     Recovered { book, view, hash, time }
+}
+
+/// The book of stored batches, which must give the links they were stored with.
+fn replay(batches: &[Batch]) -> Book {
+    let mut book = Book::new();
+    for recorded in batches.iter().flat_map(Batch::records).map(Result::unwrap) {
+        let links = book.apply(recorded.position, &recorded.event);
+        assert_eq!(links, recorded.links, "replay at {}", recorded.position);
+    }
+    book
 }
 
 impl Life<'_> {
@@ -164,7 +169,7 @@ impl Life<'_> {
             return Options::default();
         }
         let mut size = |most| usize::try_from(self.random.range(1, most)).unwrap();
-        Options { mailbox_max: size(4), queue_max: size(6), deferred_max: size(3) }
+        Options { mailbox_max: size(8), queue_max: size(12), deferred_max: size(3) }
     }
 
     /// Decides how this life ends.
@@ -174,14 +179,14 @@ impl Life<'_> {
         if self.is_last {
             return;
         }
-        state.steps_left = Some(self.random.range(20, 600));
+        state.steps_left = Some(self.random.range(20, 1_500));
         if self.random.percent(70) {
             let fault = match self.random.below(3) {
                 0 => Fault::Lost,
                 1 => Fault::Unacknowledged,
                 _ => Fault::Torn(usize::try_from(self.random.range(1, 800)).unwrap()),
             };
-            self.journal.fail_append(self.random.below(60), fault);
+            self.journal.fail_append(self.random.below(150), fault);
         }
     }
 
@@ -253,9 +258,9 @@ impl Life<'_> {
 /// The live book is the replayed one, and the view shows it.
 fn same(live: &Book, view: &View, journal: &MemoryJournal, whole: bool) -> Result<(), String> {
     let batches = journal.batches().map_err(|error| error.to_string())?;
-    let replayed = recover(&batches);
-    if replayed.book != *live {
-        return Err(format!("live and replayed differ: {live:?} and {:?}", replayed.book));
+    let replayed = replay(&batches);
+    if replayed != *live {
+        return Err(format!("live and replayed differ: {live:?} and {replayed:?}"));
     }
     for account in live.accounts.iter() {
         if view.account(account.id).as_ref() != Some(account) {

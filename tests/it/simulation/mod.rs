@@ -22,7 +22,7 @@ use crate::check::check;
 use crate::world::policies;
 
 /// Steps of the ledger alone, per seed.
-const BOOK_STEPS: u64 = 150_000;
+const BOOK_STEPS: u64 = 500_000;
 /// Seeds of the ledger alone.
 const BOOK_SEEDS: u64 = 4;
 /// Seeds of the engine.

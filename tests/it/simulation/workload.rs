@@ -192,9 +192,10 @@ fn end_hold(random: &mut Random, known: &Known, asked: &Asked<'_>) -> Command {
         let origin = asked.origin("release");
         return Command::Release(HoldReleased { origin, hold, account, expired });
     }
-    let units = match random.below(3) {
+    let units = match random.below(4) {
         0 => held.get(),
         1 => random.range(1, held.get()),
+        2 => (held.get() + random.range(1, 5_000)).min(Amount::MAX),
         _ => units(random),
     };
     let kind = MovementKind::HoldPosted { hold };
