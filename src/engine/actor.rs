@@ -391,7 +391,7 @@ mod tests {
         let Command::Move(mut refund) = moving("refund", (ANI, BUDI), 1) else { unreachable!() };
         refund.kind = MovementKind::Refund { payment, paid: refund.amount };
         let event = Event { at: engine.clock().now(), fact: Fact::Moved(refund) };
-        let (reply, _answer) = Reply::one(None);
+        let (reply, _answer) = Reply::one(Vec::new());
         assert!(actor.agree(event, reply));
         actor.forget_orders();
         assert_eq!(actor.orders.len(), 1, "the view does not show it yet");

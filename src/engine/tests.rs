@@ -35,14 +35,16 @@ pub(super) fn engine() -> (Engine, Receiver<Entry>, Writer, MemoryJournal) {
     journal.append(&batch).unwrap();
     let history = Arc::new(History::new());
     history.push(batch.clone());
-    let view = Arc::new(View::new(&book, history, clock.now()));
+    let view = Arc::new(View::new(&book, References::new(), history, clock.now()));
     let limits = Policy { ceiling: Amount::new(1_000_000), incoming_per_month: None };
     let policies = Policies(vec![(AccountKind::Wallet, Currency::IDR, limits)]);
     let (engine, queue) = Engine::new(Arc::clone(&view), policies, clock.clone());
     let (hash, time, metrics) = (batch.hash(), clock.now(), Metrics::new());
     let after_batch: AfterBatch = Box::new(|_, _, _, _| ());
     let log = Box::new(journal.clone());
-    let parts = WriterParts { journal: log, book, view, clock, metrics, hash, time, after_batch };
+    let observer: Observer = Box::new(|_| ());
+    let parts =
+        WriterParts { journal: log, book, view, clock, metrics, hash, time, after_batch, observer };
     (engine, queue, Writer::new(parts), journal)
 }
 

@@ -64,6 +64,7 @@ impl Bank {
             hash: recovered.hash,
             time: recovered.time,
             after_batch: Box::new(|_, _, _, _| ()),
+            observer: Box::new(|_| ()),
         });
         let writer = std::thread::spawn(move || writer.run(&queue).unwrap());
         let (clock, attempts) = (AtomicU64::new(1), Mutex::default());

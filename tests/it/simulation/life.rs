@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use crossbeam_channel::Receiver;
 use gerbang::clock::Clock;
-use gerbang::engine::{Engine, Entry, Options, View, Writer, WriterParts, expire_due, run_timers};
+use gerbang::engine::{Engine, Entry, Options, References, View, Writer, WriterParts};
+use gerbang::engine::{expire_due, run_timers};
 use gerbang::journal::memory::Fault;
 use gerbang::journal::{Batch, Hash, History, Journal, MemoryJournal};
 use gerbang::ledger::book::Book;
@@ -112,12 +113,13 @@ pub(crate) fn recover(batches: &[Batch]) -> Recovered {
         (hash, time) = (batch.hash(), batch.time());
         history.push(batch.clone());
     }
-    let view = Arc::new(View::new(&book, history, time));
+    let references = References::new();
     for recorded in batches.iter().flat_map(Batch::records).map(Result::unwrap) {
         if let Some(origin) = recorded.event.fact.origin() {
-            view.remember(origin.fingerprint(), recorded.position);
+            references.insert(origin.fingerprint(), recorded.position);
         }
     }
+    let view = Arc::new(View::new(&book, references, history, time));
     Recovered { book, view, hash, time }
 }
 
@@ -149,6 +151,7 @@ impl Life<'_> {
             hash: recovered.hash,
             time: recovered.time,
             after_batch: Box::new(|_, _, _, _| ()),
+            observer: Box::new(|_| ()),
         });
         let writer = Arc::new(Mutex::new(writer));
         self.arm();
