@@ -9,10 +9,10 @@
 mod bank;
 /// The judge: a journal and what clients saw, against a model.
 mod check;
+/// The store on a real file system: power cut, disk full. Needs root; says so otherwise.
+mod disk;
 /// The second opinion: the rules once more, in signed integers and maps.
 mod model;
-/// What is acknowledged is on the disk. Needs root to mount; says so otherwise.
-mod power_cut;
 /// Numbers from a seed.
 mod random;
 /// The rules as tables: commands and what becomes of them.
