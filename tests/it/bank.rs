@@ -3,6 +3,7 @@
 //! Nothing here is ordered by the test. What clients saw is written down with its order in real
 //! time, and judged afterwards by the order of positions (see `check`).
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 use gerbang::clock::Clock;
 use gerbang::engine::{Engine, Error, View, Writer, WriterParts};
-use gerbang::journal::MemoryJournal;
+use gerbang::journal::{Batch, MemoryJournal};
 use gerbang::ledger::command::Command;
 use gerbang::ledger::event::{Fact, Hold, HoldReleased, MovementKind, TopUpRequested};
 use gerbang::ledger::id::{AccountId, Position};
@@ -45,6 +46,8 @@ struct Clients {
     engine: Engine,
     clock: AtomicU64,
     attempts: Mutex<Vec<Attempt>>,
+    /// What readers saw: an account's balance, and as of which position.
+    reads: Mutex<Vec<(AccountId, i128, Position)>>,
 }
 
 impl Bank {
@@ -67,8 +70,9 @@ impl Bank {
             observer: Box::new(|_| ()),
         });
         let writer = std::thread::spawn(move || writer.run(&queue).unwrap());
-        let (clock, attempts) = (AtomicU64::new(1), Mutex::default());
-        let clients = Arc::new(Clients { engine, clock, attempts });
+        let clock = AtomicU64::new(1);
+        let (attempts, reads) = (Mutex::default(), Mutex::default());
+        let clients = Arc::new(Clients { engine, clock, attempts, reads });
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_time().build();
         Self { clients, journal, writer, runtime: runtime.unwrap() }
@@ -85,17 +89,33 @@ impl Bank {
     fn close(self) -> Report {
         let Self { clients, journal, writer, runtime } = self;
         drop(runtime);
-        let Clients { engine, attempts, .. } = Arc::into_inner(clients).unwrap();
+        let Clients { engine, attempts, reads, .. } = Arc::into_inner(clients).unwrap();
         let view = Arc::clone(engine.view());
         drop(engine);
         let writer = writer.join().unwrap();
         let batches = journal.batches().unwrap();
         let report = check(&batches, &policies(), &attempts.into_inner().unwrap()).unwrap();
         assert_eq!(*writer.book(), report.book, "live and replayed");
+        were_true(&batches, &reads.into_inner().unwrap());
         for account in report.book.accounts.iter() {
             assert_eq!(view.account(account.id).as_ref(), Some(account));
         }
         report
+    }
+}
+
+/// Every balance that was read is the account's balance at the position it was read for.
+fn were_true(batches: &[Batch], reads: &[(AccountId, i128, Position)]) {
+    let mut balances: BTreeMap<(AccountId, Position), i128> = BTreeMap::new();
+    for recorded in batches.iter().flat_map(Batch::records).map(Result::unwrap) {
+        for link in &recorded.links {
+            balances.insert((link.account, recorded.position), link.balance_after.units());
+        }
+    }
+    for &(account, read, position) in reads {
+        let up_to = (account, Position::FIRST)..=(account, position);
+        let balance = balances.range(up_to).next_back().map_or(0, |(_, balance)| *balance);
+        assert_eq!(read, balance, "{account:?} as of {position}");
     }
 }
 
@@ -212,6 +232,8 @@ async fn read(clients: Arc<Clients>) -> u64 {
             whole += 1;
         }
         assert!(accounts.iter().all(|account| account.id.0 > 12 || account.is_above_floor()));
+        let (seen, as_of) = view.account_as_of(ANI).unwrap();
+        clients.reads.lock().unwrap().push((ANI, seen.balance().units(), as_of));
         if whole % 64 == 0 {
             clients.engine.propose_retiring();
         }
