@@ -29,7 +29,7 @@ use crate::world::{
 };
 
 /// Transfers per task in the long test.
-const TRANSFERS: u64 = 300;
+const TRANSFERS: u64 = 1_000;
 /// Rounds of each race.
 const RACES: u64 = 40;
 
@@ -333,6 +333,38 @@ fn a_top_up_is_approved_once() {
             };
             assert_eq!(race(&clients, (0..4).map(approve).collect()).await, 1);
         }
+    });
+    bank.close();
+}
+
+/// Two batches with the same commands in opposite orders, each of which holds what the other wants.
+#[test]
+fn batches_that_cross_do_not_wait_for_each_other() {
+    let bank = Bank::open();
+    bank.run(async |clients| {
+        clients.fund(ANI, 90_000).await;
+        for round in 0..RACES {
+            let pay = |number| clients.pay(&format!("pay-{round}-{number}"), (ANI, BUDI), 10);
+            let commands: Vec<Command> = (0..16).map(pay).collect();
+            let reverse = commands.iter().rev().cloned().collect();
+            let (there, back) = tokio::join!(
+                clients.engine.submit_many(commands),
+                clients.engine.submit_many(reverse)
+            );
+            for (one, two) in there.into_iter().zip(back.into_iter().rev()) {
+                let (one, two) = (one.unwrap(), two.unwrap());
+                assert_eq!(one.recorded, two.recorded);
+                assert_ne!(one.replayed, two.replayed);
+                let command = clients.pay(
+                    one.recorded.event.fact.origin().unwrap().reference.as_str(),
+                    (ANI, BUDI),
+                    10,
+                );
+                clients.ask(command).await;
+            }
+        }
+        let spent = i128::from(RACES) * 160;
+        assert_eq!(clients.engine.view().account(ANI).unwrap().balance().units(), 90_000 - spent);
     });
     bank.close();
 }

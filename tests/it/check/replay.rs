@@ -9,6 +9,7 @@ use gerbang::ledger::event::{Fact, Refusal};
 use gerbang::ledger::id::AccountId;
 use gerbang::ledger::money::Currency;
 use gerbang::ledger::policy::Policies;
+use gerbang::ledger::rejection::Rejection;
 use gerbang::ledger::time::Timestamp;
 
 use super::{Attempt, End, Key, Report};
@@ -107,9 +108,11 @@ impl<'a> Replay<'a> {
         let mut model = self.model.clone();
         for &(giver, units) in doubt.others.iter().flatten() {
             let purse = model.purses.get_mut(&giver.0).unwrap();
-            if giver == parties.0 {
+            // Each side is a pessimist for itself: what the giver may lose tells about its own no.
+            let is_short = doubt.refusal.rejection == Rejection::InsufficientFunds;
+            if giver == parties.0 && is_short {
                 purse.balance -= units;
-            } else if Some(giver) == parties.1 {
+            } else if Some(giver) == parties.1 && !is_short {
                 purse.balance += units;
             }
         }

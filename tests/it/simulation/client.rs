@@ -293,7 +293,12 @@ impl Client {
 
     /// Some commands in one request.
     async fn many(&mut self) -> Option<()> {
-        let commands: Vec<Command> = (0..self.random.range(2, 6)).map(|_| self.next()).collect();
+        let count = self.random.range(2, 6);
+        let mut commands: Vec<Command> = (0..count).map(|_| self.next()).collect();
+        if self.random.percent(30) {
+            // The same twice in one request: the second waits for the answer to the first.
+            commands.extend(commands.first().cloned());
+        }
         self.sim.step().then_some(())?;
         let begun: Vec<usize> =
             commands.iter().map(|command| self.sim.begin(&self.engine, command)).collect();

@@ -27,8 +27,8 @@ const BOOK_STEPS: u64 = 500_000;
 const BOOK_SEEDS: u64 = 4;
 /// Seeds of the engine.
 const ENGINE_SEEDS: u64 = 24;
-/// Seeds that found something once.
-const KNOWN_SEEDS: [u64; 2] = [11, 2];
+/// Seeds beyond the usual ones that found something once, under the workload as it is.
+const KNOWN_SEEDS: [u64; 0] = [];
 
 /// What must have happened at least once over the usual seeds: else the workload is too narrow.
 const SOMETIMES: [&str; 20] = [
