@@ -53,6 +53,8 @@ pub const JSON_DEPTH_MAX: usize = 16;
 pub const H2_STREAMS_MAX: u32 = 100;
 /// Most connections at once; below the descriptor limit that `serve` checks.
 pub const CONNECTIONS_MAX: usize = 20_000;
+/// Descriptors that connections leave to the journal and everything else.
+pub const FILES_KEPT: usize = 256;
 /// Most TLS handshakes under way.
 pub const TLS_HANDSHAKES_MAX: usize = 64;
 /// Until a new connection sends its first byte or finishes its TLS handshake.

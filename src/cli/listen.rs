@@ -14,6 +14,7 @@ use crate::http::api::{self, Api};
 use crate::http::server;
 use crate::http::tls::{Oldest, Reloadable};
 use crate::journal::store::OpenReport;
+use crate::limits;
 
 /// What differs between commands.
 pub(super) struct Options {
@@ -65,17 +66,18 @@ pub(super) async fn run(
     let new =
         |options| Arc::new(Api::new(Arc::clone(&app.gateway), Arc::clone(&app.metrics), options));
     let api = new(shown.clone());
-    let limits = server::Options::standard();
+    let bounds =
+        server::Options { connections_max: connections_max(), ..server::Options::standard() };
     let main = tokio::spawn(server::serve(
         listener,
         tls.clone(),
         Arc::clone(&api),
         app.stopping(),
-        limits,
+        bounds,
     ));
     if let Some(listener) = operations {
         let service = new(api::Options { metrics: true, api: false, ..shown });
-        tokio::spawn(server::serve(listener, None, service, app.stopping(), limits));
+        tokio::spawn(server::serve(listener, None, service, app.stopping(), bounds));
     }
     let scheme = if tls.is_some() { "https" } else { "http" };
     ready(&format!("{scheme}://{address}"));
@@ -84,6 +86,21 @@ pub(super) async fn run(
     api.drain();
     app.stop();
     main.await.map_err(Failure::failed)
+}
+
+/// How many connections the process has descriptors for, some kept back for files.
+fn connections_max() -> usize {
+    let room = std::fs::read_to_string("/proc/self/limits").ok().and_then(|text| {
+        let line = text.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+        line.split_whitespace().next()?.parse::<usize>().ok()
+    });
+    // Where the limit is not told, or there is none, ours holds.
+    let room = room.map_or(limits::CONNECTIONS_MAX, |room| room.saturating_sub(limits::FILES_KEPT));
+    let connections = room.clamp(1, limits::CONNECTIONS_MAX);
+    if connections < limits::CONNECTIONS_MAX {
+        tracing::warn!(connections, "the limit of open files allows no more connections");
+    }
+    connections
 }
 
 async fn bind(key: &str, address: std::net::SocketAddr) -> Result<TcpListener, Failure> {

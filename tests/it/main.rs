@@ -9,6 +9,8 @@
 mod bank;
 /// The judge: a journal and what clients saw, against a model.
 mod check;
+/// No package with a known hole.
+mod dependencies;
 /// The store on a real file system: power cut, disk full. Needs root; says so otherwise.
 mod disk;
 /// The second opinion: the rules once more, in signed integers and maps.
