@@ -138,8 +138,9 @@ impl Actor {
 
     /// Receives and dispatches until retired.
     pub(super) async fn run(mut self, mut mailbox: mpsc::Receiver<Message>) {
-        let _fatal = super::AbortOnPanic;
         while let Some(message) = mailbox.recv().await {
+            // Not across the wait: whoever drops a waiting task may be panicking for their own reasons.
+            let _fatal = super::AbortOnPanic;
             let idle = matches!(message, Message::Retire) && !std::mem::take(&mut self.busy);
             match message {
                 Message::Submit(request) => self.handle_submit(*request),
