@@ -95,6 +95,24 @@ struct Shared {
     gate: Arc<Gate>,
 }
 
+/// One of many requests: for an account to decide, or refused before any could be asked.
+#[derive(Clone, Debug)]
+pub enum Asked {
+    /// See [`Engine::submit`].
+    Decide(Command),
+    /// See [`Engine::refuse`].
+    Refuse(Refusal),
+}
+
+impl Asked {
+    const fn origin(&self) -> &Origin {
+        match self {
+            Self::Decide(command) => command.origin(),
+            Self::Refuse(refusal) => &refusal.origin,
+        }
+    }
+}
+
 /// What became of a command: it is recorded, as done or as refused.
 #[derive(Clone, Debug)]
 pub struct Outcome {
@@ -161,18 +179,28 @@ impl Engine {
         Ok(Outcome { recorded: answer.await.map_err(|_| Busy)??, replayed: false })
     }
 
-    /// [`Engine::submit`] for many at once: results in order, each for itself.
-    pub async fn submit_many(&self, commands: Vec<Command>) -> Vec<Result<Outcome, Error>> {
-        if commands.is_empty() {
+    /// [`Engine::submit`] and [`Engine::refuse`] for many at once: their keys are taken in the order
+    /// given, and the results stand in it, each for itself.
+    pub async fn submit_many(&self, asked: Vec<Asked>) -> Vec<Result<Outcome, Error>> {
+        if asked.is_empty() {
             return Vec::new();
         }
-        let (collector, all_there) = Collector::new(commands.len());
-        let mut early = Vec::with_capacity(commands.len());
-        for (index, command) in commands.into_iter().enumerate() {
-            match self.enter(command.origin()).await {
+        let (collector, all_there) = Collector::new(asked.len());
+        let mut early = Vec::with_capacity(asked.len());
+        for (index, asked) in asked.into_iter().enumerate() {
+            match self.enter(asked.origin()).await {
                 Ok(Entered::New(guard)) => {
                     early.push(None);
-                    self.dispatch(command, Reply::slot(&collector, index, guard));
+                    let reply = Reply::slot(&collector, index, guard);
+                    match asked {
+                        Asked::Decide(command) => self.dispatch(command, reply),
+                        // What finds the queue full is dropped, which tells its caller `busy`.
+                        Asked::Refuse(refusal) => {
+                            let fact = Fact::Refused(refusal);
+                            let event = Event { at: self.shared.clock.now(), fact };
+                            let _: Result<(), Busy> = self.shared.push(Entry { event, reply });
+                        }
+                    }
                 }
                 Ok(Entered::Known(outcome)) => {
                     collector.skip();
@@ -345,7 +373,7 @@ impl Shared {
     }
 }
 
-/// Ends the process if the task it lives in panics: what a half-decided account knows is lost, and
+/// Ends the process if what it guards panics: what a half-decided account knows is lost, and
 /// the journal makes a restart safe.
 pub struct AbortOnPanic;
 

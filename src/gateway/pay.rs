@@ -2,9 +2,10 @@
 
 use super::caller::Caller;
 use super::{Error, Gateway, accepted, reference};
-use crate::engine::{self, Outcome};
+use crate::engine::{self, Asked, Outcome};
 use crate::ledger::command::Command;
-use crate::ledger::event::{AccountKind, Fee, Movement, MovementKind, Origin, Role};
+use crate::ledger::event::Role;
+use crate::ledger::event::{AccountKind, Fee, Movement, MovementKind, Origin, Refusal};
 use crate::ledger::id::{AccountId, Principal};
 use crate::ledger::money::{Amount, Currency};
 use crate::ledger::reference::DigestBuilder;
@@ -74,7 +75,7 @@ impl Gateway {
             return Err(Error::Forbidden("batches are for trusted clients"));
         }
         let mut results: Vec<Option<Result<Outcome, Error>>> = Vec::with_capacity(items.len());
-        let mut commands = Vec::with_capacity(items.len());
+        let mut asked = Vec::with_capacity(items.len());
         for item in items {
             let prepared = match item {
                 Ok(item) => self.prepare_from(caller.principal(), item).await,
@@ -82,28 +83,21 @@ impl Gateway {
             };
             results.push(match prepared {
                 Ok(Prepared::Command(command)) => {
-                    commands.push(command);
+                    asked.push(Asked::Decide(command));
                     None
                 }
                 Ok(Prepared::NoPayee(origin, amount)) => {
                     let rejection = Rejection::RecipientNotFound;
-                    Some(self.refused(origin, amount, rejection).await)
+                    let (account, amount) = (None, Some(amount));
+                    asked.push(Asked::Refuse(Refusal { origin, account, amount, rejection }));
+                    None
                 }
                 Err(error) => Some(Err(error)),
             });
         }
-        let mut done = self.engine.submit_many(commands).await.into_iter();
-        let mut next = || done.next().expect("one result for each command");
+        let mut done = self.engine.submit_many(asked).await.into_iter();
+        let mut next = || done.next().expect("one result for each request");
         Ok(results.into_iter().map(|early| early.unwrap_or_else(|| flatten(next()))).collect())
-    }
-
-    async fn refused(
-        &self,
-        origin: Origin,
-        amount: Amount,
-        rejection: Rejection,
-    ) -> Result<Outcome, Error> {
-        accepted(self.engine.refuse(origin, Some(amount), rejection).await?)
     }
 
     async fn prepare_from(&self, principal: Principal, item: PayFrom) -> Result<Prepared, Error> {
