@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use hyper::StatusCode;
+use hyper::header::WWW_AUTHENTICATE;
 use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use serde::Serialize;
 
@@ -286,6 +287,10 @@ impl From<ApiError> for Reply {
             .header(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(allow) = error.allow {
             reply = reply.header(ALLOW, HeaderValue::from_static(allow));
+        }
+        if error.code == Code::InvalidToken {
+            // RFC 9110, 11.6.1: what a 401 asks for. A wrong password or code asks for no token.
+            reply = reply.header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if matches!(status, 429 | 503) {
             reply = reply.header(RETRY_AFTER, HeaderValue::from(error.retry_after_seconds));
