@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::Context;
-use super::wire::{ListView, Units, cursor, id_of};
+use super::wire::{ListView, Units, cursor, id_of, range};
 use crate::gateway::caller::Caller;
 use crate::gateway::cash_flow::{Bucket, Flow};
 use crate::gateway::history::Change;
@@ -57,8 +57,7 @@ struct CashFlowView {
 
 /// `GET /api/v1/transactions`
 pub(super) fn transactions(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
-    let page = context.page(&["currency"])?;
-    let (account, _) = context.account_asked(caller)?;
+    let (account, page) = context.page(caller)?;
     let lines = context.gateway.changes(account, page)?;
     let data = lines.lines.iter().map(|change| context.transaction(change)).collect();
     Ok(Reply::ok(&ListView { data, next_cursor: cursor(lines.next) }))
@@ -66,8 +65,7 @@ pub(super) fn transactions(context: Context<'_>, caller: &Caller) -> Result<Repl
 
 /// `GET /api/v1/notifications`: what others did that concerns the caller.
 pub(super) fn notifications(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
-    let page = context.page(&["currency"])?;
-    let (account, _) = context.account_asked(caller)?;
+    let (account, page) = context.page(caller)?;
     let lines = context.gateway.walk(account, page, |recorded| {
         let message = super::stream::message(context.gateway, account, &recorded)?;
         Some(NotificationView {
@@ -82,20 +80,19 @@ pub(super) fn notifications(context: Context<'_>, caller: &Caller) -> Result<Rep
 
 /// `GET /api/v1/cash-flow`
 pub(super) async fn cash_flow(context: Context<'_>, caller: Caller) -> Result<Reply, ApiError> {
-    let page = context.page(&["bucket", "currency"])?;
-    let query = context.request.query()?;
+    let query = context.request.query()?.only(&["bucket", "from", "to", "currency"])?;
     let name = query.get("bucket").unwrap_or("day").to_owned();
     let bucket = Bucket::parse(&name)
         .ok_or_else(|| ApiError::field("bucket", "must be day, week or month"))?;
-    let (account, currency) = context.account_asked(&caller)?;
+    let (account, currency) = context.account(&caller, &query)?;
+    let range = range(&query)?;
     let gateway = Arc::clone(context.gateway);
     let offset = context.api.options.offset_seconds;
     // A long report reads many records: not on a thread that payments need.
-    let report = tokio::task::spawn_blocking(move || {
-        gateway.cash_flow(account, (page.from, page.to), bucket, offset)
-    })
-    .await
-    .map_err(|_| ApiError::new(Code::Internal))??;
+    let report =
+        tokio::task::spawn_blocking(move || gateway.cash_flow(account, range, bucket, offset))
+            .await
+            .map_err(|_| ApiError::new(Code::Internal))??;
     let data = report
         .buckets
         .iter()

@@ -40,6 +40,12 @@ struct TopUpBody {
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
+struct ApproveBody {
+    reference: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct RejectBody {
     reason: String,
     reference: Option<String>,
@@ -87,8 +93,7 @@ pub(super) async fn announce(context: Context<'_>, caller: &Caller) -> Result<Re
 
 /// `GET /api/v1/topups`
 pub(super) fn list(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
-    let page = context.page(&["currency"])?;
-    let (account, _) = context.account_asked(caller)?;
+    let (account, page) = context.page(caller)?;
     let lines = context.gateway.walk(account, page, |recorded| context.top_up(&recorded))?;
     Ok(Reply::ok(&ListView { data: lines.lines, next_cursor: cursor(lines.next) }))
 }
@@ -122,7 +127,12 @@ pub(super) async fn top_up(context: Context<'_>, caller: &Caller) -> Result<Repl
 
 /// `POST /api/v1/admin/topups/{id}/approve`
 pub(super) async fn approve(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
-    let outcome = context.gateway.approve_top_up(caller, id(context), context.key(None)?).await?;
+    // There is nothing to say but a reference, so the body may be left out.
+    let body = context.request.body();
+    let ApproveBody { reference } =
+        if body.is_empty() { ApproveBody::default() } else { context.request.json()? };
+    let reference = context.key(reference.as_deref())?;
+    let outcome = context.gateway.approve_top_up(caller, id(context), reference).await?;
     context.written(&outcome)
 }
 
@@ -161,7 +171,10 @@ impl Context<'_> {
                 status: "awaiting_validation",
                 ..self.top_up(&outcome.recorded).ok_or_else(|| ApiError::new(Code::Internal))?
             },
-            _ => self.settled(&outcome.recorded)?,
+            _ => match movement(&outcome.recorded)?.kind.subject() {
+                Some(request) => self.approved(request, &outcome.recorded)?,
+                None => self.settled(&outcome.recorded)?,
+            },
         };
         Ok(wire::written(outcome, Reply::created(&view)))
     }
@@ -197,6 +210,19 @@ impl Context<'_> {
         }
     }
 
+    /// A request that an approval has settled: the request's own id, the approval's place.
+    fn approved(
+        &self,
+        request: crate::ledger::id::Position,
+        approval: &Recorded,
+    ) -> Result<TopUpView, ApiError> {
+        let settled = self.settled(approval)?;
+        let record = self.gateway.view().record(request).map_err(crate::gateway::Error::from)?;
+        let request = self.top_up(&record).ok_or_else(|| ApiError::new(Code::Internal))?;
+        let TopUpView { reference, balance_after, position, status, .. } = settled;
+        Ok(TopUpView { reference, balance_after, position, status, ..request })
+    }
+
     fn status_of(&self, request: crate::ledger::id::Position) -> &'static str {
         match self.gateway.view().order(request) {
             Some(Order::TopUp { state: TopUpState::Approved(_), .. }) => "settled",
@@ -208,14 +234,13 @@ impl Context<'_> {
     fn settled(&self, recorded: &Recorded) -> Result<TopUpView, ApiError> {
         let movement = movement(recorded)?;
         let link = recorded.links.iter().find(|link| link.account == movement.credit);
-        let requested = movement.kind.subject().is_some();
         Ok(TopUpView {
             id: id_of("top", recorded.time, recorded.position),
             status: "settled",
             to: self.name_of(movement.credit),
             amount: movement.amount.get(),
             currency: movement.currency.to_string(),
-            channel: if requested { "bank_transfer" } else { "admin" },
+            channel: "admin",
             sender_bank_code: None,
             sender_name: None,
             note: Some(movement.note.to_string()),

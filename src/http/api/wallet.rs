@@ -21,8 +21,8 @@ struct BalanceView {
 
 /// `GET /api/v1/balance`
 pub(super) fn balance(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
-    context.request.query()?.only(&["currency"])?;
-    let (id, currency) = context.account_asked(caller)?;
+    let query = context.request.query()?.only(&["currency"])?;
+    let (id, currency) = context.account(caller, &query)?;
     let view = context.gateway.view();
     let as_of = view.time();
     let (account, position) =

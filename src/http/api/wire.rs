@@ -13,6 +13,7 @@ use crate::gateway::{Error, Gateway};
 use crate::http::amount::{AmountField, CurrencyField};
 use crate::http::problem::{ApiError, Code};
 use crate::http::reply::Reply;
+use crate::http::request::Query;
 use crate::ledger::id::{AccountId, Position, PublicId};
 use crate::ledger::money::{Amount, Currency};
 use crate::ledger::rejection::Rejection;
@@ -50,44 +51,40 @@ impl Context<'_> {
         time.to_rfc3339(self.api.options.offset_seconds)
     }
 
-    /// What a list is asked for, beside `further` parameters.
-    pub(super) fn page(&self, further: &[&str]) -> Result<Page, ApiError> {
-        let known = [&["limit", "cursor", "from", "to"], further].concat();
+    /// What part of which of the caller's accounts a list is asked for.
+    pub(super) fn page(&self, caller: &Caller) -> Result<(AccountId, Page), ApiError> {
+        let known = ["limit", "cursor", "from", "to", "currency"];
         let query = self.request.query()?.only(&known)?;
         let limit = match query.get("limit") {
             None => limits::PAGE_DEFAULT,
-            Some(text) => text
-                .parse()
-                .ok()
+            Some(text) => number(text, 10)
+                .and_then(|limit| usize::try_from(limit).ok())
                 .filter(|limit| (1..=limits::PAGE_MAX).contains(limit))
                 .ok_or_else(|| ApiError::field("limit", "must be from 1 to 100"))?,
         };
         let cursor = match query.get("cursor") {
             None => None,
             Some(text) => {
-                let place = u64::from_str_radix(text, 16).ok().and_then(Position::new);
+                let place = number(text, 16).and_then(Position::new);
                 Some(place.ok_or_else(|| ApiError::field("cursor", "is not one we gave out"))?)
             }
         };
-        let time = |name: &'static str| match query.get(name) {
-            None => Ok(None),
-            Some(text) => Timestamp::parse_rfc3339(text)
-                .map(Some)
-                .ok_or_else(|| ApiError::field(name, "must be a time as in RFC 3339")),
-        };
-        Ok(Page { limit, cursor, from: time("from")?, to: time("to")? })
+        let (account, _) = self.account(caller, &query)?;
+        let (from, to) = range(&query)?;
+        Ok((account, Page { limit, cursor, from, to }))
     }
 
-    /// The caller's account in the currency that `?currency` names, or in the default one.
-    pub(super) fn account_asked(&self, caller: &Caller) -> Result<(AccountId, Currency), ApiError> {
-        let query = self.request.query()?;
-        let currency = match query.get("currency") {
-            None => None,
-            Some(code) => Some(
-                Currency::parse(code)
-                    .ok_or_else(|| ApiError::field("currency", "is not an ISO 4217 code"))?,
-            ),
-        };
+    /// The caller's account in the `currency` of the query, or in the default one.
+    pub(super) fn account(
+        &self,
+        caller: &Caller,
+        query: &Query<'_>,
+    ) -> Result<(AccountId, Currency), ApiError> {
+        let wrong = || ApiError::field("currency", "is not an ISO 4217 code");
+        let currency = query
+            .get("currency")
+            .map(|code| Currency::parse(code).ok_or_else(wrong))
+            .transpose()?;
         Ok(self.gateway.own_account(&caller.user, currency)?)
     }
 
@@ -113,6 +110,23 @@ impl Context<'_> {
     pub(super) fn name_of(&self, account: AccountId) -> String {
         name_of(self.gateway, account)
     }
+}
+
+/// `from` and `to` of a query; both are included.
+pub(super) fn range(query: &Query<'_>) -> Result<(Option<Timestamp>, Option<Timestamp>), ApiError> {
+    let time = |name: &'static str| match query.get(name) {
+        None => Ok(None),
+        Some(text) => Timestamp::parse_rfc3339(text)
+            .map(Some)
+            .ok_or_else(|| ApiError::field(name, "must be a time as in RFC 3339")),
+    };
+    Ok((time("from")?, time("to")?))
+}
+
+/// Digits only: the standard parsers take a plus sign too.
+fn number(text: &str, radix: u32) -> Option<u64> {
+    let digits = text.chars().all(|digit| digit.is_digit(radix));
+    u64::from_str_radix(text, radix).ok().filter(|_| digits)
 }
 
 /// The username of an account's owner, or the house's word for one of its own.
