@@ -1,7 +1,9 @@
 //! The one integration-test binary: what holds across modules.
 //!
-//! Tests of one file stand beside it in `src`; here stands what needs the ledger, the engine and a
-//! journal together, or what judges them by a second opinion.
+//! Tests of one file stand beside it in `src`. Here stands what needs several rooms together, what
+//! judges them by a second opinion, and the gateway from outside: its routes, its walls, its process
+//! and its shape. Every [`support::TestGateway`] checks the books when it is dropped, so every test
+//! of a route is a test of the invariants too.
 #![expect(clippy::unwrap_used, reason = "in a test a failed unwrap is a failed test")]
 #![expect(clippy::print_stdout, reason = "a test that cannot run here says so")]
 
@@ -9,6 +11,8 @@
 mod bank;
 /// The judge: a journal and what clients saw, against a model.
 mod check;
+/// A small HTTP client over a socket.
+mod client;
 /// No package with a known hole.
 mod dependencies;
 /// The store on a real file system: power cut, disk full. Needs root; says so otherwise.
@@ -17,9 +21,15 @@ mod disk;
 mod model;
 /// Numbers from a seed.
 mod random;
+/// Every route, in process.
+mod routes;
 /// The rules as tables: commands and what becomes of them.
 mod scripts;
+/// Who may do what, tokens, secrets.
+mod security;
 /// Random commands, crashes and faults from a seed.
 mod simulation;
+/// A gateway in process that checks its books when dropped.
+mod support;
 /// A small world to test in: accounts, users, policies, and a first batch.
 mod world;

@@ -1,0 +1,137 @@
+//! Live messages, over real sockets.
+
+use std::net::SocketAddr;
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+use crate::support::{ORIGIN, TestGateway, funded, get, post};
+
+type Socket = WebSocketStream<TcpStream>;
+
+async fn open(address: SocketAddr, headers: &[(&'static str, &str)]) -> Result<Socket, u16> {
+    let mut request = format!("ws://{address}/api/v1/stream").into_client_request().unwrap();
+    for (name, value) in headers {
+        request.headers_mut().insert(*name, value.parse().unwrap());
+    }
+    let stream = TcpStream::connect(address).await.unwrap();
+    match tokio_tungstenite::client_async(request, stream).await {
+        Ok((socket, _)) => Ok(socket),
+        Err(Error::Http(response)) => Err(response.status().as_u16()),
+        Err(other) => panic!("{other}"),
+    }
+}
+
+async fn next(socket: &mut Socket) -> Value {
+    loop {
+        match socket.next().await.unwrap().unwrap() {
+            Message::Text(text) => return serde_json::from_str(text.as_str()).unwrap(),
+            Message::Close(frame) => return json!({"closed": frame.unwrap().reason.as_str()}),
+            _ => {}
+        }
+    }
+}
+
+/// Until the gateway has somebody listening to the account.
+async fn listened(gateway: &TestGateway, account: u32) {
+    let account = gerbang::ledger::id::AccountId(account);
+    while gateway.gateway.hub().listeners_of(account) == 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_token_in_the_protocol_opens_the_stream_and_a_logout_closes_it() {
+    let (gateway, people) = funded().await;
+    let address = gateway.listen().await;
+    let offer = format!("bearer, {}", people.budi);
+    let mut socket = open(address, &[("sec-websocket-protocol", &offer)]).await.unwrap();
+    listened(&gateway, 1).await;
+    let body = json!({"to": "budi", "amount": 300, "note": "kopi", "reference": "k"});
+    let paid = gateway.send(post("/api/v1/payments", &body).by(&people.ani)).await;
+    let position = paid.position();
+    let told = next(&mut socket).await;
+    assert_eq!(
+        told,
+        json!({
+            "type": "payment_received", "amount": 300, "currency": "IDR", "from": "ani",
+            "note": "kopi", "reference": "k", "position": position,
+            "time": crate::support::START_TEXT,
+        })
+    );
+    gateway.fund(&people, "budi", 50_000).await;
+    let told = next(&mut socket).await;
+    assert_eq!(told["type"], "top_up_settled");
+    assert_eq!(
+        (&told["user"], &told["nominal"], &told["pesan"]),
+        (&json!("budi@contoh.id"), &json!("50000"), &json!("settlement"))
+    );
+    // What budi does himself is no news to him, and others' business is none of his.
+    let out = json!({"to": "warung", "amount": 1});
+    gateway.send(post("/api/v1/payments", &out).by(&people.budi)).await.expect(201);
+    gateway.send(post("/api/v1/payments", &out).by(&people.ani)).await.expect(201);
+    assert_eq!(
+        gateway.send(post("/api/v1/auth/logout", &json!({})).by(&people.budi)).await.status,
+        204
+    );
+    assert_eq!(next(&mut socket).await, json!({"closed": "the token is dead"}));
+}
+
+#[tokio::test]
+async fn a_token_in_the_first_message_opens_the_stream() {
+    let (gateway, people) = funded().await;
+    let address = gateway.listen().await;
+    let mut socket = open(address, &[("origin", ORIGIN)]).await.unwrap();
+    socket.send(Message::text(json!({"token": people.budi}).to_string())).await.unwrap();
+    listened(&gateway, 1).await;
+    let body = json!({"frozen": true, "reason": "laporan"});
+    let path = "/api/v1/admin/users/budi/freeze";
+    gateway.send(post(path, &body).by(&people.admin)).await.expect(200);
+    let told = next(&mut socket).await;
+    assert_eq!((&told["type"], &told["reason"]), (&json!("account_frozen"), &json!("laporan")));
+}
+
+#[tokio::test]
+async fn without_a_live_token_nothing_is_told() {
+    let (gateway, people) = funded().await;
+    let address = gateway.listen().await;
+    assert_eq!(
+        open(address, &[("sec-websocket-protocol", "bearer, a.b.c")]).await.err(),
+        Some(401)
+    );
+    assert_eq!(open(address, &[("origin", "https://evil.example")]).await.err(), Some(403));
+    let offer = format!("bearer, {}", people.ani);
+    let both = [("sec-websocket-protocol", offer.as_str()), ("origin", "https://evil.example")];
+    assert_eq!(open(address, &both).await.err(), Some(403));
+    let farewell = json!({"closed": "a live token is needed"});
+    for first in ["{\"token\":\"a.b.c\"}", "x", "{}", "{\"token\":\"a\",\"x\":1}"] {
+        let mut socket = open(address, &[]).await.unwrap();
+        socket.send(Message::text(first)).await.unwrap();
+        assert_eq!(next(&mut socket).await, farewell, "{first}");
+    }
+    // Without a handshake it is an ordinary request, and a wrong one.
+    gateway.send(get("/api/v1/stream").by(&people.ani)).await.refused(400, "invalid_request");
+}
+
+#[tokio::test]
+async fn a_user_has_eight_streams_at_once() {
+    let (gateway, people) = funded().await;
+    let address = gateway.listen().await;
+    let offer = format!("bearer, {}", people.budi);
+    let headers = [("sec-websocket-protocol", offer.as_str())];
+    let mut sockets = Vec::new();
+    for count in 1..=8 {
+        sockets.push(open(address, &headers).await.unwrap());
+        let account = gerbang::ledger::id::AccountId(1);
+        while gateway.gateway.hub().listeners_of(account) < count {
+            tokio::task::yield_now().await;
+        }
+    }
+    let mut ninth = open(address, &headers).await.unwrap();
+    let farewell = json!({"closed": "too many connections of this user"});
+    assert_eq!(next(&mut ninth).await, farewell);
+}

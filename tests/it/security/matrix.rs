@@ -1,0 +1,187 @@
+//! Every route for everybody: the authorization matrix, and other people's property.
+
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Ask, People, TestGateway, ask, funded, get, id, post, raw};
+use gerbang::http::api::routes::{Access, Route};
+use gerbang::ledger::event::Role;
+
+/// What a route answers to each: nobody, ani (who pays), budi (a stranger), the merchant (who is
+/// paid), the trusted client, an administrator.
+type Row = [u16; 6];
+
+/// The matrix. A route that is not declared here does not compile.
+const fn expected(route: Route) -> Row {
+    match route {
+        Route::Live | Route::Ready | Route::Metrics => [200; 6],
+        // The fixture's user is there already, the login is a right one, the body is no handshake.
+        Route::SignUp => [409; 6],
+        Route::LogIn => [200; 6],
+        Route::Stream => [400; 6],
+        Route::LogOut => [401, 204, 204, 204, 204, 204],
+        Route::Me
+        | Route::LookUp
+        | Route::Balance
+        | Route::Transactions
+        | Route::CashFlow
+        | Route::Notifications
+        | Route::TopUps => [401, 200, 200, 200, 200, 200],
+        // Only ani has money.
+        Route::Pay => [401, 201, 422, 201, 422, 422],
+        Route::AnnounceTopUp => [401, 201, 201, 201, 201, 201],
+        Route::PayBatch => [401, 403, 403, 403, 200, 200],
+        Route::Payment => [401, 200, 404, 200, 404, 200],
+        Route::Refund => [401, 403, 404, 201, 404, 403],
+        Route::AwaitingTopUps | Route::SetRole | Route::Freeze => [401, 403, 403, 403, 403, 200],
+        Route::TopUp
+        | Route::ApproveTopUp
+        | Route::RejectTopUp
+        | Route::Adjust
+        | Route::OpenAccount => [401, 403, 403, 403, 403, 201],
+    }
+}
+
+/// What is not in the path but has to be right.
+fn body(route: Route) -> Value {
+    match route {
+        Route::SignUp => json!({"username": "ani", "name": "x", "email": "a@contoh.id",
+            "password": "kata-sandi-lain", "role": "buyer"}),
+        Route::LogIn => json!({"login": "ani", "password": crate::support::PASSWORD}),
+        Route::Pay => json!({"to": "kasir", "amount": 1}),
+        Route::AnnounceTopUp => {
+            json!({"amount": 1, "sender_bank_code": "014", "sender_name": "ANI"})
+        }
+        Route::TopUp => json!({"to": "budi", "amount": 1}),
+        Route::RejectTopUp => json!({"reason": "x"}),
+        Route::SetRole => json!({"role": "buyer"}),
+        Route::Freeze => json!({"frozen": false, "reason": "x"}),
+        Route::Adjust => json!({"direction": "in", "amount": 1, "reason": "x"}),
+        Route::OpenAccount => json!({"currency": "USD"}),
+        _ => json!({}),
+    }
+}
+
+fn request(route: Route, payment: &str, top_up: &str) -> Ask {
+    let variable = match route {
+        Route::Payment | Route::Refund => payment,
+        Route::ApproveTopUp | Route::RejectTopUp => top_up,
+        _ => "budi",
+    };
+    let path = format!("/{}", route.pattern().replace("{}", variable));
+    match (route, route.method()) {
+        (Route::PayBatch, _) => raw(&path, "application/x-ndjson", ""),
+        (_, "POST") => post(&path, &body(route)),
+        (_, method) => ask(method, &path),
+    }
+}
+
+/// A payment of ani to the warung, and a top-up that waits; their ids.
+async fn fixture() -> (TestGateway, People, String, String) {
+    let (gateway, people) = funded().await;
+    let pay = post("/api/v1/payments", &json!({"to": "warung", "amount": 50})).by(&people.ani);
+    let payment = id("pay", gateway.send(pay).await.position());
+    let announce = post("/api/v1/topups/bank-transfer", &body(Route::AnnounceTopUp));
+    let top_up = id("top", gateway.send(announce.by(&people.ani)).await.position());
+    (gateway, people, payment, top_up)
+}
+
+#[tokio::test]
+async fn everybody_may_do_what_the_matrix_says_and_nothing_else() {
+    for route in Route::ALL {
+        for (who, status) in expected(route).into_iter().enumerate() {
+            let (gateway, people, payment, top_up) = fixture().await;
+            let request = request(route, &payment, &top_up);
+            let tokens =
+                ["", &people.ani, &people.budi, &people.warung, &people.kasir, &people.admin];
+            let request = if who == 0 { request } else { request.by(tokens[who]) };
+            let before = gateway.position();
+            let answer = gateway.send(request).await;
+            assert_eq!(answer.status, status, "{route:?} for {who}: {}", answer.text);
+            check_refusal(&answer);
+            if matches!(status, 401 | 403 | 404) {
+                assert_eq!(gateway.position(), before, "{route:?} for {who} left a trace");
+            }
+        }
+    }
+}
+
+fn check_refusal(answer: &Answer) {
+    match answer.status {
+        401 => drop(answer.refused(401, "invalid_token")),
+        403 => drop(answer.refused(403, "forbidden")),
+        404 => drop(answer.refused(404, "not_found")),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_matrix_agrees_with_what_routes_declare() {
+    for route in Route::ALL {
+        let row = expected(route);
+        match route.access() {
+            Access::Anyone => assert_ne!(row[0], 401, "{route:?}"),
+            Access::AnyUser => assert_eq!(row[0], 401, "{route:?}"),
+            Access::Roles(roles) => {
+                assert_eq!(row[0], 401, "{route:?}");
+                let of = [Role::Buyer, Role::Buyer, Role::Merchant, Role::Client, Role::Admin];
+                for (who, role) in of.into_iter().enumerate() {
+                    assert_eq!(row[who + 1] == 403, !roles.contains(&role), "{route:?} {role:?}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn other_peoples_payments_look_like_none() {
+    let (gateway, people, payment, _) = fixture().await;
+    let show =
+        |id: &str, token: &str| gateway.send(get(&format!("/api/v1/payments/{id}")).by(token));
+    let foreign = show(&payment, &people.budi).await.refused(404, "not_found");
+    let none = show(&id("pay", 4_000), &people.budi).await.refused(404, "not_found");
+    assert_eq!(foreign, none);
+    let refund = |id: &str| {
+        let path = format!("/api/v1/payments/{id}/refund");
+        gateway.send(post(&path, &json!({})).by(&people.budi))
+    };
+    assert_eq!(refund(&payment).await.text, refund(&id("pay", 4_000)).await.text);
+    for list in ["transactions", "topups", "notifications"] {
+        let path = format!("/api/v1/{list}");
+        let lines = gateway.send(get(&path).by(&people.budi)).await.expect(200);
+        assert_eq!(lines["data"], json!([]), "{list}");
+    }
+}
+
+#[tokio::test]
+async fn what_an_answer_says_cannot_be_sent_back_as_a_wish() {
+    let (gateway, people, payment, top_up) = fixture().await;
+    let shown = gateway.send(get(&format!("/api/v1/payments/{payment}")).by(&people.ani)).await;
+    let me = gateway.send(get("/api/v1/me").by(&people.ani)).await.expect(200);
+    let balance = gateway.send(get("/api/v1/balance").by(&people.ani)).await.expect(200);
+    let mut wishes = shown.expect(200).as_object().unwrap().clone();
+    for more in [&me["user"], &me["account"], &balance] {
+        wishes.extend(more.as_object().unwrap().clone());
+    }
+    wishes.insert("sessions_from".to_owned(), json!("2020-01-01T00:00:00Z"));
+    wishes.insert("floor".to_owned(), json!(-1_000_000));
+    for route in Route::ALL {
+        let good = body(route);
+        let takes_json = route.method() == "POST" && !good.as_object().unwrap().is_empty();
+        if !takes_json {
+            continue;
+        }
+        for (field, value) in &wishes {
+            let optional = ["note", "currency", "reference"].contains(&field.as_str());
+            if good.get(field).is_some() || optional {
+                continue;
+            }
+            let mut wish = good.clone();
+            wish[field] = value.clone();
+            let path = format!("/{}", route.pattern());
+            let path = path.replace("topups/{}", &format!("topups/{top_up}")).replace("{}", "ani");
+            let answer = gateway.send(post(&path, &wish).by(&people.admin)).await;
+            // A name that is known, with a value that is none, is refused by that name too.
+            answer.names(field);
+        }
+    }
+}

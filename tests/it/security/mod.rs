@@ -1,0 +1,6 @@
+//! Who may do what, what cannot be guessed, and what is never said.
+
+mod logins;
+mod matrix;
+mod secrets;
+mod tokens;

@@ -1,0 +1,174 @@
+//! Secrets that must turn up nowhere: logs, metrics, answers, `Debug`, exports.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use serde_json::json;
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::client::Connection;
+use crate::support::{TestGateway, get, login_of, post, raw};
+use gerbang::journal::export;
+use gerbang::ledger::id::Position;
+
+/// A password, a wrong password, and what only looks like a token or a key.
+const CANARIES: [&str; 5] =
+    ["kenari-sandi-1", "kenari-salah-2", "kenari.token.3", "kenari-kode-4", "kenari-query-5"];
+
+/// Collects what is logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
+    }
+}
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+/// Everything that this thread logs, and the writers of gateways made from here on.
+fn capture() -> (Log, tracing::subscriber::DefaultGuard) {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(log.clone())
+        .finish();
+    (log, tracing::subscriber::set_default(subscriber))
+}
+
+fn found(text: &str, secrets: &[&str]) -> Vec<String> {
+    secrets.iter().filter(|secret| text.contains(**secret)).map(|s| (*s).to_owned()).collect()
+}
+
+#[tokio::test]
+async fn no_secret_is_said_anywhere() {
+    let (log, _guard) = capture();
+    let gateway = TestGateway::new();
+    let [right, wrong, token, code, query] = CANARIES;
+    let mut said = Vec::new();
+    let sign_up = |password: &str, role: &str| {
+        json!({"username": "ani", "name": "Ani", "email": "ani@contoh.id", "password": password,
+            "role": role})
+    };
+    let asks = [
+        post("/api/v1/auth/signup", &sign_up(right, "admin")),
+        post("/api/v1/auth/signup", &sign_up(right, "buyer")),
+        post("/api/v1/auth/signup", &sign_up(right, "buyer")),
+        post("/api/v1/auth/signup", &json!({"password": [wrong]})),
+        post("/api/v1/auth/signup", &json!({"password": right, "passwort": wrong})),
+        raw("/api/v1/auth/login", "application/json", format!("{{\"password\":\"{wrong}")),
+        raw("/api/v1/auth/login", "text/plain", wrong),
+        login_of("ani", wrong),
+        login_of("siapa", wrong),
+        login_of(wrong, right),
+        get("/api/v1/me").by(token),
+        get("/api/v1/me").header("authorization", &format!("Basic {token}")),
+        get("/api/v1/me").header("x-api-key", token),
+        get(&format!("/api/v1/stream?token={query}")),
+        get(&format!("/api/v1/stream?x={query}")).header("x-otp", code),
+    ];
+    for ask in asks {
+        said.push(gateway.send(ask).await.text);
+    }
+    let answer = gateway.send(login_of("ani", right)).await;
+    let live = answer.expect(200)["token"].as_str().unwrap().to_owned();
+    let signature = live.rsplit('.').next().unwrap().to_owned();
+    let pay = json!({"to": "budi", "amount": 1, "otp": code});
+    said.push(gateway.send(post("/api/v1/payments", &pay).by(&live)).await.text);
+    let address = gateway.listen().await;
+    let through = live.clone();
+    let sent = tokio::task::spawn_blocking(move || {
+        let path = format!("/api/v1/balance?secret={query}");
+        let headers = [("X-Request-Id", "kenari ini"), ("Cookie", code)];
+        Connection::open(address).unwrap().send("GET", &path, &through, &headers, "").unwrap()
+    });
+    said.push(sent.await.unwrap().body);
+    gateway.send(post("/api/v1/auth/logout", &json!({})).by(&live)).await;
+    said.push(gateway.send(get("/api/v1/me").by(&live)).await.text);
+    said.push(gateway.send(get("/metrics")).await.text);
+    let mut exported = Vec::new();
+    let history = gateway.gateway.view().history();
+    export::ndjson(history, Position::FIRST, &mut exported).unwrap();
+    export::csv(history, Position::FIRST, &mut exported).unwrap();
+    said.push(String::from_utf8(exported).unwrap());
+    let caller = gateway.gateway.authenticate(&gateway_token(&gateway, right).await).unwrap();
+    said.push(format!("{caller:?} {:?}", gateway.gateway.look_up("ani")));
+    said.push(log.text());
+
+    let credential = gateway.gateway.look_up("ani").unwrap().credential.0.to_vec();
+    let hash: String = credential[24..].iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut secrets: Vec<&str> = CANARIES.to_vec();
+    secrets.extend([signature.as_str(), hash.as_str()]);
+    for text in &said {
+        assert_eq!(found(text, &secrets), Vec::<String>::new(), "in {text}");
+    }
+    assert!(log.text().contains("/api/v1/balance"), "the edge is heard: {}", log.text());
+}
+
+async fn gateway_token(gateway: &TestGateway, password: &str) -> String {
+    gateway.at(1);
+    let answer = gateway.send(login_of("ani", password)).await;
+    answer.expect(200)["token"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_secret_that_is_logged_would_be_found() {
+    let (log, _guard) = capture();
+    tracing::trace!(password = CANARIES[0], "planted");
+    assert_eq!(found(&log.text(), &CANARIES), [CANARIES[0]]);
+}
+
+#[tokio::test]
+async fn nobody_writes_a_line_of_the_log() {
+    let (log, _guard) = capture();
+    let gateway = TestGateway::new();
+    for forged in ["ani\n{\"level\":\"ERROR\"}", "ani\r\nx", "ani\u{1b}[2Jx", "ani\u{0}"] {
+        let body = json!({"username": forged, "name": forged, "email": "a@contoh.id",
+            "password": "kata-sandi-panjang", "role": "buyer"});
+        gateway.send(post("/api/v1/auth/signup", &body)).await.names("name");
+        gateway
+            .send(login_of(forged, "kata-sandi-salah"))
+            .await
+            .refused(401, "invalid_credentials");
+        let mut named = body.clone();
+        named["name"] = json!("Ani");
+        gateway.send(post("/api/v1/auth/signup", &named)).await.names("username");
+    }
+    for line in log.text().lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert_ne!(line["level"], "ERROR", "{line}");
+    }
+    assert!(!log.text().contains('\u{1b}'));
+}
+
+#[test]
+fn an_answer_and_a_request_print_no_secret() {
+    let body = bytes::Bytes::from_static(b"{\"password\":\"kenari-sandi-1\"}");
+    let request = hyper::http::Request::post("/api/v1/auth/login?x=kenari-query-5")
+        .header("authorization", "Bearer kenari.token.3")
+        .body(body)
+        .unwrap();
+    let peer = std::net::SocketAddr::from(([127, 0, 0, 1], 1));
+    let request = gerbang::http::request::Request::in_process(request, peer).unwrap();
+    let printed = format!("{request:?}");
+    assert_eq!(found(&printed, &CANARIES), Vec::<String>::new(), "{printed}");
+}

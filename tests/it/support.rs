@@ -1,0 +1,398 @@
+//! The whole gateway in process: a journal in memory, a clock moved by hand, no socket.
+//!
+//! When a [`TestGateway`] is dropped it replays the stored batches and compares: money is conserved
+//! in every currency, no account ever stood below its floor, and what readers see is what the
+//! journal says.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use gerbang::clock::Clock;
+use gerbang::engine::{Engine, References, View, Writer, WriterParts};
+use gerbang::gateway::identity::SignUp;
+use gerbang::gateway::notify::Hub;
+use gerbang::gateway::{Gateway, Parts, Settings};
+use gerbang::http::api::{Api, Options};
+use gerbang::http::reply::Reply;
+use gerbang::http::request::Request;
+use gerbang::http::server::{self, Service};
+use gerbang::identity::hasher::Hasher;
+use gerbang::identity::keys::SigningKeys;
+use gerbang::identity::secret::Secret;
+use gerbang::journal::{BatchBuilder, Hash, History, Journal, MemoryJournal, replay};
+use gerbang::ledger::book::Book;
+use gerbang::ledger::event::{AccountKind, Event, Fact, Role};
+use gerbang::ledger::id::{Position, PublicId};
+use gerbang::ledger::money::{Amount, BasisPoints, Currency};
+use gerbang::ledger::policy::{Policies, Policy};
+use gerbang::ledger::text::{Email, Line, Username};
+use gerbang::ledger::time::Timestamp;
+use gerbang::telemetry::Metrics;
+use hyper::header::{HeaderMap, HeaderValue};
+use hyper::http;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+/// When every test begins: 2026-11-18T18:06:40+07:00.
+pub(crate) const START: Timestamp = Timestamp::from_seconds(1_795_000_000);
+/// [`START`] as answers show it.
+pub(crate) const START_TEXT: &str = "2026-11-18T18:06:40.000000+07:00";
+/// Everybody's password; long enough for administrators.
+pub(crate) const PASSWORD: &str = "kata-sandi-panjang";
+/// The origin whose pages may open a WebSocket.
+pub(crate) const ORIGIN: &str = "https://kasir.example";
+/// The seed of the keys that sign tokens.
+const KEYS: u64 = 7;
+
+/// A gateway over a journal in memory.
+pub(crate) struct TestGateway {
+    pub(crate) api: Arc<Api>,
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) clock: Clock,
+    pub(crate) journal: MemoryJournal,
+    settings: Settings,
+    policies: Policies,
+    stop: watch::Sender<bool>,
+}
+
+/// What a test may decide.
+pub(crate) fn settings() -> Settings {
+    Settings {
+        currency: Currency::IDR,
+        merchant_fee: BasisPoints::new(0).unwrap(),
+        top_up_alone_max: Amount::new(5_000_000),
+        signup: true,
+    }
+}
+
+/// A wallet holds Rp20 million and takes in Rp40 million a month.
+fn policies() -> Policies {
+    let policy =
+        Policy { ceiling: Amount::new(20_000_000), incoming_per_month: Amount::new(40_000_000) };
+    Policies(vec![(AccountKind::Wallet, Currency::IDR, policy)])
+}
+
+impl TestGateway {
+    /// A gateway without users. Its genesis is at position 1.
+    pub(crate) fn new() -> Self {
+        Self::with(settings())
+    }
+
+    pub(crate) fn with(settings: Settings) -> Self {
+        let mut journal = MemoryJournal::new();
+        let event = Event { at: START, fact: Fact::Genesis };
+        let links = Book::new().apply(Position::FIRST, &event);
+        let mut batch = BatchBuilder::new(Position::FIRST, START, Hash::GENESIS);
+        batch.push(&event, &links);
+        journal.append(&batch.finish()).unwrap();
+        Self::over(journal, settings, policies(), Clock::manual(START))
+    }
+
+    /// The gateway as it comes up again over the same journal.
+    pub(crate) fn reopened(self) -> Self {
+        let journal = self.journal.reopen().unwrap();
+        Self::over(journal, self.settings.clone(), self.policies.clone(), self.clock.clone())
+    }
+
+    fn over(journal: MemoryJournal, settings: Settings, policies: Policies, clock: Clock) -> Self {
+        let (references, history) = (References::new(), Arc::new(History::new()));
+        let mut book = Book::new();
+        let (mut hash, mut time) = (Hash::GENESIS, START);
+        for batch in journal.batches().unwrap() {
+            for recorded in batch.records().map(Result::unwrap) {
+                replay::follow(&mut book, &recorded).unwrap();
+                if let Some(origin) = recorded.event.fact.origin() {
+                    references.insert(origin.fingerprint(), recorded.position);
+                }
+            }
+            (hash, time) = (batch.hash(), batch.time());
+            history.push(batch);
+        }
+        let view = Arc::new(View::new(&book, references, history, time));
+        let (engine, queue) = Engine::new(Arc::clone(&view), policies.clone(), clock.clone());
+        let (hub, metrics) = (Arc::new(Hub::default()), Metrics::new());
+        let listeners = Arc::clone(&hub);
+        let writer = Writer::new(WriterParts {
+            journal: Box::new(journal.clone()),
+            book,
+            view,
+            clock: clock.clone(),
+            metrics: Arc::clone(&metrics),
+            hash,
+            time,
+            after_batch: Box::new(|_, _, _, _| {}),
+            observer: Box::new(move |recorded| listeners.tell(recorded)),
+        });
+        let log = tracing::dispatcher::get_default(Clone::clone);
+        // It ends when the runtime of the test drops the last task that can send to it.
+        std::thread::spawn(move || {
+            let _log = tracing::dispatcher::set_default(&log);
+            drop(writer.run(&queue));
+        });
+        let hasher = Hasher::simulated(1);
+        let keys = SigningKeys::in_memory(KEYS);
+        let parts = Parts { engine, settings: settings.clone(), hasher, keys, hub };
+        let gateway = Arc::new(Gateway::new(parts));
+        let shown = Options {
+            offset_seconds: 7 * 3600,
+            metrics: true,
+            api: true,
+            origins: vec![ORIGIN.to_owned()],
+        };
+        let api = Arc::new(Api::new(Arc::clone(&gateway), metrics, shown));
+        let (stop, _) = watch::channel(false);
+        Self { api, gateway, clock, journal, settings, policies, stop }
+    }
+
+    /// Sends a request.
+    pub(crate) async fn send(&self, ask: Ask) -> Answer {
+        let request = ask.0.body(ask.1).unwrap();
+        let peer = SocketAddr::from(([127, 0, 0, 1], 4321));
+        let reply = match Request::in_process(request, peer) {
+            Ok(request) => self.api.call(request).await,
+            Err(error) => Reply::from(error),
+        };
+        Answer {
+            status: reply.status().as_u16(),
+            headers: reply.headers().clone(),
+            text: reply.body_text().to_owned(),
+        }
+    }
+
+    /// Serves the same API on a socket until the test ends.
+    pub(crate) async fn listen(&self) -> SocketAddr {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (api, stop) = (Arc::clone(&self.api), self.stop.subscribe());
+        tokio::spawn(server::serve(listener, None, api, stop, server::Options::standard()));
+        address
+    }
+
+    /// Makes a user and logs them in.
+    pub(crate) async fn user(&self, username: &str, role: Role) -> String {
+        let wanted = SignUp {
+            username: Username::parse(username).unwrap(),
+            name: Line::parse(&format!("Nama {username}"), 100).unwrap(),
+            email: Email::parse(&format!("{username}@contoh.id")).unwrap(),
+            phone: None,
+            password: Secret::new(PASSWORD.to_owned()),
+            role,
+        };
+        self.gateway.sign_up(wanted).await.unwrap();
+        self.log_in(username).await
+    }
+
+    /// A token for a user with everybody's password.
+    pub(crate) async fn log_in(&self, login: &str) -> String {
+        let answer = self.send(login_of(login, PASSWORD)).await;
+        answer.expect(200)["token"].as_str().unwrap().to_owned()
+    }
+
+    pub(crate) async fn people(&self) -> People {
+        People {
+            ani: self.user("ani", Role::Buyer).await,
+            budi: self.user("budi", Role::Buyer).await,
+            warung: self.user("warung", Role::Merchant).await,
+            admin: self.user("admin", Role::Admin).await,
+            second: self.user("wakil", Role::Admin).await,
+            kasir: self.user("kasir", Role::Client).await,
+        }
+    }
+
+    /// Puts money into somebody's account.
+    pub(crate) async fn fund(&self, people: &People, username: &str, amount: u64) {
+        let body = json!({"to": username, "amount": amount});
+        self.send(post("/api/v1/admin/topups", &body).by(&people.admin)).await.expect(201);
+    }
+
+    /// What somebody has.
+    pub(crate) async fn balance(&self, token: &str) -> u64 {
+        let answer = self.send(get("/api/v1/balance").by(token)).await;
+        answer.expect(200)["balance"].as_u64().unwrap()
+    }
+
+    /// The latest position.
+    pub(crate) fn position(&self) -> u64 {
+        self.gateway.view().position().get()
+    }
+
+    /// Lets the clock stand so many seconds after [`START`].
+    pub(crate) fn at(&self, seconds: i64) {
+        self.clock.set(START.plus_seconds(seconds));
+    }
+
+    fn check(&self) {
+        let mut book = Book::new();
+        for batch in self.journal.batches().unwrap() {
+            for recorded in batch.records().map(Result::unwrap) {
+                replay::follow(&mut book, &recorded).unwrap();
+                for link in &recorded.links {
+                    let account = book.account(link.account).unwrap();
+                    assert!(account.is_above_floor(), "{}: {account:?}", recorded.position);
+                }
+            }
+        }
+        assert!(book.imbalances().is_empty(), "money came or went: {:?}", book.imbalances());
+        let view = self.gateway.view();
+        while Some(view.position()) < book.position {
+            // Stored a moment ago for a caller that went away; the writer is about to publish it.
+            std::thread::yield_now();
+        }
+        for account in book.accounts.iter() {
+            assert_eq!(view.account(account.id).as_ref(), Some(account));
+        }
+        for user in book.users.iter() {
+            assert_eq!(view.user(user.id).as_ref(), Some(user));
+        }
+        assert_eq!(view.users_len() as usize, book.users.len());
+        let orders: Vec<_> = book.orders.iter().map(|(at, order)| (*at, *order)).collect();
+        assert_eq!(view.orders(|_| true), orders);
+        assert!(book.revoked.keys().all(|token| view.is_revoked(token)));
+    }
+}
+
+impl Drop for TestGateway {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.check();
+        }
+    }
+}
+
+/// Tokens of everybody. Their users stand at positions 2 to 7 and own the accounts 0 to 5.
+pub(crate) struct People {
+    pub(crate) ani: String,
+    pub(crate) budi: String,
+    pub(crate) warung: String,
+    pub(crate) admin: String,
+    pub(crate) second: String,
+    pub(crate) kasir: String,
+}
+
+/// A gateway with everybody, and Rp1.000.000 in ani's wallet. The house's clearing account stands
+/// at position 8, the top-up at 9.
+pub(crate) async fn funded() -> (TestGateway, People) {
+    let gateway = TestGateway::new();
+    let people = gateway.people().await;
+    gateway.fund(&people, "ani", 1_000_000).await;
+    (gateway, people)
+}
+
+/// A request to be sent.
+pub(crate) struct Ask(http::request::Builder, Bytes);
+
+pub(crate) fn ask(method: &str, path: &str) -> Ask {
+    Ask(http::Request::builder().method(method).uri(path), Bytes::new())
+}
+
+pub(crate) fn get(path: &str) -> Ask {
+    ask("GET", path)
+}
+
+pub(crate) fn post(path: &str, body: &Value) -> Ask {
+    raw(path, "application/json", body.to_string())
+}
+
+pub(crate) fn raw(path: &str, media_type: &str, body: impl Into<Bytes>) -> Ask {
+    Ask(ask("POST", path).0.header("content-type", media_type), body.into())
+}
+
+pub(crate) fn login_of(login: &str, password: &str) -> Ask {
+    post("/api/v1/auth/login", &json!({"login": login, "password": password}))
+}
+
+impl Ask {
+    /// With this token.
+    pub(crate) fn by(self, token: &str) -> Self {
+        self.header("authorization", &format!("Bearer {token}"))
+    }
+
+    /// With this `Idempotency-Key`.
+    pub(crate) fn key(self, key: &str) -> Self {
+        self.header("idempotency-key", key)
+    }
+
+    pub(crate) fn header(self, name: &str, value: &str) -> Self {
+        Self(self.0.header(name, HeaderValue::from_str(value).unwrap()), self.1)
+    }
+}
+
+/// An answer, whole.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("no JSON: {}", self.text))
+    }
+
+    /// The body of an answer with this status.
+    #[track_caller]
+    pub(crate) fn expect(&self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", self.text);
+        assert_eq!(self.header("content-type"), Some("application/json"));
+        self.json()
+    }
+
+    /// Exactly this body, with this status.
+    #[track_caller]
+    pub(crate) fn is(&self, status: u16, body: &Value) {
+        assert_eq!(&self.expect(status), body);
+    }
+
+    /// A problem with this status and code, in exactly the documented shape.
+    #[track_caller]
+    pub(crate) fn refused(&self, status: u16, code: &str) -> Value {
+        assert_eq!(self.status, status, "{}", self.text);
+        assert_eq!(self.header("content-type"), Some("application/problem+json"));
+        let body = self.json();
+        assert_eq!(body["code"], code, "{}", self.text);
+        assert_eq!(body["status"], status);
+        assert_eq!(body["type"], format!("/docs/errors#{code}"));
+        assert!(
+            body["title"].is_string() && body["detail"].is_string() && body["errors"].is_array()
+        );
+        let known = ["type", "title", "status", "detail", "code", "errors", "position"];
+        let keys = body.as_object().unwrap().keys();
+        keys.for_each(|key| assert!(known.contains(&key.as_str()), "{key}"));
+        let waits = matches!(status, 429 | 503);
+        assert_eq!(self.header("retry-after").is_some(), waits, "Retry-After");
+        body
+    }
+
+    /// A 400 that names this field.
+    #[track_caller]
+    pub(crate) fn names(&self, field: &str) {
+        let body = self.refused(400, "invalid_request");
+        assert_eq!(body["errors"][0]["field"], field, "{}", self.text);
+        assert!(!body["errors"][0]["message"].as_str().unwrap().is_empty());
+    }
+
+    /// Where the answer stands in the journal.
+    #[track_caller]
+    pub(crate) fn position(&self) -> u64 {
+        self.json()["position"].as_u64().unwrap_or_else(|| panic!("no position: {}", self.text))
+    }
+
+    /// The first answer again, marked.
+    #[track_caller]
+    pub(crate) fn replays(&self, first: &Self) {
+        assert_eq!((self.status, &self.text), (first.status, &first.text));
+        assert_eq!(first.header("idempotency-replayed"), None, "the first is no replay");
+        assert_eq!(self.header("idempotency-replayed"), Some("true"));
+    }
+}
+
+/// The public id of what was recorded at [`START`].
+pub(crate) fn id(prefix: &str, number: u64) -> String {
+    PublicId::new(START, number).text(prefix)
+}
