@@ -19,6 +19,8 @@ mod dependencies;
 mod disk;
 /// The second opinion: the rules once more, in signed integers and maps.
 mod model;
+/// The real binary, killed and stopped.
+mod process;
 /// Numbers from a seed.
 mod random;
 /// Every route, in process.

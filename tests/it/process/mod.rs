@@ -1,0 +1,8 @@
+//! The real binary: killed, stopped, misconfigured, and with a disk that fails.
+
+mod checker;
+mod commands;
+mod demo;
+mod disk;
+mod kills;
+mod stops;
