@@ -66,6 +66,11 @@ impl Reply {
 
 impl Drop for Reply {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            // The process is about to end, and what was recorded is not known: nobody is told, not
+            // even by a sender that is gone.
+            std::mem::forget(self.to.take());
+        }
         self.tell(Err(Busy));
     }
 }

@@ -87,7 +87,11 @@ impl Writer {
         while let Ok(first) = queue.recv() {
             entries.push(first);
             entries.extend(queue.try_iter().take(limits::BATCH_ENTRIES_MAX - 1));
-            self.commit(&mut entries)?;
+            if let Err(error) = self.commit(&mut entries) {
+                // Dropped, they would tell their callers that nothing happened. Nobody knows that.
+                std::mem::forget(entries);
+                return Err(error);
+            }
         }
         Ok(self)
     }
