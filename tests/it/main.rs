@@ -29,6 +29,8 @@ mod routes;
 mod scripts;
 /// Who may do what, tokens, secrets.
 mod security;
+/// The walls between the rooms, and sizes.
+mod shape;
 /// Random commands, crashes and faults from a seed.
 mod simulation;
 /// A gateway in process that checks its books when dropped.
