@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::ledger::event::AccountKind;
 use crate::ledger::money::{Amount, BasisPoints, Currency};
 use crate::ledger::policy::{Policies, Policy};
+use crate::telemetry;
 
 /// A configuration as it will be followed.
 #[derive(Clone, Debug)]
@@ -178,7 +179,7 @@ impl Config {
                 text => Some(address("server.operations_listen", text)?),
             },
             tls,
-            origins: server.origins.unwrap_or_default(),
+            origins: origins(server.origins.unwrap_or_default())?,
             data: store.data.unwrap_or_else(|| DATA.into()),
             currency: match books.currency.as_deref() {
                 None => Currency::IDR,
@@ -190,7 +191,7 @@ impl Config {
                 .ok_or_else(|| value("books.merchant_fee_basis_points", "is above 10000"))?,
             top_up_alone_max: amount("books.top_up_alone_max", books.top_up_alone_max)?,
             policies: policies(limits)?,
-            log: log.filter.unwrap_or_else(|| "info".to_owned()),
+            log: filter(log.filter.unwrap_or_else(|| "info".to_owned()))?,
         })
     }
 
@@ -241,6 +242,25 @@ fn value(key: &'static str, message: impl Into<String>) -> Error {
 
 fn address(key: &'static str, text: &str) -> Result<SocketAddr, Error> {
     text.parse().map_err(|_| value(key, "must be an address with a port, like 127.0.0.1:8080"))
+}
+
+/// As browsers send them: a scheme, a host, a port perhaps, and no slash behind.
+fn origins(origins: Vec<String>) -> Result<Vec<String>, Error> {
+    let looks_good = |origin: &String| {
+        let rest = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+        rest.is_some_and(|host| !host.is_empty() && !host.contains(['/', '*', ' ', ',']))
+    };
+    if origins.iter().all(looks_good) {
+        return Ok(origins);
+    }
+    Err(value("server.origins", "must each look like https://kasir.example"))
+}
+
+fn filter(filter: String) -> Result<String, Error> {
+    match telemetry::check_filter(&filter) {
+        Ok(()) => Ok(filter),
+        Err(message) => Err(value("log.filter", message)),
+    }
 }
 
 fn currency(key: &'static str, code: &str) -> Result<Currency, Error> {
@@ -330,6 +350,9 @@ mod tests {
             ("[[limits]]\nkind = 'fees'\ncurrency = 'IDR'", "limits.kind"),
             ("[[limits]]\nkind = 'wallet'\ncurrency = 'IDR'\nceiling = 0", "limits.ceiling"),
             ("[store]\ndata = 5", "data"),
+            ("[server]\norigins = ['kasir.example']", "server.origins"),
+            ("[server]\norigins = ['https://kasir.example/']", "server.origins"),
+            ("[log]\nfilter = 'gerbang=loud'", "log.filter"),
         ];
         for (text, key) in cases {
             let error = parse(text).unwrap_err();

@@ -151,6 +151,14 @@ fn size(count: usize) -> f64 {
 /// Keeps the log thread alive; dropping it writes out what is buffered.
 pub struct LogGuard(#[expect(dead_code, reason = "held for its drop")] Option<WorkerGuard>);
 
+/// Whether a filter means something.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_filter(filter: &str) -> Result<(), String> {
+    EnvFilter::try_new(filter).map(drop).map_err(|error| error.to_string())
+}
+
 /// Sends logs to standard error as JSON lines; `filter` as in `RUST_LOG`.
 ///
 /// Lines go through a bounded buffer to a thread of their own, and are dropped when it is full: a
