@@ -42,25 +42,23 @@ impl Connection {
     /// Sends a request and waits for the whole answer.
     pub(crate) fn send(
         &mut self,
-        method: &str,
-        path: &str,
+        (method, path): (&str, &str),
         token: &str,
         headers: &[(&str, &str)],
         body: &str,
     ) -> io::Result<Received> {
-        self.write(method, path, token, headers, body)?;
+        self.write((method, path), token, headers, body)?;
         self.receive(true)
     }
 
     pub(crate) fn head(&mut self, path: &str, token: &str) -> io::Result<Received> {
-        self.write("HEAD", path, token, &[], "")?;
+        self.write(("HEAD", path), token, &[], "")?;
         self.receive(false)
     }
 
     fn write(
         &mut self,
-        method: &str,
-        path: &str,
+        (method, path): (&str, &str),
         token: &str,
         headers: &[(&str, &str)],
         body: &str,

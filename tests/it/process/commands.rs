@@ -54,6 +54,8 @@ fn a_mistake_in_the_configuration_is_named_before_anything_opens() {
         ("[books]\nmerchant_fee_basis_points = -1".to_owned(), "merchant_fee_basis_points"),
         ("[books]\nsignup = 'ya'".to_owned(), "signup"),
         ("[[limits]]\nkind = 'x'\ncurrency = 'IDR'".to_owned(), "limits.kind"),
+        ("[server]\norigins = ['kasir']".to_owned(), "server.origins"),
+        ("[log]\nfilter = 'gerbang=loud'".to_owned(), "log.filter"),
         ("not toml".to_owned(), "gerbang.toml"),
     ];
     for (text, key) in table {

@@ -93,17 +93,24 @@ impl Demo {
     pub(super) fn client(&self, login: &str) -> std::io::Result<Client> {
         let mut connection = Connection::open(self.address)?;
         let body = json!({"login": login, "password": PASSWORD}).to_string();
-        let answer = connection.send("POST", "/api/v1/auth/login", "", &JSON, &body)?;
+        let answer = connection.send(("POST", "/api/v1/auth/login"), "", &JSON, &body)?;
         assert_eq!(answer.status, 200, "{}", answer.body);
         let token = answer.json()["token"].as_str().unwrap().to_owned();
         Ok(Client { connection, token, login: login.to_owned() })
+    }
+
+    /// The status of a login with a wrong password.
+    pub(super) fn guess(&self, login: &str) -> u16 {
+        let body = json!({"login": login, "password": "kata-sandi-salah"}).to_string();
+        let mut connection = Connection::open(self.address).unwrap();
+        connection.send(("POST", "/api/v1/auth/login"), "", &JSON, &body).unwrap().status
     }
 
     /// What a demo user has.
     pub(super) fn balance(&self, login: &str) -> u64 {
         let mut client = self.client(login).unwrap();
         let token = client.token.clone();
-        let answer = client.connection.send("GET", "/api/v1/balance", &token, &[], "").unwrap();
+        let answer = client.connection.send(("GET", "/api/v1/balance"), &token, &[], "").unwrap();
         answer.json()["balance"].as_u64().unwrap()
     }
 }
@@ -131,7 +138,7 @@ impl Client {
         let body = json!({"to": "warung", "amount": asked.amount, "reference": asked.reference});
         let answer = self
             .connection
-            .send("POST", "/api/v1/payments", &self.token, &JSON, &body.to_string())
+            .send(("POST", "/api/v1/payments"), &self.token, &JSON, &body.to_string())
             .ok()?;
         let replayed = answer.header("idempotency-replayed") == Some("true");
         Some(Told { status: answer.status, body: answer.body, replayed })

@@ -1,9 +1,10 @@
 //! A disk that refuses to make a batch durable: the process ends, and says nothing it cannot keep.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::checker::{Asked, Traced, faults, spent};
-use super::demo::{Demo, OPENING};
+use super::checker::{Asked, Told, Traced, faults, spent};
+use super::demo::{Client, Demo, OPENING};
 use super::kills::verify;
 
 /// The call of the writer that fails: some batches before it are acknowledged.
@@ -24,10 +25,11 @@ fn can_inject() -> Result<(), &'static str> {
     }
 }
 
-fn failing(from: &str) -> Command {
+/// The binary, with something done to its flushes.
+fn under_strace(what: &str) -> Command {
     let mut command = Command::new("strace");
-    let inject = format!("inject=fdatasync:error=EIO:when={from}");
-    command.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync", "-e", &inject]);
+    let inject = format!("inject=fsync,fdatasync:{what}");
+    command.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=fsync,fdatasync", "-e", &inject]);
     command.arg(env!("CARGO_BIN_EXE_gerbang"));
     command
 }
@@ -44,11 +46,49 @@ impl Drop for StraceGuard {
     }
 }
 
+/// Says why a test does not run here, if it does not.
+fn runs_here() -> bool {
+    use std::io::Write;
+    let Err(why) = can_inject() else { return true };
+    let _ = writeln!(std::io::stderr(), "not run: {why}");
+    false
+}
+
+/// Pays until the connection breaks.
+fn pay_until_cut(client: &mut Client) -> Vec<(Asked, Option<Told>)> {
+    let mut tries = Vec::new();
+    for number in 1..=u64::from(20 * FAILS_AT) {
+        let asked = Asked { by: "ani".into(), reference: number.to_string(), amount: number };
+        let told = client.pay(&asked);
+        let cut = told.is_none();
+        tries.push((asked, told));
+        if cut {
+            break;
+        }
+    }
+    tries
+}
+
+/// Starts the demo as it is and holds it to what clients were told before.
+fn hold_to(data: &Path, tries: Vec<(Asked, Option<Told>)>, what: &str) {
+    verify(data);
+    let demo = Demo::start(data).map_err(|ended| format!("{what}: {ended:?}")).unwrap();
+    let mut client = demo.client("ani").unwrap();
+    let traced: Vec<Traced> = tries
+        .into_iter()
+        .map(|(asked, before)| {
+            let after = [client.pay(&asked).unwrap(), client.pay(&asked).unwrap()];
+            Traced { asked, before, after }
+        })
+        .collect();
+    assert_eq!(faults(&traced), "", "{what}");
+    assert_eq!(demo.balance("ani"), OPENING - spent(&traced, "ani"), "{what}");
+    demo.kill();
+}
+
 #[test]
 fn a_batch_that_is_not_durable_ends_the_process_unanswered() {
-    if let Err(why) = can_inject() {
-        use std::io::Write;
-        let _ = writeln!(std::io::stderr(), "not run: {why}");
+    if !runs_here() {
         return;
     }
     // Once and then never again, and from then on for ever.
@@ -56,20 +96,10 @@ fn a_batch_that_is_not_durable_ends_the_process_unanswered() {
         let home = tempfile::tempdir().unwrap();
         let data = home.path().join("data");
         Demo::start(&data).map_err(|ended| format!("{ended:?}")).unwrap().kill();
-        let demo = Demo::start_under(failing(&when), &data);
+        let demo = Demo::start_under(under_strace(&format!("error=EIO:when={when}")), &data);
         let demo = demo.map_err(|ended| format!("{ended:?}")).unwrap();
         let guard = StraceGuard(demo.pid());
-        let mut client = demo.client("ani").unwrap();
-        let mut tries = Vec::new();
-        for number in 1..=u64::from(10 * FAILS_AT) {
-            let asked = Asked { by: "ani".into(), reference: number.to_string(), amount: number };
-            let told = client.pay(&asked);
-            let cut = told.is_none();
-            tries.push((asked, told));
-            if cut {
-                break;
-            }
-        }
+        let tries = pay_until_cut(&mut demo.client("ani").unwrap());
         let answered = tries.iter().filter(|(_, told)| told.is_some()).count();
         assert!(answered > 0 && answered < tries.len(), "{answered} of {}", tries.len());
         assert!(demo.client("ani").is_err(), "nobody is served afterwards");
@@ -77,18 +107,30 @@ fn a_batch_that_is_not_durable_ends_the_process_unanswered() {
         drop(guard);
         assert_eq!(status.code(), Some(74), "{complaint}");
         assert!(complaint.contains("nothing unanswered was acknowledged"), "{complaint}");
-        verify(&data);
-        let demo = Demo::start(&data).map_err(|ended| format!("{ended:?}")).unwrap();
-        let mut client = demo.client("ani").unwrap();
-        let traced: Vec<Traced> = tries
-            .into_iter()
-            .map(|(asked, before)| {
-                let after = [client.pay(&asked).unwrap(), client.pay(&asked).unwrap()];
-                Traced { asked, before, after }
-            })
-            .collect();
-        assert_eq!(faults(&traced), "", "when={when}");
-        assert_eq!(demo.balance("ani"), OPENING - spent(&traced, "ani"));
-        demo.kill();
+        hold_to(&data, tries, &format!("EIO at {when}"));
+    }
+}
+
+#[test]
+fn a_kill_at_each_of_the_first_flushes_leaves_a_store_that_opens() {
+    if !runs_here() {
+        return;
+    }
+    for flush in 1..=FAILS_AT {
+        let home = tempfile::tempdir().unwrap();
+        let data = home.path().join("data");
+        let killing = under_strace(&format!("signal=KILL:when={flush}"));
+        let tries = match Demo::start_under(killing, &data) {
+            // Killed before it was ready: the store is half made.
+            Err(_) => Vec::new(),
+            Ok(demo) => {
+                let _guard = StraceGuard(demo.pid());
+                let tries = demo.client("ani").map(|mut client| pay_until_cut(&mut client));
+                tries.unwrap_or_default()
+            }
+        };
+        let demo = Demo::start(&data).map_err(|ended| format!("at {flush}: {ended:?}"));
+        demo.unwrap().kill();
+        hold_to(&data, tries, &format!("killed at flush {flush}"));
     }
 }

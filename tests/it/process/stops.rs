@@ -69,6 +69,20 @@ fn a_second_instance_is_refused_by_name() {
 }
 
 #[test]
+fn a_demo_whose_administrator_is_locked_out_starts_again() {
+    let home = tempfile::tempdir().unwrap();
+    let data = home.path().join("data");
+    let demo = Demo::start(&data).map_err(|ended| format!("{ended:?}")).unwrap();
+    for _ in 0..10 {
+        assert_eq!(demo.guess("admin"), 401);
+    }
+    demo.kill();
+    let demo = Demo::start(&data).map_err(|ended| format!("{ended:?}")).unwrap();
+    assert_eq!(demo.balance("ani"), OPENING);
+    demo.kill();
+}
+
+#[test]
 fn a_demos_directory_is_not_served() {
     let home = tempfile::tempdir().unwrap();
     let data = home.path().join("data");

@@ -74,7 +74,7 @@ async fn head_is_answered_wherever_get_is() {
     let address = gateway.listen().await;
     let mut connection = Connection::open(address).unwrap();
     for path in ["/health/live", "/api/v1/balance", "/api/v1/me"] {
-        let get = connection.send("GET", path, &people.ani, &[], "").unwrap();
+        let get = connection.send(("GET", path), &people.ani, &[], "").unwrap();
         let head = connection.head(path, &people.ani).unwrap();
         assert_eq!(
             (head.status, head.header("content-length")),
@@ -98,11 +98,11 @@ async fn every_answer_has_a_request_id_and_is_not_stored() {
     for (path, token) in
         [("/api/v1/balance", people.ani.as_str()), ("/api/v1/balance", ""), ("/nowhere", "")]
     {
-        let kept = connection.send("GET", path, token, &[("X-Request-Id", "req-1")], "").unwrap();
+        let kept = connection.send(("GET", path), token, &[("X-Request-Id", "req-1")], "").unwrap();
         assert_eq!(kept.header("x-request-id"), Some("req-1"));
         assert_eq!(kept.header("cache-control"), Some("no-store"));
         assert_eq!(kept.header("x-content-type-options"), Some("nosniff"));
-        let made = connection.send("GET", path, token, &[("X-Request-Id", "a b<script>")], "");
+        let made = connection.send(("GET", path), token, &[("X-Request-Id", "a b<script>")], "");
         let made = made.unwrap();
         let id = made.header("x-request-id").unwrap();
         assert!(id.len() == 32 && id.bytes().all(|digit| digit.is_ascii_hexdigit()), "{id}");
@@ -118,16 +118,16 @@ async fn a_body_over_the_limit_is_refused() {
     let address = gateway.listen().await;
     let json = [("Content-Type", "application/json")];
     let large = format!("{{\"to\":\"budi\",\"amount\":1,\"note\":\"{}\"}}", "x".repeat(65_536));
-    let answer = open(address).send("POST", "/api/v1/payments", &people.ani, &json, &large);
+    let answer = open(address).send(("POST", "/api/v1/payments"), &people.ani, &json, &large);
     assert_eq!(answer.unwrap().status, 413);
     let lines = "{\"from\":\"ani\",\"to\":\"budi\",\"amount\":1}\n".repeat(2_000);
     assert!(lines.len() > 65_536);
     let ndjson = [("Content-Type", "application/x-ndjson")];
     let path = "/api/v1/payments/batch";
-    let answer = open(address).send("POST", path, &people.kasir, &ndjson, &lines).unwrap();
+    let answer = open(address).send(("POST", path), &people.kasir, &ndjson, &lines).unwrap();
     assert_eq!((answer.status, answer.body.lines().count()), (200, 2_000));
     let huge = " ".repeat(4 * 1024 * 1024 + 1);
-    let answer = open(address).send("POST", path, &people.kasir, &ndjson, &huge);
+    let answer = open(address).send(("POST", path), &people.kasir, &ndjson, &huge);
     assert_eq!(answer.unwrap().status, 413);
 }
 

@@ -8,6 +8,7 @@ mod payments;
 mod session;
 mod stream;
 mod topups;
+mod unknown;
 mod wallet;
 
 use crate::support::{TestGateway, post, raw};

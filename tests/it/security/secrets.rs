@@ -99,7 +99,7 @@ async fn no_secret_is_said_anywhere() {
     let sent = tokio::task::spawn_blocking(move || {
         let path = format!("/api/v1/balance?secret={query}");
         let headers = [("X-Request-Id", "kenari ini"), ("Cookie", code)];
-        Connection::open(address).unwrap().send("GET", &path, &through, &headers, "").unwrap()
+        Connection::open(address).unwrap().send(("GET", &path), &through, &headers, "").unwrap()
     });
     said.push(sent.await.unwrap().body);
     gateway.send(post("/api/v1/auth/logout", &json!({})).by(&live)).await;
