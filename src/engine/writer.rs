@@ -87,11 +87,7 @@ impl Writer {
         while let Ok(first) = queue.recv() {
             entries.push(first);
             entries.extend(queue.try_iter().take(limits::BATCH_ENTRIES_MAX - 1));
-            if let Err(error) = self.commit(&mut entries) {
-                // Dropped, they would tell their callers that nothing happened. Nobody knows that.
-                std::mem::forget(entries);
-                return Err(error);
-            }
+            self.commit(&mut entries)?;
         }
         Ok(self)
     }

@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use gerbang::clock::Clock;
-use gerbang::engine::{Engine, Error, View, Writer, WriterParts};
+use gerbang::engine::{Asked, Engine, Error, View, Writer, WriterParts};
 use gerbang::journal::{Batch, MemoryJournal};
 use gerbang::ledger::command::Command;
 use gerbang::ledger::event::{Fact, Hold, HoldReleased, MovementKind, TopUpRequested};
@@ -345,7 +345,7 @@ fn batches_that_cross_do_not_wait_for_each_other() {
         clients.fund(ANI, 90_000).await;
         for round in 0..RACES {
             let pay = |number| clients.pay(&format!("pay-{round}-{number}"), (ANI, BUDI), 10);
-            let commands: Vec<Command> = (0..16).map(pay).collect();
+            let commands: Vec<Asked> = (0..16).map(pay).map(Asked::Decide).collect();
             let reverse = commands.iter().rev().cloned().collect();
             let (there, back) = tokio::join!(
                 clients.engine.submit_many(commands),

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use gerbang::engine::{Engine, Error, Outcome};
+use gerbang::engine::{self, Engine, Error, Outcome};
 use gerbang::ledger::command::Command;
 use gerbang::ledger::event::{Digest, Fact};
 use gerbang::ledger::rejection::Rejection;
@@ -302,7 +302,10 @@ impl Client {
         self.sim.step().then_some(())?;
         let begun: Vec<usize> =
             commands.iter().map(|command| self.sim.begin(&self.engine, command)).collect();
-        let results = self.engine.submit_many(commands.clone()).await;
+        let results = self
+            .engine
+            .submit_many(commands.iter().cloned().map(engine::Asked::Decide).collect())
+            .await;
         self.sim.note("batch of commands");
         for ((command, index), result) in commands.into_iter().zip(begun).zip(results) {
             match self.hear(index, result).await? {
