@@ -121,7 +121,9 @@ impl App {
         runtime.shutdown_timeout(limits::DRAIN_TIMEOUT);
         let writer = writer.join().expect("a panic of the writer ends the process");
         if let Some(checkpoint) = checkpoint(writer.book(), writer.hash(), writer.time()) {
-            sealer.checkpoint(checkpoint);
+            if !sealer.checkpoint(checkpoint) {
+                tracing::warn!("no checkpoint at the end: the next start takes longer");
+            }
         }
         drop(writer);
         match Arc::try_unwrap(sealer) {
@@ -164,11 +166,13 @@ fn run_writer(writer: Writer, queue: &crossbeam_channel::Receiver<engine::Entry>
 
 fn die(error: &AppendError) -> ! {
     use std::io::Write;
-    // Not through the log, whose thread may never run again.
-    let _ = writeln!(
-        std::io::stderr(),
+    let line = format!(
         "gerbang: {error}; nothing unanswered was acknowledged; start again once the cause is gone"
     );
+    // Not through the log, whose thread may never run again; and on a thread of its own, since
+    // standard error may be a full pipe that nobody reads.
+    std::thread::spawn(move || writeln!(std::io::stderr(), "{line}"));
+    std::thread::sleep(limits::LAST_WORD);
     std::process::exit(EXIT_NOT_DURABLE);
 }
 

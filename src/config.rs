@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::http::proxy::Range;
 use crate::ledger::event::AccountKind;
 use crate::ledger::money::{Amount, BasisPoints, Currency};
 use crate::ledger::policy::{Policies, Policy};
@@ -22,6 +23,8 @@ pub struct Config {
     pub operations_listen: Option<SocketAddr>,
     /// Certificate chain and key, both PEM.
     pub tls: Option<TlsFiles>,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub proxies: Vec<Range>,
     /// Origins whose pages may open a WebSocket.
     pub origins: Vec<String>,
     /// The data directory.
@@ -98,6 +101,7 @@ struct RawServer {
     operations_listen: Option<String>,
     tls_certificate: Option<PathBuf>,
     tls_key: Option<PathBuf>,
+    trusted_proxies: Option<Vec<String>>,
     origins: Option<Vec<String>>,
 }
 
@@ -179,6 +183,7 @@ impl Config {
                 text => Some(address("server.operations_listen", text)?),
             },
             tls,
+            proxies: proxies(&server.trusted_proxies.unwrap_or_default())?,
             origins: origins(server.origins.unwrap_or_default())?,
             data: store.data.unwrap_or_else(|| DATA.into()),
             currency: match books.currency.as_deref() {
@@ -219,6 +224,7 @@ impl Config {
                 operations_listen: Some(operations.unwrap_or_default()),
                 tls_certificate: self.tls.as_ref().map(|files| path(&files.certificate)),
                 tls_key: self.tls.as_ref().map(|files| path(&files.key)),
+                trusted_proxies: Some(self.proxies.iter().map(ToString::to_string).collect()),
                 origins: Some(self.origins.clone()),
             },
             store: RawStore { data: Some(path(&self.data)) },
@@ -245,6 +251,13 @@ fn address(key: &'static str, text: &str) -> Result<SocketAddr, Error> {
 }
 
 /// As browsers send them: a scheme, a host, a port perhaps, and no slash behind.
+fn proxies(texts: &[String]) -> Result<Vec<Range>, Error> {
+    let wrong = |text: &str| {
+        value("server.trusted_proxies", format!("{text:?} is no address or range like 10.0.0.0/8"))
+    };
+    texts.iter().map(|text| text.parse().map_err(|_| wrong(text))).collect()
+}
+
 fn origins(origins: Vec<String>) -> Result<Vec<String>, Error> {
     let looks_good = |origin: &String| {
         let rest = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
@@ -350,6 +363,7 @@ mod tests {
             ("[[limits]]\nkind = 'fees'\ncurrency = 'IDR'", "limits.kind"),
             ("[[limits]]\nkind = 'wallet'\ncurrency = 'IDR'\nceiling = 0", "limits.ceiling"),
             ("[store]\ndata = 5", "data"),
+            ("[server]\ntrusted_proxies = ['10/8']", "server.trusted_proxies"),
             ("[server]\norigins = ['kasir.example']", "server.origins"),
             ("[server]\norigins = ['https://kasir.example/']", "server.origins"),
             ("[log]\nfilter = 'gerbang=loud'", "log.filter"),

@@ -52,7 +52,7 @@ pub const JSON_DEPTH_MAX: usize = 16;
 /// Most streams an HTTP/2 client may have open.
 pub const H2_STREAMS_MAX: u32 = 100;
 /// Most connections at once; below the descriptor limit that `serve` checks.
-pub const CONNECTIONS_MAX: usize = 20_000;
+pub const CONNECTIONS_MAX: usize = 16_384;
 /// Descriptors that connections leave to the journal and everything else.
 pub const FILES_KEPT: usize = 256;
 /// Most TLS handshakes under way.
@@ -80,8 +80,14 @@ pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 pub const ACCEPT_REST: Duration = Duration::from_millis(20);
 /// Largest WebSocket message a client may send.
 pub const WEBSOCKET_MESSAGE_MAX: usize = 64 * 1024;
+/// What a WebSocket connection buffers of its client.
+pub const SOCKET_BUFFER_BYTES: usize = 4 * 1024;
 /// WebSocket connections of one user.
 pub const WEBSOCKETS_PER_USER_MAX: usize = 8;
+/// Top-ups by bank transfer that an account may have waiting for an administrator.
+pub const TOP_UPS_AWAITING_MAX: usize = 20;
+/// Lists and reports that read history at once.
+pub const WALKS_MAX: usize = 4;
 /// Page sizes of lists.
 pub const PAGE_DEFAULT: usize = 20;
 /// See [`PAGE_DEFAULT`].
@@ -110,6 +116,9 @@ pub const LOGIN_FAILURES_MAX: u32 = 10;
 pub const LOGIN_LOCK_SECONDS: i64 = 30 * 60;
 /// Life of a user's token, in seconds (EZPY-1, MATA-1).
 pub const TOKEN_SECONDS: i64 = 24 * 3600;
+/// How long a revoked token is remembered beyond its end, in seconds: two years, so that a clock
+/// that was wrong for a while brings no dead token back.
+pub const REVOCATION_KEPT_SECONDS: i64 = 2 * 365 * 24 * 3600;
 /// Longest life of a token a client application signs, in seconds.
 pub const CLIENT_TOKEN_SECONDS_MAX: i64 = 5 * 60;
 /// Leeway for clocks that differ, in seconds.
@@ -165,6 +174,8 @@ pub const CLOCK_CALM_TICKS: u32 = 60;
 pub const CHUNK_BYTES_MAX: usize = 6 * 1024;
 /// A stretch of the tail this large (encoded) is sealed into a segment.
 pub const SEGMENT_BYTES: usize = 16 * 1024 * 1024;
+/// How long a process that cannot go on waits for its last line to be written.
+pub const LAST_WORD: Duration = Duration::from_millis(200);
 /// Encoded history that may wait to be sealed before the writer is held back; four segments.
 pub const TAIL_BYTES_CALM: usize = 4 * SEGMENT_BYTES;
 /// By how much a batch is held back for each such stretch.

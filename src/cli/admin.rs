@@ -17,6 +17,8 @@ use crate::config::Config;
 use crate::gateway::identity::SignUp;
 use crate::identity::keys::SigningKeys;
 use crate::identity::secret::Secret;
+use crate::journal::lock::Lock;
+use crate::journal::store;
 use crate::ledger::event::Role;
 use crate::ledger::id::Principal;
 use crate::ledger::text::{Email, Line, Username};
@@ -78,6 +80,10 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     }
     let clock = Clock::system();
     if matches!(arguments.action, Action::RotateKeys) {
+        if !store::exists(&config.data) {
+            return Err(Failure::failed(format!("there is no store in {}", config.data.display())));
+        }
+        let _lock = Lock::acquire(&config.data).map_err(Failure::failed)?;
         let keys = SigningKeys::open(app::keys_directory(&config), clock.now());
         keys.map_err(Failure::failed)?.rotate(clock.now()).map_err(Failure::failed)?;
         say("a new signing key is in use from the next start on");

@@ -1,6 +1,7 @@
 //! `gerbang demo`: everything on this machine, with a few users, and what to try.
 
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use crate::gateway::identity::SignUp;
 use crate::http::api::{self, Api};
 use crate::http::request::Request;
 use crate::http::server::Service;
+use crate::identity::random;
 use crate::identity::secret::Secret;
 use crate::ledger::event::Role;
 use crate::ledger::text::{Email, Line, Username};
@@ -65,6 +67,7 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     let _logs = telemetry::init_logs("warn");
     let runtime = listen::runtime()?;
     let entered = runtime.enter();
+    let sockets = runtime.block_on(listen::Sockets::bind(&config))?;
     let bar = Bar::new("opening the journal");
     let app = App::start(&config, &Clock::system(), &mut |progress| bar.show(progress))
         .map_err(Failure::failed)?;
@@ -75,7 +78,7 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
         Err(failure) => Err(failure),
         Ok(()) => {
             let options = listen::Options { metrics_on_api: true };
-            runtime.block_on(listen::run(&app, &config, options, |url| {
+            runtime.block_on(listen::run(&app, &config, sockets, options, |url| {
                 walk_through(url, &config.data);
             }))
         }
@@ -91,9 +94,10 @@ struct FreshDirectory(PathBuf);
 
 impl FreshDirectory {
     fn new() -> Result<Self, Failure> {
-        let name = format!("gerbang-demo-{}", std::process::id());
+        // A name nobody has taken, for its owner only.
+        let name = format!("gerbang-demo-{}", random::reference().to_ascii_lowercase());
         let path = std::env::temp_dir().join(name);
-        std::fs::create_dir(&path).map_err(|error| {
+        std::fs::DirBuilder::new().mode(0o700).create(&path).map_err(|error| {
             Failure::failed(format!("cannot create {}: {error}", path.display()))
         })?;
         Ok(Self(path))
@@ -130,6 +134,7 @@ async fn prepare(app: &App, config: &Config) -> Result<(), Failure> {
         offset_seconds: config.offset_seconds,
         metrics: false,
         api: true,
+        proxies: Vec::new(),
         origins: Vec::new(),
     };
     let api = Api::new(Arc::clone(&app.gateway), Arc::clone(&app.metrics), shown);

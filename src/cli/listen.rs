@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 
 use super::Failure;
 use super::output::complain;
@@ -36,56 +37,73 @@ pub(super) fn report(report: &OpenReport) {
     }
 }
 
+/// Sockets that are bound and a certificate that is read: what can be wrong about them is said
+/// before anything else opens.
+pub(super) struct Sockets {
+    main: TcpListener,
+    operations: Option<TcpListener>,
+    tls: Option<Reloadable>,
+}
+
+impl Sockets {
+    /// Binds what `config` names.
+    pub(super) async fn bind(config: &Config) -> Result<Self, Failure> {
+        let tls = config.tls.as_ref().map(|files| {
+            Reloadable::load(&files.certificate, &files.key, Oldest::Tls12).map_err(Failure::usage)
+        });
+        let tls = tls.transpose()?;
+        let main = bind("server.listen", config.listen).await?;
+        let operations = match config.operations_listen {
+            None => None,
+            Some(address) => Some(bind("server.operations_listen", address).await?),
+        };
+        Ok(Self { main, operations, tls })
+    }
+}
+
 /// Serves `app` until SIGTERM or SIGINT; every request in flight is answered. `ready` is told the
 /// URL once connections are accepted.
 pub(super) async fn run(
     app: &App,
     config: &Config,
+    sockets: Sockets,
     options: Options,
     ready: impl FnOnce(&str),
 ) -> Result<(), Failure> {
-    let tls = match &config.tls {
-        None => None,
-        Some(files) => Some(
-            Reloadable::load(&files.certificate, &files.key, Oldest::Tls12)
-                .map_err(Failure::usage)?,
-        ),
-    };
-    let listener = bind("server.listen", config.listen).await?;
-    let address = listener.local_addr().map_err(Failure::failed)?;
+    let Sockets { main, operations, tls } = sockets;
+    let mut signals = Signals::new()?;
+    let address = main.local_addr().map_err(Failure::failed)?;
     let shown = api::Options {
         offset_seconds: config.offset_seconds,
         metrics: options.metrics_on_api,
         api: true,
+        proxies: config.proxies.clone(),
         origins: config.origins.clone(),
     };
-    let operations = match config.operations_listen {
-        None => None,
-        Some(address) => Some(bind("server.operations_listen", address).await?),
-    };
-    let new =
-        |options| Arc::new(Api::new(Arc::clone(&app.gateway), Arc::clone(&app.metrics), options));
-    let api = new(shown.clone());
     let bounds =
         server::Options { connections_max: connections_max(), ..server::Options::standard() };
-    let main = tokio::spawn(server::serve(
-        listener,
-        tls.clone(),
-        Arc::clone(&api),
-        app.stopping(),
-        bounds,
-    ));
-    if let Some(listener) = operations {
-        let service = new(api::Options { metrics: true, api: false, ..shown });
-        tokio::spawn(server::serve(listener, None, service, app.stopping(), bounds));
-    }
+    let beside = api::Options { metrics: true, api: false, ..shown.clone() };
+    let api = Arc::new(Api::new(Arc::clone(&app.gateway), Arc::clone(&app.metrics), shown));
+    // The operations listener goes on while the other drains, so that its probes see why.
+    let (operations_stop, stopped) = watch::channel(false);
+    let operations = operations.map(|listener| {
+        let service = Arc::new(api.beside(beside));
+        tokio::spawn(server::serve(listener, None, service, stopped, bounds))
+    });
+    let serve = server::serve(main, tls.clone(), Arc::clone(&api), app.stopping(), bounds);
+    let main = tokio::spawn(serve);
     let scheme = if tls.is_some() { "https" } else { "http" };
     ready(&format!("{scheme}://{address}"));
-    wait_for_stop(tls.as_ref()).await?;
+    signals.wait_for_stop(tls.as_ref()).await;
     tracing::info!("stopping: requests in flight are answered");
     api.drain();
     app.stop();
-    main.await.map_err(Failure::failed)
+    main.await.map_err(Failure::failed)?;
+    operations_stop.send_replace(true);
+    match operations {
+        None => Ok(()),
+        Some(operations) => operations.await.map_err(Failure::failed),
+    }
 }
 
 /// How many connections the process has descriptors for, some kept back for files.
@@ -109,23 +127,37 @@ async fn bind(key: &str, address: std::net::SocketAddr) -> Result<TcpListener, F
         .map_err(|error| Failure::usage(format!("{key}: cannot listen on {address}: {error}")))
 }
 
-/// Returns at SIGTERM or SIGINT. SIGHUP loads the certificate again.
-async fn wait_for_stop(tls: Option<&Reloadable>) -> Result<(), Failure> {
-    let on =
-        |kind: SignalKind| -> Result<Signal, Failure> { signal(kind).map_err(Failure::failed) };
-    let mut terminate = on(SignalKind::terminate())?;
-    let mut interrupt = on(SignalKind::interrupt())?;
-    let mut hang_up = on(SignalKind::hangup())?;
-    loop {
-        tokio::select! {
-            biased;
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
-            _ = hang_up.recv() => {
-                if let Some(tls) = tls {
-                    match tls.reload() {
-                        Ok(()) => tracing::info!("the certificate was loaded again"),
-                        Err(error) => tracing::error!(%error, "the old certificate stays in use"),
+/// The signals that are listened to.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    /// From here on the signals no longer end the process.
+    fn new() -> Result<Self, Failure> {
+        let on = |kind| signal(kind).map_err(Failure::failed);
+        Ok(Self {
+            terminate: on(SignalKind::terminate())?,
+            interrupt: on(SignalKind::interrupt())?,
+            hang_up: on(SignalKind::hangup())?,
+        })
+    }
+
+    /// Returns at SIGTERM or SIGINT. SIGHUP loads the certificate again.
+    async fn wait_for_stop(&mut self, tls: Option<&Reloadable>) {
+        loop {
+            tokio::select! {
+                biased;
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hang_up.recv() => {
+                    if let Some(tls) = tls {
+                        match tls.reload() {
+                            Ok(()) => tracing::info!("the certificate was loaded again"),
+                            Err(error) => tracing::error!(%error, "the old certificate stays"),
+                        }
                     }
                 }
             }

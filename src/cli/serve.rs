@@ -37,13 +37,14 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     let _logs = telemetry::init_logs(&config.log);
     let runtime = listen::runtime()?;
     let entered = runtime.enter();
+    let sockets = runtime.block_on(listen::Sockets::bind(&config))?;
     let bar = Bar::new("opening the journal");
     let app = App::start(&config, &Clock::system(), &mut |progress| bar.show(progress))
         .map_err(Failure::failed)?;
     drop(bar);
     listen::report(&app.report);
     let options = listen::Options { metrics_on_api: false };
-    let result = runtime.block_on(listen::run(&app, &config, options, |address| {
+    let result = runtime.block_on(listen::run(&app, &config, sockets, options, |address| {
         say(&format!("gerbang is ready on {address}"));
     }));
     drop(entered);

@@ -32,7 +32,7 @@ use super::entry::{Busy, Entry, Reply};
 use crate::ledger::account::Account;
 use crate::ledger::book::next_order;
 use crate::ledger::command::Command;
-use crate::ledger::event::{Event, Fact, Movement, MovementKind};
+use crate::ledger::event::{Event, Fact, MovementKind};
 use crate::ledger::id::{AccountId, Position};
 use crate::ledger::money::Amount;
 use crate::ledger::order::Order;
@@ -160,7 +160,7 @@ impl Actor {
         }
         // What was sent to this task while it left goes to its successor, which knows as much.
         mailbox.close();
-        while let Ok(message) = mailbox.try_recv() {
+        while let Some(message) = mailbox.recv().await {
             self.shared.send(self.account.id, message);
         }
     }
@@ -190,10 +190,7 @@ impl Actor {
             return self.refuse(request, at, rejection);
         }
         match &request.command {
-            Command::Move(movement) if self.shared.is_asked(movement) => {
-                let movement = movement.clone();
-                self.promise(request, &movement);
-            }
+            Command::Move(movement) if self.shared.is_asked(movement) => self.promise(request),
             _ => {
                 let Request { command, reply } = request;
                 self.agree(Event { at, fact: command.into_fact() }, reply);
@@ -230,22 +227,28 @@ impl Actor {
     }
 
     /// Asks the receiver, having set the money aside.
-    fn promise(&mut self, request: Request, movement: &Movement) {
+    fn promise(&mut self, request: Request) {
+        let Command::Move(movement) = &request.command else {
+            unreachable!("only movements have a receiver");
+        };
         // Dropping the request here tells its caller `busy`.
         let Ok(back) = self.sender.clone().try_reserve_owned() else { return };
         let is_held = matches!(movement.kind, MovementKind::HoldPosted { .. });
         let amount = (!is_held).then_some(movement.amount);
-        let subject = movement.kind.subject();
+        let (receiver, subject) = (movement.credit, movement.kind.subject());
         self.promises += 1;
         if let Some(amount) = amount {
             self.account.held = self.account.held.plus(amount);
         }
         if let Some(subject) = subject {
+            // Kept until the receiver's word: by then the view may show the order as it will be.
+            let before = self.order(subject);
+            self.orders.entry(subject).or_insert(before);
             self.deferred.insert(subject, Vec::new());
         }
         let promise = Promise { back: Some(back), amount, subject };
         let asked = Box::new((request, Some(promise)));
-        self.shared.send(movement.credit, Message::Admit(asked));
+        self.shared.send(receiver, Message::Admit(asked));
     }
 
     fn handle_admit(&mut self, request: Request, promise: Option<Promise>) {
@@ -347,8 +350,10 @@ impl Actor {
     /// Drops what is known of orders that the view shows as well: a task that is never idle would
     /// remember every refund it made.
     fn forget_orders(&mut self) {
-        let view = &self.shared.view;
-        self.orders.retain(|subject, order| !is_shown(view.order(*subject), *order));
+        let Self { orders, deferred, shared, .. } = self;
+        orders.retain(|subject, order| {
+            deferred.contains_key(subject) || !is_shown(shared.view.order(*subject), *order)
+        });
     }
 
     /// Whether the view shows all that this task knows.

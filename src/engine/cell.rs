@@ -15,6 +15,9 @@ use crate::ledger::time::Month;
 /// What changes about an account, in 64-bit words.
 const WORDS: usize = 13;
 
+/// Tries before a reader gives its core away.
+const SPINS_MAX: u32 = 64;
+
 /// The published state of one account.
 pub(super) struct Cell {
     sequence: AtomicU64,
@@ -68,7 +71,7 @@ impl Cell {
 
     /// The account as last stored.
     pub(super) fn load(&self) -> Account {
-        loop {
+        for tries in 0_u32.. {
             let before = self.sequence.load(Ordering::Acquire);
             let words: [u64; WORDS] =
                 std::array::from_fn(|index| self.words[index].load(Ordering::Relaxed));
@@ -76,8 +79,14 @@ impl Cell {
             if before & 1 == 0 && self.sequence.load(Ordering::Relaxed) == before {
                 return self.unpack(words);
             }
-            std::hint::spin_loop();
+            if tries < SPINS_MAX {
+                std::hint::spin_loop();
+            } else {
+                // The writer was interrupted in the middle: it needs this core more than we do.
+                std::thread::yield_now();
+            }
         }
+        unreachable!("the writer finishes within 2^32 tries")
     }
 
     fn unpack(&self, words: [u64; WORDS]) -> Account {

@@ -40,6 +40,9 @@ impl Hasher for Spread {
 /// A map whose order is the same on every run.
 pub(super) type SpreadMap<K, V> = DashMap<K, V, BuildHasherDefault<Spread>>;
 
+/// These bits of a key tell what it is the key of: none for a reference.
+pub(super) const KIND_BITS: u64 = 7;
+
 /// The keys under way, by fingerprint. Two keys with one fingerprint wait for each other: harmless.
 #[derive(Default)]
 pub(super) struct Gate {

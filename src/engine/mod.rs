@@ -252,13 +252,16 @@ impl Engine {
         Ok(Outcome { recorded: answer.await.map_err(|_| Busy)??, replayed: false })
     }
 
-    /// Holds a name that is about to be taken, so that two cannot take it at once. Names are told
-    /// apart by fingerprint; `name` carries what kind of name it is.
-    pub async fn reserve(&self, name: &str) -> Reservation {
+    /// Holds a name that is about to be taken, so that two cannot take it at once. Whoever needs
+    /// several takes them in the order of [`NameKind`].
+    pub async fn reserve(&self, kind: NameKind, name: &str) -> Reservation {
         let hash = blake3::hash(name.as_bytes());
         let [a, b, c, d, e, f, g, h, ..] = *hash.as_bytes();
         let fingerprint = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
-        Reservation { guard: self.shared.gate.enter(fingerprint).await }
+        // The kind in the lowest bits: no name of one kind ever waits for one of another, however
+        // their texts were chosen.
+        let key = (fingerprint & !gate::KIND_BITS) | u64::from(kind as u8);
+        Reservation { guard: self.shared.gate.enter(key).await }
     }
 
     /// Live tasks, longest mailbox, entries waiting for the writer.
@@ -274,7 +277,7 @@ impl Engine {
 
     async fn enter(&self, origin: &Origin) -> Result<Entered, Error> {
         let fingerprint = origin.fingerprint();
-        let guard = self.shared.gate.enter(fingerprint).await;
+        let guard = self.shared.gate.enter(fingerprint & !gate::KIND_BITS).await;
         match self.shared.view.known(origin, fingerprint)? {
             Known::New => Ok(Entered::New(guard)),
             Known::Reused => Err(Error::ReferenceReused),
@@ -306,6 +309,20 @@ impl Engine {
             shared.record(command.into_fact(), reply);
         }
     }
+}
+
+/// What a reserved name is a name of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum NameKind {
+    /// A username that is being taken.
+    Username = 1,
+    /// An e-mail address that is being taken.
+    Email = 2,
+    /// A user whose password is being checked.
+    Login = 3,
+    /// An account that is being opened.
+    Account = 4,
 }
 
 /// A name held by [`Engine::reserve`] until dropped.

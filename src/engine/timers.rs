@@ -28,11 +28,15 @@ pub async fn run(engine: Engine, mut stop: watch::Receiver<bool>) {
             _ = stop.wait_for(|stop| *stop) => return,
             () = tokio::time::sleep(limits::TIMER_PERIOD) => {}
         }
-        if Instant::now() >= retire_at {
-            engine.propose_retiring();
-            retire_at = Instant::now() + limits::ACTOR_IDLE;
-        }
-        if let Some(now) = wall.trusted(engine.clock().now(), Instant::now()) {
+        let now = {
+            let _fatal = super::AbortOnPanic;
+            if Instant::now() >= retire_at {
+                engine.propose_retiring();
+                retire_at = Instant::now() + limits::ACTOR_IDLE;
+            }
+            wall.trusted(engine.clock().now(), Instant::now())
+        };
+        if let Some(now) = now {
             expire_due(&engine, now).await;
         }
     }

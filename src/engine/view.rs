@@ -24,6 +24,7 @@ use crate::ledger::order::Order;
 use crate::ledger::reference::Match;
 use crate::ledger::time::Timestamp;
 use crate::ledger::user::User;
+use crate::limits;
 
 /// Everything that is committed, for readers.
 pub struct View {
@@ -240,6 +241,9 @@ impl View {
         let fact = &recorded.event.fact;
         match fact {
             Fact::UserCreated(created) => {
+                let account = created.account.account;
+                let account = book.account(account).expect("just applied");
+                self.accounts.set(account.id.0, Cell::new(account));
                 self.publish_user(book.user(created.user).expect("just applied"));
             }
             Fact::UserChanged(changed) => {
@@ -248,7 +252,8 @@ impl View {
             Fact::SessionRevoked(revoked) => {
                 self.revoked.insert(revoked.token, revoked.expires);
                 if self.revoked.len().is_power_of_two() {
-                    self.revoked.retain(|_, expires| *expires >= recorded.event.at);
+                    let kept = recorded.event.at.plus_seconds(-limits::REVOCATION_KEPT_SECONDS);
+                    self.revoked.retain(|_, expires| *expires >= kept);
                 }
             }
             Fact::Genesis
@@ -282,6 +287,7 @@ impl View {
         self.position.store(position.map_or(0, Position::get), Ordering::Release);
     }
 
+    /// Shows an account from here on. A new one is there before its owner can be found by name.
     fn publish_account(&self, account: &Account) {
         if let Some(cell) = self.accounts.get(account.id.0) {
             cell.store(account);

@@ -87,7 +87,11 @@ impl Writer {
         while let Ok(first) = queue.recv() {
             entries.push(first);
             entries.extend(queue.try_iter().take(limits::BATCH_ENTRIES_MAX - 1));
-            self.commit(&mut entries)?;
+            if let Err(error) = self.commit(&mut entries) {
+                // sled syncs once more when it is dropped, and that could hang or claim success.
+                std::mem::forget(self);
+                return Err(error);
+            }
         }
         Ok(self)
     }
@@ -150,12 +154,12 @@ impl Writer {
             let recorded = Recorded { position, time, event: entry.event, links };
             self.view.publish(&self.book, &recorded);
             self.metrics.recorded(&recorded.event.fact);
-            (self.observer)(&recorded);
             told.push((entry.reply, recorded));
             position = position.plus(1);
         }
         self.view.advance(self.book.position, time);
         for (reply, recorded) in told {
+            (self.observer)(&recorded);
             reply.send(Ok(recorded));
         }
     }

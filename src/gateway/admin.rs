@@ -2,7 +2,7 @@
 
 use super::caller::Caller;
 use super::{Error, Gateway, reference};
-use crate::engine::Outcome;
+use crate::engine::{NameKind, Outcome};
 use crate::journal::Recorded;
 use crate::ledger::command::Command;
 use crate::ledger::event::{AccountKind, AccountOpened, Fact, FreezeSet, Movement, MovementKind};
@@ -46,7 +46,10 @@ impl Gateway {
         adjust: Adjust,
     ) -> Result<Outcome, Error> {
         caller.require_admin()?;
-        let (account, currency) = self.own_account(user, adjust.currency)?;
+        if user.id == caller.user.id || !self.may_alone(adjust.amount) {
+            return Err(Error::Forbidden("this takes another administrator: use a top-up"));
+        }
+        let (account, currency) = self.account_in(user, adjust.currency)?;
         let suspense = self.house_account(AccountKind::Suspense, currency).await?;
         let Adjust { amount, credit, reason, reference, .. } = adjust;
         let digest = DigestBuilder::new("adjustment")
@@ -101,16 +104,20 @@ impl Gateway {
         Ok(outcome)
     }
 
-    /// Gives a user another role. It takes effect with their next request.
+    /// Gives a user another role. It takes effect with their next request. Nobody becomes an
+    /// administrator this way: their password was not held against the rules for one.
     ///
     /// # Errors
-    /// If too much is waiting.
+    /// [`Error::Invalid`] for administrators, or if too much is waiting.
     pub async fn set_role(
         &self,
         by: Principal,
         user: &User,
         role: Role,
     ) -> Result<Recorded, Error> {
+        if role == Role::Admin && user.role != Role::Admin {
+            return Err(Error::invalid("role", "administrators are made as such"));
+        }
         let change = UserChange::Role(role);
         let changed = UserChanged { user: user.id, by, change };
         Ok(self.engine.record(Fact::UserChanged(changed), Vec::new()).await?)
@@ -121,8 +128,8 @@ impl Gateway {
     /// # Errors
     /// [`Error::Invalid`] if the user has one.
     pub async fn open_account(&self, user: &User, currency: Currency) -> Result<Recorded, Error> {
-        let name = format!("account:{}:{currency}", user.id.0);
-        let reservation = self.engine.reserve(&name).await;
+        let name = format!("{}:{currency}", user.id.0);
+        let reservation = self.engine.reserve(NameKind::Account, &name).await;
         if self.view().account_of(user, currency).is_some() {
             return Err(Error::invalid("currency", "there is an account in this currency"));
         }

@@ -51,7 +51,7 @@ impl Gateway {
         // A signed token names a user that exists; if it does not, the token is no token of ours.
         let id = PublicId::parse("usr", session.user.as_str()).ok_or(InvalidToken::Malformed)?;
         let user = self.user_by_public_id(id).ok_or(InvalidToken::Revoked)?;
-        // Whole seconds: a token issued in the second of a password change is dead with the rest.
+        // Whole seconds: a token issued in the second that ended the sessions before it may live.
         if session.issued().seconds() < user.sessions_from.seconds() {
             return Err(InvalidToken::Revoked.into());
         }
@@ -65,11 +65,11 @@ impl Gateway {
         (PublicId::new(user.created_at, id.number) == id).then_some(user)
     }
 
-    /// The caller's account in `currency`, or in the default one.
+    /// A user's account in `currency`, or in the default one.
     ///
     /// # Errors
     /// [`Error::Invalid`] if they have none in it.
-    pub fn own_account(
+    pub fn account_in(
         &self,
         user: &User,
         currency: Option<Currency>,
@@ -78,7 +78,7 @@ impl Gateway {
         let account = self
             .view()
             .account_of(user, currency)
-            .ok_or_else(|| Error::invalid("currency", "you have no account in this currency"))?;
+            .ok_or_else(|| Error::invalid("currency", "there is no account in this currency"))?;
         Ok((account, currency))
     }
 }

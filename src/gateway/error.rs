@@ -32,6 +32,9 @@ pub enum Error {
     /// There is no such thing, or it is not the caller's to know.
     #[error("not found")]
     NotFound,
+    /// Nobody has the name that was to receive; nothing was recorded.
+    #[error("nobody has this name")]
+    RecipientNotFound,
     /// The caller may not do this.
     #[error("not allowed: {0}")]
     Forbidden(&'static str),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::caller::{Caller, user_public_id};
 use super::{Error, Gateway};
+use crate::engine::{NameKind, Reservation};
 use crate::identity::hasher::{self, Verdict};
 use crate::identity::password::{PasswordHash, Rules};
 use crate::identity::secret::Secret;
@@ -48,7 +49,22 @@ impl Gateway {
     /// A new user with an account in the default currency.
     ///
     /// # Errors
-    /// A weak password, a name that is taken, or too much waiting to be hashed.
+    /// A weak password, a name that is taken, or too much waiting to be hashed. Names that are
+    /// taken count as failures of the network they are asked from: nobody lists users this way.
+    pub async fn sign_up_from(&self, wanted: SignUp, from: IpAddr) -> Result<Recorded, Error> {
+        let now = self.engine.clock().now();
+        self.check_network(from, now)?;
+        let result = self.sign_up(wanted).await;
+        if matches!(result, Err(Error::UsernameTaken | Error::EmailTaken)) {
+            self.networks.failed(&network(from), now);
+        }
+        result
+    }
+
+    /// [`Gateway::sign_up_from`] for an operator, who may try as often as they like.
+    ///
+    /// # Errors
+    /// As there, without the limit.
     pub async fn sign_up(&self, wanted: SignUp) -> Result<Recorded, Error> {
         let SignUp { username, name, email, phone, password, role } = wanted;
         let administrator = role == Role::Admin;
@@ -57,11 +73,10 @@ impl Gateway {
             .map_err(|weakness| Error::invalid("password", weakness))?;
         self.refuse_taken(&username, &email)?;
         let hash = self.hasher.hash(password).await?;
-        // One after the other in this order everywhere, so two sign-ups cannot wait for each other:
-        // usernames and addresses have name spaces of their own.
+        // In the order of their kinds, so that two sign-ups cannot wait for each other.
         let names = vec![
-            self.engine.reserve(&format!("username:{username}")).await,
-            self.engine.reserve(&format!("email:{email}")).await,
+            self.engine.reserve(NameKind::Username, username.as_str()).await,
+            self.engine.reserve(NameKind::Email, email.as_str()).await,
         ];
         self.refuse_taken(&username, &email)?;
         let account = AccountOpened {
@@ -96,9 +111,11 @@ impl Gateway {
         let found = self.view().user_by_name(&login).or_else(|| self.view().user_by_email(&login));
         // Tries for one user come one after the other, so that each sees the failures before it.
         let turn = match &found {
-            Some(user) => Some(self.engine.reserve(&format!("login:{}", user.id.0)).await),
+            Some(user) => Some(self.engine.reserve(NameKind::Login, &user.id.0.to_string()).await),
             None => None,
         };
+        // Once more: those before us in the queue may have failed in the meantime.
+        self.check_throttles(&login, from, now)?;
         let user = found.and_then(|user| self.view().user(user.id));
         let locked = user.as_ref().is_some_and(|user| user.lockout.is_locked(now));
         let known = user.as_ref().filter(|_| !locked);
@@ -107,16 +124,16 @@ impl Gateway {
         let verdict = self.hasher.verify(password, hash).await?;
         match (verdict, user) {
             (Verdict::Right { outdated }, Some(user)) if !locked => {
-                self.names.succeeded(login.as_str(), now);
+                self.names.succeeded(&(login.as_str(), network(from)), now);
                 self.follow_success(&user, outdated.then_some(again)).await?;
                 drop(turn);
                 self.open_session(user)
             }
             (_, user) => {
                 self.networks.failed(&network(from), now);
-                self.names.failed(login.as_str(), now);
+                self.names.failed(&(login.as_str(), network(from)), now);
                 if let Some(user) = user.filter(|_| !locked) {
-                    self.change(user.id, UserChange::LoginFailed).await?;
+                    self.note_failure(user.id, turn);
                 }
                 Err(Error::InvalidCredentials)
             }
@@ -156,9 +173,29 @@ impl Gateway {
     }
 
     fn check_throttles(&self, login: &str, from: IpAddr, now: Timestamp) -> Result<(), Error> {
-        let network = self.networks.check(&network(from), now);
-        let name = self.names.check(login, now);
-        network.and(name).map_err(|wait| Error::RateLimited { retry_after_seconds: wait.0 })
+        self.check_network(from, now)?;
+        // By name and network: a stranger elsewhere does not keep the owner out.
+        let name = self.names.check(&(login, network(from)), now);
+        name.map_err(|wait| Error::RateLimited { retry_after_seconds: wait.0 })
+    }
+
+    fn check_network(&self, from: IpAddr, now: Timestamp) -> Result<(), Error> {
+        let checked = self.networks.check(&network(from), now);
+        checked.map_err(|wait| Error::RateLimited { retry_after_seconds: wait.0 })
+    }
+
+    /// Records a wrong password. The answer does not wait for it, or its time would tell a user who
+    /// exists from one who does not; the next try for the same user does.
+    fn note_failure(&self, user: UserId, turn: Option<Reservation>) {
+        let engine = self.engine.clone();
+        let change = UserChange::LoginFailed;
+        let changed = UserChanged { user, by: Principal::System, change };
+        tokio::spawn(async move {
+            let _turn = turn;
+            if engine.record(Fact::UserChanged(changed), Vec::new()).await.is_err() {
+                tracing::warn!("a failed login was not recorded: too much is waiting");
+            }
+        });
     }
 
     /// After the right password: the failures are forgotten, an outdated hash is made anew.
@@ -171,7 +208,8 @@ impl Gateway {
             self.change(user.id, UserChange::LoginCleared).await?;
         }
         if let Some(password) = outdated {
-            let hash = self.hasher.hash(password).await?;
+            // The next login does as well.
+            let Ok(hash) = self.hasher.hash(password).await else { return Ok(()) };
             let credential = Credential(hash.as_bytes().as_slice().into());
             let change = UserChange::Credential { credential, sessions_end: false };
             self.change(user.id, change).await?;

@@ -20,7 +20,7 @@ use std::sync::Arc;
 pub use self::error::Error;
 
 use self::notify::Hub;
-use crate::engine::{self, Engine, Outcome, View};
+use crate::engine::{self, Engine, NameKind, Outcome, View};
 use crate::identity::hasher::Hasher;
 use crate::identity::keys::SigningKeys;
 use crate::identity::throttle::Throttle;
@@ -122,8 +122,8 @@ impl Gateway {
         if let Some(account) = self.view().house_account(kind, currency) {
             return Ok(account);
         }
-        let name = format!("house:{}:{currency}", kind.name());
-        let reservation = self.engine.reserve(&name).await;
+        let name = format!("{}:{currency}", kind.name());
+        let reservation = self.engine.reserve(NameKind::Account, &name).await;
         if let Some(account) = self.view().house_account(kind, currency) {
             return Ok(account);
         }

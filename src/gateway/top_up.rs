@@ -4,12 +4,15 @@ use super::caller::Caller;
 use super::{Error, Gateway, reference};
 use crate::engine::Outcome;
 use crate::ledger::command::Command;
-use crate::ledger::event::{AccountKind, Movement, MovementKind, TopUpRejected, TopUpRequested};
+use crate::ledger::event::{
+    AccountKind, Movement, MovementKind, Role, TopUpRejected, TopUpRequested,
+};
 use crate::ledger::id::{AccountId, Position, Principal, PublicId};
 use crate::ledger::money::{Amount, Currency};
 use crate::ledger::order::{Order, TopUpState};
 use crate::ledger::reference::DigestBuilder;
 use crate::ledger::text::{Line, Reference, Username};
+use crate::limits;
 
 /// A user says that money is on its way.
 #[derive(Clone, Debug)]
@@ -68,7 +71,14 @@ impl Gateway {
         caller: &Caller,
         announce: Announce,
     ) -> Result<Outcome, Error> {
-        let (account, currency) = self.own_account(&caller.user, announce.currency)?;
+        let (account, currency) = self.account_in(&caller.user, announce.currency)?;
+        let awaiting = |order: &Order| {
+            matches!(order, Order::TopUp { account: of, state: TopUpState::Awaiting, .. }
+                if *of == account)
+        };
+        if self.view().orders(awaiting).len() >= limits::TOP_UPS_AWAITING_MAX {
+            return Err(Error::RateLimited { retry_after_seconds: 3600 });
+        }
         let Announce { amount, bank, sender, reference, .. } = announce;
         let digest = DigestBuilder::new("top_up_request")
             .number(amount.get())
@@ -81,18 +91,15 @@ impl Gateway {
         self.submit(Command::RequestTopUp(request)).await
     }
 
-    /// An administrator tops up an account (EZPY-6). Above the operator's limit it becomes a
-    /// request that another administrator has to approve.
+    /// An administrator tops up an account (EZPY-6). Above the operator's limit, and for their own
+    /// account, it becomes a request that another administrator has to approve.
     ///
     /// # Errors
     /// What is wrong with the request, or why the ledger refused it.
     pub async fn top_up(&self, caller: &Caller, top_up: TopUp) -> Result<Outcome, Error> {
         caller.require_admin()?;
-        let user = self
-            .view()
-            .user_by_name(top_up.to.as_str())
-            .ok_or_else(|| Error::invalid("to", "nobody has this name"))?;
-        let (account, currency) = self.own_account(&user, top_up.currency)?;
+        let user = self.view().user_by_name(top_up.to.as_str()).ok_or(Error::RecipientNotFound)?;
+        let (account, currency) = self.account_in(&user, top_up.currency)?;
         let TopUp { to, amount, note, reference, .. } = top_up;
         let digest = DigestBuilder::new("top_up")
             .text(to.as_str())
@@ -102,7 +109,7 @@ impl Gateway {
             .finish();
         let by = caller.principal();
         let origin = reference::origin(by, reference, digest);
-        if self.settings.top_up_alone_max.is_some_and(|max| amount > max) {
+        if user.id == caller.user.id || !self.may_alone(amount) {
             let (bank, sender) = (Line::empty(), note);
             let request = TopUpRequested { origin, account, amount, currency, bank, sender };
             return self.submit(Command::RequestTopUp(request)).await;
@@ -126,8 +133,12 @@ impl Gateway {
     ) -> Result<Outcome, Error> {
         caller.require_admin()?;
         let requested = self.requested_top_up(id)?;
-        let Requested { position, account, amount, currency, .. } = requested;
+        let Requested { position, account, amount, currency, requested_by, .. } = requested;
         let by = caller.principal();
+        // Two administrators: whoever approves, and before them one who asked for it.
+        if !self.may_alone(amount) && !self.is_administrator(requested_by) {
+            return Err(Error::Forbidden("above the limit an administrator has to ask for it"));
+        }
         let digest = DigestBuilder::new("top_up_approval").number(position.get()).finish();
         let movement = Movement {
             origin: reference::origin(by, reference, digest),
@@ -164,12 +175,28 @@ impl Gateway {
         self.submit(Command::RejectTopUp(rejected)).await
     }
 
-    /// Requests that wait for an administrator, oldest first.
+    /// Whether an administrator may move this much without another.
+    pub(super) fn may_alone(&self, amount: Amount) -> bool {
+        self.settings.top_up_alone_max.is_none_or(|max| amount <= max)
+    }
+
+    fn is_administrator(&self, principal: Principal) -> bool {
+        match principal {
+            Principal::User(id) => self.view().user(id).is_some_and(|u| u.role == Role::Admin),
+            Principal::System | Principal::Operator => true,
+        }
+    }
+
+    /// Requests that wait for an administrator, newest first.
     pub fn awaiting_top_ups(&self) -> Vec<Requested> {
         let awaiting =
             |order: &Order| matches!(order, Order::TopUp { state: TopUpState::Awaiting, .. });
         let orders = self.view().orders(awaiting);
-        orders.into_iter().filter_map(|(position, order)| requested(position, order)).collect()
+        orders
+            .into_iter()
+            .rev()
+            .filter_map(|(position, order)| requested(position, order))
+            .collect()
     }
 
     /// The request with this public id.

@@ -83,7 +83,7 @@ impl<S: Service> Edge<S> {
         if self.http2 {
             check_http2(&parts)?;
         }
-        let max = self.shared.service.body_max(&parts.method, parts.uri.path());
+        let max = self.shared.service.body_max(&parts);
         let body = self.read_body(body, max).await?;
         let request = Request::new(parts, body, self.peer, id)?;
         self.call(request, id).await

@@ -30,6 +30,7 @@ pub mod api;
 mod exchange;
 pub mod json;
 pub mod problem;
+pub mod proxy;
 pub mod reply;
 pub mod request;
 pub mod websocket;

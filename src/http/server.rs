@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::Method;
+use hyper::http::request::Parts;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, sleep, timeout};
@@ -23,10 +23,10 @@ use crate::limits;
 /// HTTP/2, on a failed write under HTTP/1.1), so what must not stop half-way belongs on a task of
 /// its own. If it panics, this one request is answered `internal`.
 pub trait Service: Send + Sync + 'static {
-    /// Largest body this route takes; asked before the body is read.
-    fn body_max(&self, method: &Method, path: &str) -> usize;
+    /// Largest body this request may have; asked before the body is read.
+    fn body_max(&self, head: &Parts) -> usize;
 
-    /// How many connections are open now, told whenever one is accepted.
+    /// How many connections are open now, told whenever one comes or goes.
     fn connections(&self, _open: usize) {}
 
     /// Answers a request.
@@ -136,9 +136,16 @@ async fn accept_until<S: Service>(
         match accepted {
             Ok((stream, peer, permit)) => {
                 prepare(&stream);
-                let open = shared.options.connections_max - permits.available_permits();
-                shared.service.connections(open);
-                tokio::spawn(connection::run(Arc::clone(shared), stream, peer, permit));
+                let (shared, permits) = (Arc::clone(shared), Arc::clone(permits));
+                let tell = move |shared: &Shared<S>| {
+                    let open = shared.options.connections_max - permits.available_permits();
+                    shared.service.connections(open);
+                };
+                tell(&shared);
+                tokio::spawn(async move {
+                    connection::run(Arc::clone(&shared), stream, peer, permit).await;
+                    tell(&shared);
+                });
             }
             Err(error) if concerns_one_connection(&error) => {}
             Err(error) => {

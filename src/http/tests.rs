@@ -45,7 +45,8 @@ struct Greeting {
 }
 
 impl Service for Echo {
-    fn body_max(&self, _method: &Method, path: &str) -> usize {
+    fn body_max(&self, head: &hyper::http::request::Parts) -> usize {
+        let path = head.uri.path();
         if path == "/echo" { ECHO_MAX } else { 100_000 }
     }
 

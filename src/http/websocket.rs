@@ -22,7 +22,7 @@ use super::problem::{ApiError, Code};
 use super::reply::Reply;
 use super::request::Request;
 use super::server::Stage;
-use crate::limits::WEBSOCKET_MESSAGE_MAX;
+use crate::limits::{SOCKET_BUFFER_BYTES, WEBSOCKET_MESSAGE_MAX};
 
 /// An open socket.
 pub type Socket = WebSocketStream<TokioIo<Upgraded>>;
@@ -117,6 +117,10 @@ pub(super) async fn open(
         // Failing here means that the client has gone.
         let Ok(upgraded) = upgrade.await else { return };
         let config = WebSocketConfig::default()
+            // What a client sends is small; the default holds 128 KiB for every socket.
+            .read_buffer_size(SOCKET_BUFFER_BYTES)
+            .write_buffer_size(0)
+            .max_write_buffer_size(2 * WEBSOCKET_MESSAGE_MAX)
             .max_message_size(Some(WEBSOCKET_MESSAGE_MAX))
             .max_frame_size(Some(WEBSOCKET_MESSAGE_MAX));
         let io = TokioIo::new(upgraded);

@@ -6,6 +6,7 @@
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use super::error::Error;
@@ -40,7 +41,9 @@ pub(super) fn sync_directory(path: &Path) -> Result<(), Error> {
 /// Creates a directory if there is none; its name is durable when this returns.
 pub(super) fn create_directory(path: &Path) -> Result<(), Error> {
     let missing = path.ancestors().take_while(|ancestor| !ancestor.exists()).count();
-    fs::create_dir_all(path).map_err(|source| Error::file("create", path, source))?;
+    // For its owner only: it holds names, balances and password hashes.
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|source| Error::file("create", path, source))?;
     // A name stands in the directory above it, so one more is synced than was created; also when it
     // was created by a process that did not come to this line.
     for ancestor in path.ancestors().take(missing.max(1) + 1) {

@@ -98,7 +98,7 @@ impl Sealer {
     /// Asks for a seal if the tail is long enough; the writer calls it after every append. Never
     /// waits.
     pub fn look(&self) {
-        if self.history.tail_bytes() > self.segment_bytes {
+        if self.history.tail_bytes() > self.segment_bytes && self.requests.is_empty() {
             self.ask(Request::Look);
         }
     }

@@ -23,6 +23,7 @@ use super::rejection::Rejection;
 use super::table::Table;
 use super::time::Timestamp;
 use super::user::User;
+use crate::limits;
 
 /// Everything that is so after the entries up to [`Book::position`].
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -66,7 +67,7 @@ impl Book {
         self.users.get(id.0)
     }
 
-    /// What becomes of `command` at `at`: the fact to record. Both halves of a movement at once,
+    /// Whether `command` may happen at `at`. Both halves of a movement at once,
     /// for whoever owns the whole book; the engine asks the same questions account by account.
     ///
     /// # Errors
@@ -184,7 +185,8 @@ impl Book {
             Fact::SessionRevoked(revoked) => {
                 let tokens = Arc::make_mut(&mut self.revoked);
                 if tokens.len().is_power_of_two() {
-                    tokens.retain(|_, expires| *expires >= event.at);
+                    let kept = event.at.plus_seconds(-limits::REVOCATION_KEPT_SECONDS);
+                    tokens.retain(|_, expires| *expires >= kept);
                 }
                 tokens.insert(revoked.token, revoked.expires);
             }

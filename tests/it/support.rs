@@ -140,6 +140,7 @@ impl TestGateway {
             offset_seconds: 7 * 3600,
             metrics: true,
             api: true,
+            proxies: Vec::new(),
             origins: vec![ORIGIN.to_owned()],
         };
         let api = Arc::new(Api::new(Arc::clone(&gateway), metrics, shown));

@@ -1,11 +1,14 @@
 //! Many payments in one request: a line in, a line out, in order, each for itself.
 
+use std::sync::Arc;
+
 use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use serde::{Deserialize, Serialize};
 
 use super::Context;
 use super::payments::PaymentView;
+use super::session::detached;
 use super::wire;
 use crate::engine::Outcome;
 use crate::gateway::caller::Caller;
@@ -49,8 +52,11 @@ pub(super) async fn pay(context: Context<'_>, caller: &Caller) -> Result<Reply, 
     // What is wrong with a line is answered in its place; the others go their way.
     let mut wrong = Vec::with_capacity(lines.len());
     let mut items = Vec::with_capacity(lines.len());
-    for line in lines {
-        match json::decode::<ItemBody>(line).and_then(|item| item.checked(context)) {
+    let key = context.request.idempotency_key()?;
+    for (number, line) in lines.into_iter().enumerate() {
+        // A key of the whole batch gives each line without a reference one of its own.
+        let made = key.map(|key| format!("{key}:{number}"));
+        match json::decode::<ItemBody>(line).and_then(|item| item.checked(context, made)) {
             Ok(item) => {
                 wrong.push(None);
                 items.push(Ok(item));
@@ -58,7 +64,10 @@ pub(super) async fn pay(context: Context<'_>, caller: &Caller) -> Result<Reply, 
             Err(error) => wrong.push(Some(error)),
         }
     }
-    let mut results = context.gateway.pay_batch(caller, items).await?.into_iter();
+    let (gateway, caller) = (Arc::clone(context.gateway), caller.clone());
+    // On a task of its own: a client that goes away does not stop a batch half-way.
+    let work = async move { gateway.pay_batch(&caller, items).await };
+    let mut results = detached(work).await??.into_iter();
     let mut out = Vec::with_capacity(body.len().saturating_mul(3));
     for error in wrong {
         match error {
@@ -100,7 +109,7 @@ fn write_line(
 }
 
 impl ItemBody {
-    fn checked(self, context: Context<'_>) -> Result<PayFrom, ApiError> {
+    fn checked(self, context: Context<'_>, made: Option<String>) -> Result<PayFrom, ApiError> {
         let name = |field: &'static str, text: &str| {
             Username::parse(&text.to_ascii_lowercase())
                 .map_err(|error| ApiError::field(field, error.to_string()))
@@ -110,7 +119,7 @@ impl ItemBody {
             amount: wire::amount(self.amount)?,
             currency: wire::currency(self.currency.as_ref())?,
             note: pay::note(self.note.as_deref())?,
-            reference: context.reference(self.reference.as_deref())?,
+            reference: context.reference(self.reference.or(made).as_deref())?,
         };
         Ok(PayFrom { from: name("from", &self.from)?, pay })
     }

@@ -5,12 +5,16 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::Context;
+use super::stream::message;
 use super::wire::{ListView, Units, cursor, id_of, range};
+use crate::gateway::Gateway;
 use crate::gateway::caller::Caller;
 use crate::gateway::cash_flow::{Bucket, Flow};
-use crate::gateway::history::Change;
-use crate::http::problem::{ApiError, Code};
+use crate::gateway::history::{Change, change_of};
+use crate::http::problem::ApiError;
 use crate::http::reply::Reply;
+use crate::journal::Recorded;
+use crate::ledger::event::Fact;
 
 #[derive(Serialize)]
 struct TransactionView {
@@ -56,26 +60,36 @@ struct CashFlowView {
 }
 
 /// `GET /api/v1/transactions`
-pub(super) fn transactions(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
+pub(super) async fn transactions(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
     let (account, page) = context.page(caller)?;
-    let lines = context.gateway.changes(account, page)?;
-    let data = lines.lines.iter().map(|change| context.transaction(change)).collect();
+    let moved = |_: &Gateway, _, recorded: &Recorded| matches!(recorded.event.fact, Fact::Moved(_));
+    let lines = context.records(account, page, moved).await?;
+    let changes = lines.lines.into_iter().filter_map(|recorded| change_of(account, recorded));
+    let data = changes.map(|change| context.transaction(&change)).collect();
     Ok(Reply::ok(&ListView { data, next_cursor: cursor(lines.next) }))
 }
 
 /// `GET /api/v1/notifications`: what others did that concerns the caller.
-pub(super) fn notifications(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
+pub(super) async fn notifications(
+    context: Context<'_>,
+    caller: &Caller,
+) -> Result<Reply, ApiError> {
     let (account, page) = context.page(caller)?;
-    let lines = context.gateway.walk(account, page, |recorded| {
-        let message = super::stream::message(context.gateway, account, &recorded)?;
+    let told = |gateway: &Gateway, account, recorded: &Recorded| {
+        message(gateway, account, recorded).is_some()
+    };
+    let lines = context.records(account, page, told).await?;
+    let view = |recorded: Recorded| {
+        let message = message(context.gateway, account, &recorded)?;
         Some(NotificationView {
             id: id_of("ntf", recorded.time, recorded.position),
             r#type: message.kind,
             time: context.time(recorded.time),
             about: message.about,
         })
-    })?;
-    Ok(Reply::ok(&ListView { data: lines.lines, next_cursor: cursor(lines.next) }))
+    };
+    let data: Vec<_> = lines.lines.into_iter().filter_map(view).collect();
+    Ok(Reply::ok(&ListView { data, next_cursor: cursor(lines.next) }))
 }
 
 /// `GET /api/v1/cash-flow`
@@ -88,11 +102,8 @@ pub(super) async fn cash_flow(context: Context<'_>, caller: Caller) -> Result<Re
     let range = range(&query)?;
     let gateway = Arc::clone(context.gateway);
     let offset = context.api.options.offset_seconds;
-    // A long report reads many records: not on a thread that payments need.
-    let report =
-        tokio::task::spawn_blocking(move || gateway.cash_flow(account, range, bucket, offset))
-            .await
-            .map_err(|_| ApiError::new(Code::Internal))??;
+    let work = move || gateway.cash_flow(account, range, bucket, offset);
+    let report = context.blocking(work).await?;
     let data = report
         .buckets
         .iter()

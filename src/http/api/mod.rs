@@ -32,13 +32,18 @@ mod topups;
 mod wallet;
 mod wire;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use hyper::Method;
+use hyper::header::AUTHORIZATION;
+use hyper::http::request::Parts;
+use tokio::sync::Semaphore;
 
 use self::routes::{Access, Route};
 use super::problem::{ApiError, Code};
+use super::proxy;
 use super::reply::Reply;
 use super::request::Request;
 use super::server::Service;
@@ -53,7 +58,9 @@ pub struct Api {
     gateway: Arc<Gateway>,
     metrics: Arc<Metrics>,
     options: Options,
-    ready: AtomicBool,
+    ready: Arc<AtomicBool>,
+    /// Turns at reading history, which may read files.
+    walks: Semaphore,
 }
 
 /// How a listener presents the API.
@@ -65,6 +72,8 @@ pub struct Options {
     pub metrics: bool,
     /// Whether anything but health and metrics is answered.
     pub api: bool,
+    /// Proxies whose word about a client's address is believed.
+    pub proxies: Vec<proxy::Range>,
     /// Origins whose pages may open a WebSocket, like `https://kasir.example`.
     pub origins: Vec<String>,
 }
@@ -79,13 +88,31 @@ struct Context<'a> {
 
 impl Api {
     /// An API over `gateway`, ready at once.
-    pub const fn new(gateway: Arc<Gateway>, metrics: Arc<Metrics>, options: Options) -> Self {
-        Self { gateway, metrics, options, ready: AtomicBool::new(true) }
+    pub fn new(gateway: Arc<Gateway>, metrics: Arc<Metrics>, options: Options) -> Self {
+        let ready = Arc::new(AtomicBool::new(true));
+        let walks = Semaphore::new(limits::WALKS_MAX);
+        Self { gateway, metrics, options, ready, walks }
+    }
+
+    /// The same gateway on another listener; both say together whether they are ready.
+    #[must_use]
+    pub fn beside(&self, options: Options) -> Self {
+        let ready = Arc::clone(&self.ready);
+        let new = Self::new(Arc::clone(&self.gateway), Arc::clone(&self.metrics), options);
+        Self { ready, ..new }
     }
 
     /// From here on `/health/ready` says no: a stop has begun.
     pub fn drain(&self) {
         self.ready.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether the request's token is one of a trusted client.
+    fn is_trusted(&self, head: &Parts) -> bool {
+        let value = head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let token = value.and_then(|value| value.split_once(' ')).map(|(_, token)| token);
+        let caller = token.and_then(|token| self.gateway.authenticate(token).ok());
+        caller.is_some_and(|caller| TRUSTED.contains(&caller.user.role))
     }
 
     fn find(&self, method: &Method, segments: &[&str]) -> Result<Route, ApiError> {
@@ -116,6 +143,12 @@ impl Api {
 }
 
 impl Context<'_> {
+    /// Where the request comes from.
+    fn address(&self) -> IpAddr {
+        let peer = self.request.peer().ip();
+        proxy::client(peer, self.request.headers(), &self.api.options.proxies)
+    }
+
     fn caller(&self) -> Result<Caller, ApiError> {
         let token = self
             .request
@@ -126,16 +159,16 @@ impl Context<'_> {
 }
 
 impl Service for Api {
-    fn body_max(&self, method: &Method, path: &str) -> usize {
-        if method == Method::POST && path == "/api/v1/payments/batch" {
-            limits::BATCH_BODY_MAX
-        } else {
-            limits::BODY_MAX
-        }
+    fn body_max(&self, head: &Parts) -> usize {
+        let is_batch = head.method == Method::POST && head.uri.path() == "/api/v1/payments/batch";
+        // Large bodies are collected only for those who may send them.
+        if is_batch && self.is_trusted(head) { limits::BATCH_BODY_MAX } else { limits::BODY_MAX }
     }
 
     fn connections(&self, open: usize) {
-        self.metrics.connections.set(i64::try_from(open).unwrap_or(i64::MAX));
+        if self.options.api {
+            self.metrics.connections.set(i64::try_from(open).unwrap_or(i64::MAX));
+        }
     }
 
     async fn call(&self, request: Request) -> Reply {
@@ -152,7 +185,7 @@ impl Service for Api {
     }
 }
 
-/// Whether a role may do what administrators do.
+/// Who may do what administrators do.
 const ADMINS: &[Role] = &[Role::Admin];
 /// Who may send batches.
-const TRUSTED: &[Role] = &[Role::Client, Role::Admin];
+const TRUSTED: &[Role] = &[Role::Client];

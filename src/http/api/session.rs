@@ -84,7 +84,8 @@ pub(super) async fn sign_up(context: Context<'_>) -> Result<Reply, ApiError> {
     let wanted = context.request.json::<SignUpBody>()?.try_into()?;
     let gateway = Arc::clone(context.gateway);
     // On a task of its own: a client that goes away does not leave a name half taken.
-    let recorded = detached(async move { gateway.sign_up(wanted).await }).await??;
+    let from = context.address();
+    let recorded = detached(async move { gateway.sign_up_from(wanted, from).await }).await??;
     let Fact::UserCreated(created) = &recorded.event.fact else {
         return Err(ApiError::new(Code::Internal));
     };
@@ -101,7 +102,7 @@ pub(super) async fn log_in(context: Context<'_>) -> Result<Reply, ApiError> {
         return Err(ApiError::new(Code::InvalidCredentials));
     }
     let gateway = Arc::clone(context.gateway);
-    let from = context.request.peer().ip();
+    let from = context.address();
     // On a task of its own: a guesser who goes away early is counted all the same.
     let login = detached(async move { gateway.log_in(&login, password, from).await }).await??;
     Ok(Reply::ok(&LogInView {
@@ -193,7 +194,7 @@ impl Context<'_> {
 }
 
 /// Runs to its end whatever becomes of the client.
-async fn detached<T: Send + 'static>(
+pub(super) async fn detached<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
 ) -> Result<T, ApiError> {
     tokio::spawn(work).await.map_err(|_| ApiError::new(Code::Internal))

@@ -1,5 +1,7 @@
 //! Money from outside: announced, found, credited.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::Context;
@@ -9,6 +11,7 @@ use crate::engine::Outcome;
 use crate::gateway::caller::Caller;
 use crate::gateway::pay;
 use crate::gateway::top_up::{Announce, Requested, TopUp};
+use crate::gateway::{self, Gateway};
 use crate::http::amount::{AmountField, CurrencyField};
 use crate::http::problem::{ApiError, Code};
 use crate::http::reply::Reply;
@@ -92,21 +95,35 @@ pub(super) async fn announce(context: Context<'_>, caller: &Caller) -> Result<Re
 }
 
 /// `GET /api/v1/topups`
-pub(super) fn list(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
+pub(super) async fn list(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
     let (account, page) = context.page(caller)?;
-    let lines = context.gateway.walk(account, page, |recorded| context.top_up(&recorded))?;
-    Ok(Reply::ok(&ListView { data: lines.lines, next_cursor: cursor(lines.next) }))
+    let is_top_up = |_: &Gateway, _, recorded: &Recorded| match &recorded.event.fact {
+        // One that began with a request is shown as that request.
+        Fact::Moved(movement) => matches!(movement.kind, MovementKind::TopUp { request: None, .. }),
+        Fact::TopUpRequested(_) => true,
+        _ => false,
+    };
+    let lines = context.records(account, page, is_top_up).await?;
+    let data: Vec<_> = lines.lines.iter().filter_map(|r| context.top_up(r)).collect();
+    Ok(Reply::ok(&ListView { data, next_cursor: cursor(lines.next) }))
 }
 
-/// `GET /api/v1/admin/topups`: what waits for an administrator, oldest first.
-pub(super) fn awaiting(context: Context<'_>) -> Reply {
-    let requests = context.gateway.awaiting_top_ups();
-    let view = |requested: Requested| {
-        let recorded = context.gateway.view().record(requested.position).ok()?;
-        context.top_up(&recorded)
+/// `GET /api/v1/admin/topups`: what waits for an administrator, newest first.
+pub(super) async fn awaiting(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
+    let (_, page) = context.page(caller)?;
+    let gateway = Arc::clone(context.gateway);
+    let work = move || {
+        let after_cursor = |r: &Requested| page.cursor.is_none_or(|cursor| r.position < cursor);
+        let requests = gateway.awaiting_top_ups().into_iter().filter(after_cursor);
+        let records = requests.map(|r| Ok(gateway.view().record(r.position)?));
+        records.take(page.limit + 1).collect::<Result<Vec<_>, gateway::Error>>()
     };
-    let data: Vec<_> = requests.into_iter().filter_map(view).collect();
-    Reply::ok(&ListView { data, next_cursor: None })
+    let mut records = context.blocking(work).await?;
+    let more = records.len() > page.limit;
+    records.truncate(page.limit);
+    let next = records.last().filter(|_| more).map(|recorded| recorded.position);
+    let data: Vec<_> = records.iter().filter_map(|r| context.top_up(r)).collect();
+    Ok(Reply::ok(&ListView { data, next_cursor: cursor(next) }))
 }
 
 /// `POST /api/v1/admin/topups`
@@ -162,7 +179,7 @@ impl Context<'_> {
         let view = match &outcome.recorded.event.fact {
             Fact::TopUpRejected(rejected) => {
                 let request = self.gateway.view().record(rejected.request);
-                let request = request.map_err(crate::gateway::Error::from)?;
+                let request = request.map_err(gateway::Error::from)?;
                 let view = self.top_up(&request).ok_or_else(|| ApiError::new(Code::Internal))?;
                 TopUpView { position: outcome.recorded.position.get(), ..view }
             }
@@ -217,7 +234,7 @@ impl Context<'_> {
         approval: &Recorded,
     ) -> Result<TopUpView, ApiError> {
         let settled = self.settled(approval)?;
-        let record = self.gateway.view().record(request).map_err(crate::gateway::Error::from)?;
+        let record = self.gateway.view().record(request).map_err(gateway::Error::from)?;
         let request = self.top_up(&record).ok_or_else(|| ApiError::new(Code::Internal))?;
         let TopUpView { reference, balance_after, position, status, .. } = settled;
         Ok(TopUpView { reference, balance_after, position, status, ..request })

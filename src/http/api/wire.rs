@@ -1,6 +1,7 @@
 //! How things look on the wire: times, ids, pages, and refusals.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use hyper::header::{HeaderName, HeaderValue};
 use serde::{Serialize, Serializer};
@@ -8,12 +9,13 @@ use serde::{Serialize, Serializer};
 use super::Context;
 use crate::engine::Outcome;
 use crate::gateway::caller::Caller;
-use crate::gateway::history::Page;
+use crate::gateway::history::{Lines, Page};
 use crate::gateway::{Error, Gateway};
 use crate::http::amount::{AmountField, CurrencyField};
 use crate::http::problem::{ApiError, Code};
 use crate::http::reply::Reply;
 use crate::http::request::Query;
+use crate::journal::Recorded;
 use crate::ledger::id::{AccountId, Position, PublicId};
 use crate::ledger::money::{Amount, Currency};
 use crate::ledger::rejection::Rejection;
@@ -85,7 +87,7 @@ impl Context<'_> {
             .get("currency")
             .map(|code| Currency::parse(code).ok_or_else(wrong))
             .transpose()?;
-        Ok(self.gateway.own_account(&caller.user, currency)?)
+        Ok(self.gateway.account_in(&caller.user, currency)?)
     }
 
     /// The key of the request: the header, or the body's `reference`.
@@ -106,6 +108,33 @@ impl Context<'_> {
             .map_err(|error| ApiError::field("reference", error.to_string()))
     }
 
+    /// The records of an account's history that are `wanted`. They may stand in sealed files, so
+    /// they are read on a thread that payments do not need.
+    pub(super) async fn records(
+        &self,
+        account: AccountId,
+        page: Page,
+        wanted: fn(&Gateway, AccountId, &Recorded) -> bool,
+    ) -> Result<Lines<Recorded>, ApiError> {
+        let gateway = Arc::clone(self.gateway);
+        self.blocking(move || {
+            gateway.walk(account, page, |recorded| {
+                wanted(&gateway, account, &recorded).then_some(recorded)
+            })
+        })
+        .await
+    }
+
+    /// Runs work that reads files, a few at a time.
+    pub(super) async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let internal = || ApiError::new(Code::Internal);
+        let _turn = self.api.walks.acquire().await.map_err(|_| internal())?;
+        Ok(tokio::task::spawn_blocking(work).await.map_err(|_| internal())??)
+    }
+
     /// Who an account belongs to, as clients see it.
     pub(super) fn name_of(&self, account: AccountId) -> String {
         name_of(self.gateway, account)
@@ -116,7 +145,8 @@ impl Context<'_> {
 pub(super) fn range(query: &Query<'_>) -> Result<(Option<Timestamp>, Option<Timestamp>), ApiError> {
     let time = |name: &'static str| match query.get(name) {
         None => Ok(None),
-        Some(text) => Timestamp::parse_rfc3339(text)
+        // A plus sign in a query stands for a space, and our own times carry one.
+        Some(text) => Timestamp::parse_rfc3339(&text.replace(' ', "+"))
             .map(Some)
             .ok_or_else(|| ApiError::field(name, "must be a time as in RFC 3339")),
     };
@@ -181,6 +211,7 @@ impl From<Error> for ApiError {
                 Self::with_detail(code_of(rejection), detail).recorded(position.get(), replayed)
             }
             Error::ReferenceReused => Self::new(Code::ReferenceReused),
+            Error::RecipientNotFound => Self::new(Code::RecipientNotFound),
             Error::NotFound => Self::new(Code::NotFound),
             Error::Forbidden(why) => Self::with_detail(Code::Forbidden, why),
             Error::UsernameTaken => Self::new(Code::UsernameTaken),
