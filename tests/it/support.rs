@@ -8,7 +8,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use bytes::Bytes;
 use gerbang::clock::Clock;
 use gerbang::engine::{Engine, References, View, Writer, WriterParts};
 use gerbang::gateway::identity::SignUp;
@@ -30,10 +29,10 @@ use gerbang::ledger::policy::{Policies, Policy};
 use gerbang::ledger::text::{Email, Line, Username};
 use gerbang::ledger::time::Timestamp;
 use gerbang::telemetry::Metrics;
-use hyper::header::{HeaderMap, HeaderValue};
-use hyper::http;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::watch;
+
+pub(crate) use crate::ask::{Answer, Ask, ask, get, login_of, post, raw};
 
 /// When every test begins: 2026-11-18T18:06:40+07:00.
 pub(crate) const START: Timestamp = Timestamp::from_seconds(1_795_000_000);
@@ -53,7 +52,6 @@ pub(crate) struct TestGateway {
     pub(crate) clock: Clock,
     pub(crate) journal: MemoryJournal,
     settings: Settings,
-    policies: Policies,
     stop: watch::Sender<bool>,
     writer: JoinHandle<()>,
 }
@@ -82,22 +80,31 @@ impl TestGateway {
     }
 
     pub(crate) fn with(settings: Settings) -> Self {
+        Self::fresh(settings, Hasher::simulated(1))
+    }
+
+    /// One that hashes passwords like this.
+    pub(crate) fn hashing(hasher: Hasher) -> Self {
+        Self::fresh(settings(), hasher)
+    }
+
+    fn fresh(settings: Settings, hasher: Hasher) -> Self {
         let mut journal = MemoryJournal::new();
         let event = Event { at: START, fact: Fact::Genesis };
         let links = Book::new().apply(Position::FIRST, &event);
         let mut batch = BatchBuilder::new(Position::FIRST, START, Hash::GENESIS);
         batch.push(&event, &links);
         journal.append(&batch.finish()).unwrap();
-        Self::over(journal, settings, policies(), Clock::manual(START))
+        Self::over(journal, settings, hasher, Clock::manual(START))
     }
 
     /// The gateway as it comes up again over the same journal.
     pub(crate) fn reopened(self) -> Self {
         let journal = self.journal.reopen().unwrap();
-        Self::over(journal, self.settings.clone(), self.policies.clone(), self.clock.clone())
+        Self::over(journal, self.settings.clone(), Hasher::simulated(1), self.clock.clone())
     }
 
-    fn over(journal: MemoryJournal, settings: Settings, policies: Policies, clock: Clock) -> Self {
+    fn over(journal: MemoryJournal, settings: Settings, hasher: Hasher, clock: Clock) -> Self {
         let (references, history) = (References::new(), Arc::new(History::new()));
         let mut book = Book::new();
         let (mut hash, mut time) = (Hash::GENESIS, START);
@@ -112,7 +119,7 @@ impl TestGateway {
             history.push(batch);
         }
         let view = Arc::new(View::new(&book, references, history, time));
-        let (engine, queue) = Engine::new(Arc::clone(&view), policies.clone(), clock.clone());
+        let (engine, queue) = Engine::new(Arc::clone(&view), policies(), clock.clone());
         let (hub, metrics) = (Arc::new(Hub::default()), Metrics::new());
         let listeners = Arc::clone(&hub);
         let writer = Writer::new(WriterParts {
@@ -132,7 +139,6 @@ impl TestGateway {
             let _log = tracing::dispatcher::set_default(&log);
             drop(writer.run(&queue));
         });
-        let hasher = Hasher::simulated(1);
         let keys = SigningKeys::in_memory(KEYS);
         let parts = Parts { engine, settings: settings.clone(), hasher, keys, hub };
         let gateway = Arc::new(Gateway::new(parts));
@@ -145,22 +151,18 @@ impl TestGateway {
         };
         let api = Arc::new(Api::new(Arc::clone(&gateway), metrics, shown));
         let (stop, _) = watch::channel(false);
-        Self { api, gateway, clock, journal, settings, policies, stop, writer }
+        Self { api, gateway, clock, journal, settings, stop, writer }
     }
 
     /// Sends a request.
     pub(crate) async fn send(&self, ask: Ask) -> Answer {
-        let request = ask.0.body(ask.1).unwrap();
+        let request = ask.request();
         let peer = SocketAddr::from(([127, 0, 0, 1], 4321));
         let reply = match Request::in_process(request, peer) {
             Ok(request) => self.api.call(request).await,
             Err(error) => Reply::from(error),
         };
-        Answer {
-            status: reply.status().as_u16(),
-            headers: reply.headers().clone(),
-            text: reply.body_text().to_owned(),
-        }
+        Answer::of(&reply)
     }
 
     /// Serves the same API on a socket until the test ends.
@@ -289,119 +291,6 @@ pub(crate) async fn funded() -> (TestGateway, People) {
     let people = gateway.people().await;
     gateway.fund(&people, "ani", 1_000_000).await;
     (gateway, people)
-}
-
-/// A request to be sent.
-pub(crate) struct Ask(http::request::Builder, Bytes);
-
-pub(crate) fn ask(method: &str, path: &str) -> Ask {
-    Ask(http::Request::builder().method(method).uri(path), Bytes::new())
-}
-
-pub(crate) fn get(path: &str) -> Ask {
-    ask("GET", path)
-}
-
-pub(crate) fn post(path: &str, body: &Value) -> Ask {
-    raw(path, "application/json", body.to_string())
-}
-
-pub(crate) fn raw(path: &str, media_type: &str, body: impl Into<Bytes>) -> Ask {
-    Ask(ask("POST", path).0.header("content-type", media_type), body.into())
-}
-
-pub(crate) fn login_of(login: &str, password: &str) -> Ask {
-    post("/api/v1/auth/login", &json!({"login": login, "password": password}))
-}
-
-impl Ask {
-    /// With this token.
-    pub(crate) fn by(self, token: &str) -> Self {
-        self.header("authorization", &format!("Bearer {token}"))
-    }
-
-    /// With this `Idempotency-Key`.
-    pub(crate) fn key(self, key: &str) -> Self {
-        self.header("idempotency-key", key)
-    }
-
-    pub(crate) fn header(self, name: &str, value: &str) -> Self {
-        Self(self.0.header(name, HeaderValue::from_str(value).unwrap()), self.1)
-    }
-}
-
-/// An answer, whole.
-#[derive(Clone, Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) headers: HeaderMap,
-    pub(crate) text: String,
-}
-
-impl Answer {
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).map(|value| value.to_str().unwrap())
-    }
-
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("no JSON: {}", self.text))
-    }
-
-    /// The body of an answer with this status.
-    #[track_caller]
-    pub(crate) fn expect(&self, status: u16) -> Value {
-        assert_eq!(self.status, status, "{}", self.text);
-        assert_eq!(self.header("content-type"), Some("application/json"));
-        self.json()
-    }
-
-    /// Exactly this body, with this status.
-    #[track_caller]
-    pub(crate) fn is(&self, status: u16, body: &Value) {
-        assert_eq!(&self.expect(status), body);
-    }
-
-    /// A problem with this status and code, in exactly the documented shape.
-    #[track_caller]
-    pub(crate) fn refused(&self, status: u16, code: &str) -> Value {
-        assert_eq!(self.status, status, "{}", self.text);
-        assert_eq!(self.header("content-type"), Some("application/problem+json"));
-        let body = self.json();
-        assert_eq!(body["code"], code, "{}", self.text);
-        assert_eq!(body["status"], status);
-        assert_eq!(body["type"], format!("/docs/errors#{code}"));
-        assert!(
-            body["title"].is_string() && body["detail"].is_string() && body["errors"].is_array()
-        );
-        let known = ["type", "title", "status", "detail", "code", "errors", "position"];
-        let keys = body.as_object().unwrap().keys();
-        keys.for_each(|key| assert!(known.contains(&key.as_str()), "{key}"));
-        let waits = matches!(status, 429 | 503);
-        assert_eq!(self.header("retry-after").is_some(), waits, "Retry-After");
-        body
-    }
-
-    /// A 400 that names this field.
-    #[track_caller]
-    pub(crate) fn names(&self, field: &str) {
-        let body = self.refused(400, "invalid_request");
-        assert_eq!(body["errors"][0]["field"], field, "{}", self.text);
-        assert!(!body["errors"][0]["message"].as_str().unwrap().is_empty());
-    }
-
-    /// Where the answer stands in the journal.
-    #[track_caller]
-    pub(crate) fn position(&self) -> u64 {
-        self.json()["position"].as_u64().unwrap_or_else(|| panic!("no position: {}", self.text))
-    }
-
-    /// The first answer again, marked.
-    #[track_caller]
-    pub(crate) fn replays(&self, first: &Self) {
-        assert_eq!((self.status, &self.text), (first.status, &first.text));
-        assert_eq!(first.header("idempotency-replayed"), None, "the first is no replay");
-        assert_eq!(self.header("idempotency-replayed"), Some("true"));
-    }
 }
 
 /// The public id of what was recorded at [`START`].

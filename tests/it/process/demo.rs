@@ -28,6 +28,8 @@ pub(super) struct Demo {
     /// Kept open: a demo whose reader has gone away is another test.
     _stdout: BufReader<ChildStdout>,
     stderr: PathBuf,
+    /// What it said until it was ready.
+    pub(super) said: String,
     pub(super) address: SocketAddr,
 }
 
@@ -39,14 +41,20 @@ impl Demo {
 
     /// [`Demo::start`] with a command that ends in the path of the binary.
     pub(super) fn start_under(command: Command, data: &Path) -> Result<Self, (ExitStatus, String)> {
-        let (mut child, stderr) = Self::spawn(command, data);
+        let (child, stderr) = Self::spawn(command, data);
+        Self::ready(child, stderr)
+    }
+
+    /// Waits until a child is ready; else its exit status and what it complained of.
+    pub(super) fn ready(mut child: Child, stderr: PathBuf) -> Result<Self, (ExitStatus, String)> {
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
+        let (mut said, mut line) = (String::new(), String::new());
         while stdout.read_line(&mut line).unwrap() > 0 {
             if let Some(address) = line.trim().strip_prefix("gerbang is ready on http://") {
                 let address = address.parse().unwrap();
-                return Ok(Self { child, _stdout: stdout, stderr, address });
+                return Ok(Self { child, _stdout: stdout, stderr, said, address });
             }
+            said.push_str(&line);
             line.clear();
         }
         let status = child.wait().unwrap();

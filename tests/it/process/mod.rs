@@ -5,4 +5,5 @@ mod commands;
 mod demo;
 mod disk;
 mod kills;
+mod operator;
 mod stops;

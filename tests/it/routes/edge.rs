@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use serde_json::json;
 
 use crate::client::Connection;
-use crate::support::{START_TEXT, TestGateway, ask, funded, get};
+use crate::support::{START_TEXT, TestGateway, ask, funded, get, login_of, post};
 use gerbang::http::api::routes::Route;
 
 #[tokio::test]
@@ -140,4 +140,33 @@ async fn times_carry_the_configured_offset() {
     let late = gateway.log_in("ani").await;
     let me = gateway.send(get("/api/v1/balance").by(&late)).await.expect(200);
     assert_eq!(me["as_of"], START_TEXT, "as of the latest batch, not of the question");
+}
+
+#[tokio::test]
+async fn recorded_times_never_go_back() {
+    let (gateway, people) = funded().await;
+    let mut last = String::new();
+    for second in [0, 3_600, 1_800, 0, 3_601] {
+        gateway.at(second);
+        let body = json!({"to": "budi", "amount": 1});
+        let paid = gateway.send(post("/api/v1/payments", &body).by(&people.ani)).await;
+        let time = paid.expect(201)["created_at"].as_str().unwrap().to_owned();
+        assert!(time >= last, "{time} after {last}");
+        last = time;
+    }
+}
+
+#[tokio::test]
+async fn more_logins_than_can_be_checked_are_told_to_come_back() {
+    use gerbang::identity::hasher::{Hasher, Options};
+    use gerbang::identity::password::Cost;
+    let slow = Options { threads: 1, queue_max: 2, cost: Cost::OWASP };
+    let gateway = TestGateway::hashing(Hasher::start(slow).unwrap());
+    let asked = (0..12).map(|_| gateway.send(login_of("siapa", "kata-sandi-salah")));
+    let answers = futures_util::future::join_all(asked).await;
+    let busy: Vec<_> = answers.iter().filter(|answer| answer.status == 503).collect();
+    assert!(!busy.is_empty());
+    busy.iter().for_each(|answer| drop(answer.refused(503, "busy")));
+    assert!(answers.iter().all(|answer| matches!(answer.status, 401 | 429 | 503)));
+    gateway.send(get("/health/ready")).await.expect(200);
 }

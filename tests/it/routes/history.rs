@@ -103,6 +103,10 @@ async fn from_and_to_are_both_included() {
     let lines = pages(&gateway, &people.ani, &format!("from={ten}&to={twenty}&limit=3&")).await;
     let amounts: Vec<_> = lines.iter().map(|line| line["amount"].as_u64().unwrap()).collect();
     assert_eq!(amounts, (10..=20).rev().collect::<Vec<_>>());
+    let (from, to) = ("2026-11-18T18:11:40%2B07:00", "2026-11-18T20:11:40%2B07:00");
+    let many = pages(&gateway, &people.ani, &format!("from={from}&to={to}&limit=50")).await;
+    let amounts: Vec<_> = many.iter().map(|line| line["amount"].as_u64().unwrap()).collect();
+    assert_eq!(amounts, (5..=125).rev().collect::<Vec<_>>(), "several pages within bounds");
     let none = pages(&gateway, &people.ani, "from=2027-01-01T00:00:00Z").await;
     assert!(none.is_empty());
     let early = pages(&gateway, &people.ani, "to=2020-01-01T00:00:00Z").await;
