@@ -74,11 +74,11 @@ impl Gateway {
         self.submit(Command::Move(movement)).await
     }
 
-    /// Freezes all accounts of a user, or releases them. `by` is an administrator or the operator.
-    /// The outcome is that of the last account.
+    /// Freezes a user's accounts in every currency, or releases them; the outcome is of the last.
+    /// `by` is an administrator or the operator. Cut short, it is simply asked for again.
     ///
     /// # Errors
-    /// If too much is waiting: some accounts may be frozen and others not; again sets the rest.
+    /// If too much is waiting.
     pub async fn freeze(
         &self,
         by: Principal,
@@ -91,14 +91,13 @@ impl Gateway {
             .number(u64::from(frozen))
             .text(reason.as_str())
             .finish();
-        let mut accounts = self.view().accounts_of(user).into_iter();
-        let freeze = async |account| {
+        let freeze = |account| {
             let origin = reference::origin(by, None, digest);
             let reason = reason.clone();
-            self.submit(Command::Freeze(FreezeSet { origin, account, frozen, reason })).await
+            self.submit(Command::Freeze(FreezeSet { origin, account, frozen, reason }))
         };
         let mut outcome = freeze(user.account).await?;
-        for account in accounts.by_ref().skip(1) {
+        for account in self.view().accounts_of(user).into_iter().skip(1) {
             outcome = freeze(account).await?;
         }
         Ok(outcome)
