@@ -187,7 +187,7 @@ impl Gateway {
         }
     }
 
-    /// Requests that wait for an administrator, newest first.
+    /// Requests that wait for an administrator, oldest first.
     pub fn awaiting_top_ups(&self) -> Vec<Requested> {
         let awaiting =
             |order: &Order| matches!(order, Order::TopUp { state: TopUpState::Awaiting, .. });

@@ -236,7 +236,7 @@ pub(super) async fn dispatch(
         Route::Notifications => history::notifications(context, &caller).await,
         Route::TopUps => topups::list(context, &caller).await,
         Route::AnnounceTopUp => topups::announce(context, &caller).await,
-        Route::AwaitingTopUps => topups::awaiting(context, &caller).await,
+        Route::AwaitingTopUps => topups::awaiting(context).await,
         Route::TopUp => topups::top_up(context, &caller).await,
         Route::ApproveTopUp => topups::approve(context, &caller).await,
         Route::RejectTopUp => topups::reject(context, &caller).await,

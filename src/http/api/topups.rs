@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Context;
 use super::payments::movement;
-use super::wire::{self, ListView, Units, cursor, id_of};
+use super::wire::{self, ListView, Units, cursor, id_of, place};
 use crate::engine::Outcome;
 use crate::gateway::caller::Caller;
 use crate::gateway::pay;
@@ -108,19 +108,19 @@ pub(super) async fn list(context: Context<'_>, caller: &Caller) -> Result<Reply,
     Ok(Reply::ok(&ListView { data, next_cursor: cursor(lines.next) }))
 }
 
-/// `GET /api/v1/admin/topups`: what waits for an administrator, newest first.
-pub(super) async fn awaiting(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
-    let (_, page) = context.page(caller)?;
+/// `GET /api/v1/admin/topups`: what waits for an administrator, oldest first.
+pub(super) async fn awaiting(context: Context<'_>) -> Result<Reply, ApiError> {
+    let (limit, after) = place(&context.request.query()?.only(&["limit", "cursor"])?)?;
     let gateway = Arc::clone(context.gateway);
     let work = move || {
-        let after_cursor = |r: &Requested| page.cursor.is_none_or(|cursor| r.position < cursor);
-        let requests = gateway.awaiting_top_ups().into_iter().filter(after_cursor);
-        let records = requests.map(|r| Ok(gateway.view().record(r.position)?));
-        records.take(page.limit + 1).collect::<Result<Vec<_>, gateway::Error>>()
+        let requests = gateway.awaiting_top_ups().into_iter();
+        let behind = requests.filter(|r| after.is_none_or(|after| r.position > after));
+        let records = behind.map(|r| Ok(gateway.view().record(r.position)?));
+        records.take(limit + 1).collect::<Result<Vec<_>, gateway::Error>>()
     };
     let mut records = context.blocking(work).await?;
-    let more = records.len() > page.limit;
-    records.truncate(page.limit);
+    let more = records.len() > limit;
+    records.truncate(limit);
     let next = records.last().filter(|_| more).map(|recorded| recorded.position);
     let data: Vec<_> = records.iter().filter_map(|r| context.top_up(r)).collect();
     Ok(Reply::ok(&ListView { data, next_cursor: cursor(next) }))

@@ -57,20 +57,7 @@ impl Context<'_> {
     pub(super) fn page(&self, caller: &Caller) -> Result<(AccountId, Page), ApiError> {
         let known = ["limit", "cursor", "from", "to", "currency"];
         let query = self.request.query()?.only(&known)?;
-        let limit = match query.get("limit") {
-            None => limits::PAGE_DEFAULT,
-            Some(text) => number(text, 10)
-                .and_then(|limit| usize::try_from(limit).ok())
-                .filter(|limit| (1..=limits::PAGE_MAX).contains(limit))
-                .ok_or_else(|| ApiError::field("limit", "must be from 1 to 100"))?,
-        };
-        let cursor = match query.get("cursor") {
-            None => None,
-            Some(text) => {
-                let place = number(text, 16).and_then(Position::new);
-                Some(place.ok_or_else(|| ApiError::field("cursor", "is not one we gave out"))?)
-            }
-        };
+        let (limit, cursor) = place(&query)?;
         let (account, _) = self.account(caller, &query)?;
         let (from, to) = range(&query)?;
         Ok((account, Page { limit, cursor, from, to }))
@@ -139,6 +126,25 @@ impl Context<'_> {
     pub(super) fn name_of(&self, account: AccountId) -> String {
         name_of(self.gateway, account)
     }
+}
+
+/// `limit` and `cursor` of a query.
+pub(super) fn place(query: &Query<'_>) -> Result<(usize, Option<Position>), ApiError> {
+    let limit = match query.get("limit") {
+        None => limits::PAGE_DEFAULT,
+        Some(text) => number(text, 10)
+            .and_then(|limit| usize::try_from(limit).ok())
+            .filter(|limit| (1..=limits::PAGE_MAX).contains(limit))
+            .ok_or_else(|| ApiError::field("limit", "must be from 1 to 100"))?,
+    };
+    let cursor = match query.get("cursor") {
+        None => None,
+        Some(text) => {
+            let place = number(text, 16).and_then(Position::new);
+            Some(place.ok_or_else(|| ApiError::field("cursor", "is not one we gave out"))?)
+        }
+    };
+    Ok((limit, cursor))
 }
 
 /// `from` and `to` of a query; both are included.
