@@ -54,6 +54,31 @@ async fn a_freeze_is_told_to_its_owner() {
 }
 
 #[tokio::test]
+async fn a_freeze_reaches_every_currency() {
+    let (gateway, people) = funded().await;
+    for name in ["ani", "budi"] {
+        let path = format!("/api/v1/admin/users/{name}/accounts");
+        let opened = post(&path, &json!({"currency": "USD"})).by(&people.admin);
+        gateway.send(opened).await.expect(201);
+    }
+    let usd = json!({"to": "ani", "amount": 500, "currency": "USD"});
+    gateway.send(post("/api/v1/admin/topups", &usd).by(&people.admin)).await.expect(201);
+    let pay = || {
+        let body = json!({"to": "budi", "amount": 1, "currency": "USD"});
+        gateway.send(post("/api/v1/payments", &body).by(&people.ani))
+    };
+    let freeze = |frozen: bool| {
+        let body = json!({"frozen": frozen, "reason": "laporan"});
+        gateway.send(post(&format!("{ANI}/freeze"), &body).by(&people.admin))
+    };
+    let answer = freeze(true).await;
+    assert_eq!(answer.position(), gateway.position());
+    pay().await.refused(422, "account_frozen");
+    freeze(false).await.expect(200);
+    pay().await.expect(201);
+}
+
+#[tokio::test]
 async fn a_correction_has_a_reason_and_a_floor() {
     let (gateway, people) = funded().await;
     let path = format!("{ANI}/adjust");

@@ -191,6 +191,30 @@ async fn ten_approvals_at_once_credit_once() {
 }
 
 #[tokio::test]
+async fn what_waits_is_read_in_pages_oldest_first() {
+    let (gateway, people) = funded().await;
+    let mut waiting = Vec::new();
+    for _ in 0..25 {
+        let asked = gateway.send(post(ANNOUNCE, &announcement()).by(&people.ani)).await;
+        waiting.push(asked.expect(201)["id"].clone());
+    }
+    let page = |query: &str| gateway.send(get(&format!("{ADMIN}{query}")).by(&people.admin));
+    let ids = |page: &Value| -> Vec<Value> {
+        page["data"].as_array().unwrap().iter().map(|line| line["id"].clone()).collect()
+    };
+    let first = page("").await.expect(200);
+    assert_eq!(ids(&first), waiting[..20]);
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let rest = page(&format!("?cursor={cursor}")).await.expect(200);
+    assert_eq!((ids(&rest), &rest["next_cursor"]), (waiting[20..].to_vec(), &Value::Null));
+    let all = page("?limit=25").await.expect(200);
+    assert_eq!((ids(&all), &all["next_cursor"]), (waiting, &Value::Null));
+    for (query, field) in [("limit=0", "limit"), ("cursor=x", "cursor"), ("to=x", "to")] {
+        page(&format!("?{query}")).await.names(field);
+    }
+}
+
+#[tokio::test]
 async fn what_is_no_request_is_not_found() {
     let (gateway, people) = funded().await;
     let position = announced(&gateway, &people).await.position();
