@@ -249,10 +249,14 @@ impl TestGateway {
             return;
         }
         let view = self.gateway.view();
-        while Some(view.position()) < book.position {
+        for _ in 0..10_000_000 {
+            if Some(view.position()) >= book.position {
+                break;
+            }
             // Stored a moment ago for a caller that went away; the writer is about to publish it.
             std::thread::yield_now();
         }
+        assert_eq!(Some(view.position()), book.position, "readers are not shown what is stored");
         for account in book.accounts.iter() {
             assert_eq!(view.account(account.id).as_ref(), Some(account));
         }
