@@ -22,8 +22,8 @@ use gerbang::identity::keys::SigningKeys;
 use gerbang::identity::secret::Secret;
 use gerbang::journal::{BatchBuilder, Hash, History, Journal, MemoryJournal, replay};
 use gerbang::ledger::book::Book;
-use gerbang::ledger::event::{AccountKind, Event, Fact, Role};
-use gerbang::ledger::id::{Position, PublicId};
+use gerbang::ledger::event::{AccountKind, Event, Fact, Role, SessionRevoked};
+use gerbang::ledger::id::{Position, PublicId, UserId};
 use gerbang::ledger::money::{Amount, BasisPoints, Currency};
 use gerbang::ledger::policy::{Policies, Policy};
 use gerbang::ledger::text::{Email, Line, Username};
@@ -249,7 +249,7 @@ impl TestGateway {
             return;
         }
         let view = self.gateway.view();
-        for _ in 0..10_000_000 {
+        for _ in 0..1_000_000 {
             if Some(view.position()) >= book.position {
                 break;
             }
@@ -300,4 +300,16 @@ pub(crate) async fn funded() -> (TestGateway, People) {
 /// The public id of what was recorded at [`START`].
 pub(crate) fn id(prefix: &str, number: u64) -> String {
     PublicId::new(START, number).text(prefix)
+}
+
+#[tokio::test]
+async fn a_gateway_that_hides_an_entry_from_readers_is_found_out() {
+    let (gateway, _) = funded().await;
+    let last = gateway.journal.batches().unwrap().pop().unwrap();
+    let mut batch = BatchBuilder::new(last.last().plus(1), START, last.hash());
+    let revoked = SessionRevoked { user: UserId(0), token: [9; 16], expires: START };
+    batch.push(&Event { at: START, fact: Fact::SessionRevoked(revoked) }, &[]);
+    gateway.journal.reopen().unwrap().append(&batch.finish()).unwrap();
+    let checked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(gateway)));
+    assert!(checked.is_err(), "the check of every test lets anything pass");
 }

@@ -1,10 +1,13 @@
 //! SIGTERM, a second instance, a demo's directory elsewhere.
 
+use std::io::Write;
+use std::process::{Command, Stdio};
 use std::sync::mpsc;
 
 use super::checker::Asked;
 use super::demo::{Demo, OPENING, gerbang};
 use super::kills::verify;
+use crate::client::Connection;
 
 #[test]
 fn a_stop_under_load_answers_what_is_in_flight_and_ends_well() {
@@ -47,6 +50,32 @@ fn a_stop_under_load_answers_what_is_in_flight_and_ends_well() {
     let demo = Demo::start(&data).map_err(|ended| format!("{ended:?}")).unwrap();
     assert_eq!(demo.balance("ani"), OPENING - paid);
     demo.kill();
+}
+
+#[test]
+fn a_process_out_of_descriptors_complains_calmly_and_recovers() {
+    if Command::new("prlimit").arg("--version").stdout(Stdio::null()).status().is_err() {
+        let _ = writeln!(std::io::stderr(), "not run: prlimit is not installed");
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    let mut limited = Command::new("prlimit");
+    limited.args(["--nofile=64", env!("CARGO_BIN_EXE_gerbang")]);
+    let demo = Demo::start_under(limited, &home.path().join("data"));
+    let demo = demo.map_err(|ended| format!("{ended:?}")).unwrap();
+    let mut connections: Vec<Connection> =
+        (0..120).map(|_| Connection::open(demo.address).unwrap()).collect();
+    for _ in 0..50 {
+        let served = connections[0].send(("GET", "/health/live"), "", &[], "").unwrap();
+        assert_eq!(served.status, 200, "whoever is in is served");
+    }
+    drop(connections);
+    assert_eq!(demo.balance("ani"), OPENING);
+    demo.terminate();
+    let (status, log) = demo.ended();
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert!(log.contains("cannot accept connections"), "{log}");
+    assert!(log.lines().count() < 20, "{log}");
 }
 
 #[test]
