@@ -78,11 +78,12 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     if let Some(data) = arguments.data {
         config.data = data;
     }
+    let makes_one = matches!(arguments.action, Action::CreateUser { .. });
+    if !makes_one && !store::exists(&config.data) {
+        return Err(Failure::failed(format!("there is no store in {}", config.data.display())));
+    }
     let clock = Clock::system();
     if matches!(arguments.action, Action::RotateKeys) {
-        if !store::exists(&config.data) {
-            return Err(Failure::failed(format!("there is no store in {}", config.data.display())));
-        }
         let _lock = Lock::acquire(&config.data).map_err(Failure::failed)?;
         let keys = SigningKeys::open(app::keys_directory(&config), clock.now());
         keys.map_err(Failure::failed)?.rotate(clock.now()).map_err(Failure::failed)?;

@@ -160,14 +160,6 @@ impl View {
         accounts
     }
 
-    /// Every account of a user, the first one first.
-    pub fn accounts_of(&self, user: &User) -> Vec<AccountId> {
-        let owned = self.further.iter().filter(|entry| entry.key().0 == user.id.0);
-        let mut further: Vec<AccountId> = owned.map(|entry| *entry.value()).collect();
-        further.sort();
-        [vec![user.account], further].concat()
-    }
-
     /// The house's account of this kind.
     pub fn house_account(&self, kind: AccountKind, currency: Currency) -> Option<AccountId> {
         self.house.get(&(house_key(kind), currency)).map(|account| *account)

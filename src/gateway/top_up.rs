@@ -192,11 +192,7 @@ impl Gateway {
         let awaiting =
             |order: &Order| matches!(order, Order::TopUp { state: TopUpState::Awaiting, .. });
         let orders = self.view().orders(awaiting);
-        orders
-            .into_iter()
-            .rev()
-            .filter_map(|(position, order)| requested(position, order))
-            .collect()
+        orders.into_iter().filter_map(|(position, order)| requested(position, order)).collect()
     }
 
     /// The request with this public id.

@@ -10,7 +10,7 @@ use super::wire::{self, ListView, Units, cursor, id_of, place};
 use crate::engine::Outcome;
 use crate::gateway::caller::Caller;
 use crate::gateway::pay;
-use crate::gateway::top_up::{Announce, Requested, TopUp};
+use crate::gateway::top_up::{Announce, TopUp};
 use crate::gateway::{self, Gateway};
 use crate::http::amount::{AmountField, CurrencyField};
 use crate::http::problem::{ApiError, Code};
