@@ -127,11 +127,18 @@ fn export(data: &Path, format: &str) -> String {
 fn a_store_is_verified_exported_and_changed_by_its_operator() {
     let home = tempfile::tempdir().unwrap();
     let data = home.path().join("data");
-    for command in ["verify", "export"] {
-        let none = gerbang().arg(command).arg("--data").arg(&data).output().unwrap();
-        assert_eq!(none.status.code(), Some(1), "{command}");
-        assert!(complaint(&none).contains("data"), "{}", complaint(&none));
-        assert!(!data.exists(), "{command} makes nothing");
+    let commands: [&[&str]; 5] = [
+        &["verify"],
+        &["export"],
+        &["admin", "set-role", "ani", "buyer"],
+        &["admin", "freeze", "ani", "--reason", "x"],
+        &["admin", "rotate-keys"],
+    ];
+    for command in commands {
+        let none = gerbang().args(command).arg("--data").arg(&data).output().unwrap();
+        assert_eq!(none.status.code(), Some(1), "{command:?}");
+        assert!(complaint(&none).contains("there is no store"), "{}", complaint(&none));
+        assert!(!data.exists(), "{command:?} makes nothing");
     }
     let demo = Demo::start(&data).map_err(|ended| format!("{ended:?}")).unwrap();
     let asked = Asked { by: "ani".into(), reference: "=1+1".into(), amount: 25_000 };
