@@ -120,10 +120,9 @@ impl App {
         // With its tasks go the last senders of the writer's queue.
         runtime.shutdown_timeout(limits::DRAIN_TIMEOUT);
         let writer = writer.join().expect("a panic of the writer ends the process");
-        if let Some(checkpoint) = checkpoint(writer.book(), writer.hash(), writer.time()) {
-            if !sealer.checkpoint(checkpoint) {
-                tracing::warn!("no checkpoint at the end: the next start takes longer");
-            }
+        let checkpoint = checkpoint(writer.book(), writer.hash(), writer.time());
+        if checkpoint.is_some_and(|checkpoint| !sealer.checkpoint(checkpoint)) {
+            tracing::warn!("no checkpoint at the end: the next start takes longer");
         }
         drop(writer);
         match Arc::try_unwrap(sealer) {

@@ -113,7 +113,7 @@ fn connections_max() -> usize {
         line.split_whitespace().next()?.parse::<usize>().ok()
     });
     // Where the limit is not told, or there is none, ours holds.
-    let room = room.map_or(limits::CONNECTIONS_MAX, |room| room.saturating_sub(limits::FILES_KEPT));
+    let room = room.map_or(limits::CONNECTIONS_MAX, |room| room - limits::FILES_KEPT.min(room / 2));
     let connections = room.clamp(1, limits::CONNECTIONS_MAX);
     if connections < limits::CONNECTIONS_MAX {
         tracing::warn!(connections, "the limit of open files allows no more connections");

@@ -227,10 +227,23 @@ impl Engine {
     /// # Errors
     /// [`Busy`] if too much is waiting.
     pub async fn record(&self, fact: Fact, names: Vec<Reservation>) -> Result<Recorded, Busy> {
+        self.queue(fact, names)?.await
+    }
+
+    /// [`Engine::record`] in two steps: the fact has its place in the queue when this returns, and
+    /// is durable when the future is done.
+    ///
+    /// # Errors
+    /// [`Busy`] if too much is waiting.
+    pub fn queue(
+        &self,
+        fact: Fact,
+        names: Vec<Reservation>,
+    ) -> Result<impl Future<Output = Result<Recorded, Busy>> + Send + use<>, Busy> {
         let (reply, answer) = Reply::one(names.into_iter().map(|name| name.guard).collect());
         let event = Event { at: self.shared.now(), fact };
         self.shared.push(Entry { event, reply })?;
-        answer.await.map_err(|_| Busy)?
+        Ok(async { answer.await.map_err(|_| Busy)? })
     }
 
     /// Records that a request was refused before any account could be asked.

@@ -133,7 +133,7 @@ impl Gateway {
                 self.networks.failed(&network(from), now);
                 self.names.failed(&(login.as_str(), network(from)), now);
                 if let Some(user) = user.filter(|_| !locked) {
-                    self.note_failure(user.id, turn);
+                    self.note_failure(user.id, turn)?;
                 }
                 Err(Error::InvalidCredentials)
             }
@@ -184,18 +184,18 @@ impl Gateway {
         checked.map_err(|wait| Error::RateLimited { retry_after_seconds: wait.0 })
     }
 
-    /// Records a wrong password. The answer does not wait for it, or its time would tell a user who
-    /// exists from one who does not; the next try for the same user does.
-    fn note_failure(&self, user: UserId, turn: Option<Reservation>) {
-        let engine = self.engine.clone();
+    /// Records a wrong password. The answer does not wait until that is durable, or its time would
+    /// tell a user who exists from one who does not; the next try for the same user does, since the
+    /// turn is kept until then.
+    ///
+    /// # Errors
+    /// If too much is waiting.
+    fn note_failure(&self, user: UserId, turn: Option<Reservation>) -> Result<(), Error> {
         let change = UserChange::LoginFailed;
         let changed = UserChanged { user, by: Principal::System, change };
-        tokio::spawn(async move {
-            let _turn = turn;
-            if engine.record(Fact::UserChanged(changed), Vec::new()).await.is_err() {
-                tracing::warn!("a failed login was not recorded: too much is waiting");
-            }
-        });
+        let turn = turn.into_iter().collect();
+        drop(self.engine.queue(Fact::UserChanged(changed), turn)?);
+        Ok(())
     }
 
     /// After the right password: the failures are forgotten, an outdated hash is made anew.

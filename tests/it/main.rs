@@ -7,6 +7,8 @@
 #![expect(clippy::unwrap_used, reason = "in a test a failed unwrap is a failed test")]
 #![expect(clippy::print_stdout, reason = "a test that cannot run here says so")]
 
+/// Requests to a gateway in process, and what their answers hold.
+mod ask;
 /// Concurrent clients on real threads, judged afterwards by the order of positions.
 mod bank;
 /// The judge: a journal and what clients saw, against a model.

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+/// A file of tests may have a few lines more than one of the product.
+const TEST_LINES_MAX: usize = 450;
 /// Most lines of a file, without its tests, comments and blank lines.
 const FILE_LINES_MAX: usize = 400;
 /// Longest function, from its first line to its last.
@@ -186,7 +188,11 @@ fn files_and_functions_stay_small() {
         let lines = production.lines().filter(|line| !line.trim().is_empty()).count();
         let is_mod = source.path.ends_with("/mod.rs") && source.path.starts_with("src/");
         let module_only = is_mod && !production.contains("\nimpl ");
-        let max = if module_only { MOD_LINES_MAX } else { FILE_LINES_MAX };
+        let max = match module_only {
+            true => MOD_LINES_MAX,
+            false if source.path.starts_with("src/") => FILE_LINES_MAX,
+            false => TEST_LINES_MAX,
+        };
         if lines > max {
             large.push(format!("{}: {lines} lines", source.path));
         }

@@ -152,7 +152,8 @@ async fn an_administrator_credits_small_sums_alone() {
     let (good, other) = (json!({"to": "budi", "amount": 1}), json!({"to": "ani", "amount": 1}));
     keys(&gateway, &people.admin, ADMIN, &good, &other).await;
     let nobody = json!({"to": "siapa", "amount": 1});
-    gateway.send(post(ADMIN, &nobody).by(&people.admin)).await.names("to");
+    let answer = gateway.send(post(ADMIN, &nobody).by(&people.admin)).await;
+    answer.refused(404, "recipient_not_found");
     let full = json!({"to": "budi", "amount": 5_000_000});
     for _ in 0..2 {
         gateway.send(post(ADMIN, &full).by(&people.admin)).await.expect(201);
@@ -194,10 +195,13 @@ async fn ten_approvals_at_once_credit_once() {
 async fn what_waits_is_read_in_pages_oldest_first() {
     let (gateway, people) = funded().await;
     let mut waiting = Vec::new();
-    for _ in 0..25 {
-        let asked = gateway.send(post(ANNOUNCE, &announcement()).by(&people.ani)).await;
+    for number in 0..25 {
+        let who = if number < 20 { &people.ani } else { &people.budi };
+        let asked = gateway.send(post(ANNOUNCE, &announcement()).by(who)).await;
         waiting.push(asked.expect(201)["id"].clone());
     }
+    let more = gateway.send(post(ANNOUNCE, &announcement()).by(&people.ani)).await;
+    more.refused(429, "rate_limited");
     let page = |query: &str| gateway.send(get(&format!("{ADMIN}{query}")).by(&people.admin));
     let ids = |page: &Value| -> Vec<Value> {
         page["data"].as_array().unwrap().iter().map(|line| line["id"].clone()).collect()

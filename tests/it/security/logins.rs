@@ -51,10 +51,13 @@ async fn ten_failures_lock_for_half_an_hour() {
 
 #[tokio::test]
 async fn failures_survive_a_restart_and_end_with_a_success() {
-    let (gateway, _) = funded().await;
+    let (gateway, people) = funded().await;
     for _ in 0..9 {
         log_in(&gateway, "ani", "kata-sandi-salah").await.refused(401, "invalid_credentials");
     }
+    // What is answered after it stands behind it in the journal.
+    let body = json!({"to": "warung", "amount": 1});
+    gateway.send(post("/api/v1/payments", &body).by(&people.ani)).await.expect(201);
     let gateway = gateway.reopened();
     log_in(&gateway, "ani", "kata-sandi-salah").await.refused(401, "invalid_credentials");
     log_in(&gateway, "ani", PASSWORD).await.refused(401, "invalid_credentials");

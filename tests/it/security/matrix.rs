@@ -29,7 +29,7 @@ const fn expected(route: Route) -> Row {
         // Only ani has money.
         Route::Pay => [401, 201, 422, 201, 422, 422],
         Route::AnnounceTopUp => [401, 201, 201, 201, 201, 201],
-        Route::PayBatch => [401, 403, 403, 403, 200, 200],
+        Route::PayBatch => [401, 403, 403, 403, 200, 403],
         Route::Payment => [401, 200, 404, 200, 404, 200],
         Route::Refund => [401, 403, 404, 201, 404, 403],
         Route::AwaitingTopUps | Route::SetRole | Route::Freeze => [401, 403, 403, 403, 403, 200],
