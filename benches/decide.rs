@@ -14,6 +14,10 @@ use gerbang::ledger::book::Book;
 use gerbang::ledger::event::{Event, Fact, Movement};
 use gerbang::ledger::policy::Policy;
 
+/// As the product has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Payments that are decided in turn.
 const PAYMENTS: usize = 4_096;
 

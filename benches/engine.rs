@@ -28,6 +28,10 @@ use gerbang::telemetry::Metrics;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+/// As the product has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const IN_FLIGHT: usize = 8_192;
 /// Callers that each wait for a part of what is in flight.
 const CALLERS: usize = 8;

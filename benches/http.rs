@@ -29,6 +29,10 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+/// As the product has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Requests under way at once, as from so many connections.
 const IN_FLIGHT: u64 = 256;
 const PASSWORD: &str = "gerbang-demo-password";
