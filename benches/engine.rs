@@ -15,7 +15,7 @@ use common::{NOW, Random, commands, event, good, sized, user};
 use criterion::{BenchmarkGroup, Criterion, SamplingMode, Throughput, measurement::WallTime};
 use criterion::{criterion_group, criterion_main};
 use gerbang::clock::Clock;
-use gerbang::engine::{Engine, Entry, References, View, Writer, WriterParts};
+use gerbang::engine::{Asked, Engine, Entry, References, View, Writer, WriterParts};
 use gerbang::journal::lock::Lock;
 use gerbang::journal::{BatchBuilder, Hash, History, Journal, MemoryJournal, SledJournal};
 use gerbang::ledger::book::{Book, Link};
@@ -107,7 +107,9 @@ async fn in_batches(engine: Engine, batches: Vec<Vec<Command>>) -> Duration {
         let engine = engine.clone();
         tasks.spawn(async move {
             for batch in batches {
-                for outcome in engine.submit_many(batch).await {
+                for outcome in
+                    engine.submit_many(batch.into_iter().map(Asked::Decide).collect()).await
+                {
                     good(outcome);
                 }
             }

@@ -65,7 +65,13 @@ async fn world(app: &App) -> World {
         good(app.gateway.log_in(name, Secret::new(PASSWORD.to_owned()), from).await).token
     };
     let (payer, admin) = (log_in("pembeli").await, log_in("penyelia").await);
-    let options = Options { offset_seconds: 0, metrics: false, api: true, origins: Vec::new() };
+    let options = Options {
+        offset_seconds: 0,
+        metrics: false,
+        api: true,
+        proxies: Vec::new(),
+        origins: Vec::new(),
+    };
     let api = Api::new(Arc::clone(&app.gateway), Arc::clone(&app.metrics), options);
     let world = World { api: Arc::new(api), payer, admin };
     let body = r#"{"to":"pembeli","amount":20000000}"#;

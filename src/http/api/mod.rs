@@ -128,7 +128,7 @@ impl Api {
     async fn answer(&self, route: Route, request: &Request) -> Result<Reply, ApiError> {
         let context = Context { api: self, gateway: &self.gateway, request };
         let caller = match route.access() {
-            Access::Anyone => return routes::dispatch_public(route, context).await,
+            Access::Anyone => return Box::pin(routes::dispatch_public(route, context)).await,
             Access::AnyUser => context.caller()?,
             Access::Roles(roles) => {
                 let caller = context.caller()?;

@@ -225,6 +225,17 @@ pub(super) async fn dispatch(
     match route {
         Route::Pay => payments::pay(context, &caller).await,
         Route::Balance => wallet::balance(context, &caller),
+        // On the heap, or every payment would carry room for the largest of them.
+        _ => Box::pin(dispatch_further(route, context, caller)).await,
+    }
+}
+
+async fn dispatch_further(
+    route: Route,
+    context: Context<'_>,
+    caller: Caller,
+) -> Result<Reply, ApiError> {
+    match route {
         Route::PayBatch => batch::pay(context, &caller).await,
         Route::Payment => payments::show(context, &caller),
         Route::Refund => payments::refund(context, &caller).await,
@@ -244,7 +255,9 @@ pub(super) async fn dispatch(
         Route::Freeze => admin::freeze(context, &caller).await,
         Route::Adjust => admin::adjust(context, &caller).await,
         Route::OpenAccount => admin::open_account(context).await,
-        Route::Live
+        Route::Pay
+        | Route::Balance
+        | Route::Live
         | Route::Ready
         | Route::Metrics
         | Route::SignUp
