@@ -17,7 +17,7 @@ use criterion::{Criterion, SamplingMode};
 use gerbang::app::App;
 use gerbang::clock::Clock;
 use gerbang::config::Config;
-use gerbang::engine::Engine;
+use gerbang::engine::{Asked, Engine};
 use gerbang::ledger::policy::Policies;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
@@ -70,7 +70,9 @@ async fn pay(engine: &Engine, users: u32, payments: u32) {
     let mut random = Random(7);
     for first in (0..payments).step_by(BATCH) {
         let count = BATCH.min((payments - first) as usize);
-        for outcome in engine.submit_many(commands(&mut random, users, count)).await {
+        let commands = commands(&mut random, users, count);
+        let asked = commands.into_iter().map(Asked::Decide).collect();
+        for outcome in engine.submit_many(asked).await {
             good(outcome);
         }
     }

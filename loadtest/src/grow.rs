@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use gerbang::app::App;
 use gerbang::clock::Clock;
 use gerbang::config::Config;
-use gerbang::engine::Engine;
+use gerbang::engine::{Asked, Engine};
 use gerbang::ledger::command::Command;
 use gerbang::ledger::event::{
     AccountKind, AccountOpened, Credential, Digest, Fact, Movement, MovementKind, Origin, Role,
@@ -144,9 +144,10 @@ async fn pay(
             let count = usize::try_from(left)?.min(BATCH);
             left -= count as u64;
             let commands = (0..count).map(|_| payment(&mut random, arguments.accounts, first));
-            let commands: Vec<_> = commands.collect::<Result<_, Failure>>()?;
+            let asked = commands.map(|command| command.map(Asked::Decide));
+            let asked: Vec<_> = asked.collect::<Result<_, Failure>>()?;
             let engine = engine.clone();
-            tasks.spawn(async move { engine.submit_many(commands).await });
+            tasks.spawn(async move { engine.submit_many(asked).await });
         }
         for outcome in tasks.join_next().await.transpose()?.into_iter().flatten() {
             outcome.map_err(|error| Failure(error.to_string()))?;
