@@ -83,13 +83,13 @@ impl App {
         let writer = Writer::new(WriterParts {
             journal: Box::new(journal),
             book,
-            view,
+            view: Arc::clone(&view),
             clock: clock.clone(),
             metrics: Arc::clone(&metrics),
             hash: last_hash,
             time: last_time,
             after_batch: housekeeping(&sealer, &history, &metrics, report.checkpoint),
-            observer: observer(&hub),
+            observer: observer(&hub, &view),
         });
         let writer = std::thread::Builder::new()
             .name("writer".to_owned())
@@ -148,9 +148,9 @@ pub fn keys_directory(config: &Config) -> &Path {
 }
 
 /// Tells listeners of each record.
-fn observer(hub: &Arc<Hub>) -> Observer {
-    let hub = Arc::clone(hub);
-    Box::new(move |recorded| hub.tell(recorded))
+fn observer(hub: &Arc<Hub>, view: &Arc<View>) -> Observer {
+    let (hub, view) = (Arc::clone(hub), Arc::clone(view));
+    Box::new(move |recorded| hub.tell(&view, recorded))
 }
 
 /// The writer's thread. A batch that is not durable ends the process without another word to any

@@ -57,6 +57,8 @@ pub const CONNECTIONS_MAX: usize = 16_384;
 pub const FILES_KEPT: usize = 256;
 /// Most TLS handshakes under way.
 pub const TLS_HANDSHAKES_MAX: usize = 64;
+/// How long a TLS handshake may take once the client's hello is whole.
+pub const TLS_TURN_TIMEOUT: Duration = Duration::from_secs(2);
 /// Until a new connection sends its first byte or finishes its TLS handshake.
 pub const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Until a request's head is whole.

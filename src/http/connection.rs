@@ -16,13 +16,15 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep_until, timeout};
+use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::rustls::server::Acceptor;
 
 use super::exchange::Edge;
 use super::guard::Guard;
 use super::link::Link;
 use super::server::{Options, Service, Shared, Stage};
 use super::tls;
-use crate::limits::{H2_STREAMS_MAX, HEAD_MAX};
+use crate::limits::{H2_STREAMS_MAX, HEAD_MAX, TLS_TURN_TIMEOUT};
 
 /// How HTTP/2 with prior knowledge begins.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -74,11 +76,13 @@ async fn open_tls<S>(
     shared: &Shared<S>,
     stream: TcpStream,
 ) -> io::Result<Opened<Box<tls::Stream>>> {
-    // A client that says nothing takes no turn from those that do.
-    stream.readable().await?;
+    // Whoever says nothing, or begins to and stops, takes no turn from those who go on: a turn is
+    // for the arithmetic, which begins when the client's hello is whole.
+    let hello = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
     let turn = shared.handshakes.acquire().await.map_err(io::Error::other)?;
-    let stream = Box::new(tls.acceptor().accept(stream).await?);
+    let stream = timeout(TLS_TURN_TIMEOUT, hello.into_stream(tls.config())).await??;
     drop(turn);
+    let stream = Box::new(stream);
     let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     sniff(stream, Some(http2)).await
 }

@@ -14,7 +14,6 @@ use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use thiserror::Error;
 use tokio::net::TcpStream;
-use tokio_rustls::TlsAcceptor;
 
 /// A connection under TLS.
 pub(super) type Stream = tokio_rustls::server::TlsStream<TcpStream>;
@@ -83,8 +82,8 @@ impl Reloadable {
         Ok(())
     }
 
-    pub(super) fn acceptor(&self) -> TlsAcceptor {
-        TlsAcceptor::from(self.0.current.load_full())
+    pub(super) fn config(&self) -> Arc<ServerConfig> {
+        self.0.current.load_full()
     }
 }
 

@@ -125,13 +125,13 @@ impl TestGateway {
         let writer = Writer::new(WriterParts {
             journal: Box::new(journal.clone()),
             book,
-            view,
+            view: Arc::clone(&view),
             clock: clock.clone(),
             metrics: Arc::clone(&metrics),
             hash,
             time,
             after_batch: Box::new(|_, _, _, _| {}),
-            observer: Box::new(move |recorded| listeners.tell(recorded)),
+            observer: Box::new(move |recorded| listeners.tell(&view, recorded)),
         });
         let log = tracing::dispatcher::get_default(Clone::clone);
         // It ends when the runtime of the test drops the last task that can send to it.

@@ -84,8 +84,7 @@ impl Session {
         let (Some(token), Some(caller)) = (token, caller) else {
             return self.close(CloseCode::Policy, "a live token is needed").await;
         };
-        let account = caller.user.account;
-        if self.gateway.hub().listeners_of(account) >= limits::WEBSOCKETS_PER_USER_MAX {
+        if self.gateway.hub().listeners_of(caller.user.id) >= limits::WEBSOCKETS_PER_USER_MAX {
             return self.close(CloseCode::Policy, "too many connections of this user").await;
         }
         self.relay(&token, &caller, stop).await;
@@ -98,9 +97,9 @@ impl Session {
 
     /// Sends what happens to the caller's account until either side has enough.
     async fn relay(mut self, token: &str, caller: &Caller, mut stop: watch::Receiver<bool>) {
-        let account = caller.user.account;
+        let user = caller.user.id;
         let hub = Arc::clone(self.gateway.hub());
-        let mut records = hub.listen(account);
+        let mut records = hub.listen(user);
         let mut look = tokio::time::interval(TOKEN_PERIOD);
         let farewell = loop {
             tokio::select! {
@@ -113,7 +112,7 @@ impl Session {
                 }
                 record = records.recv() => {
                     let text = match record {
-                        Ok(recorded) => self.text(account, caller, &recorded),
+                        Ok(recorded) => self.text(caller, &recorded),
                         Err(RecvError::Lagged(missed)) => {
                             Some(json!({"type": "missed", "count": missed}).to_string())
                         }
@@ -130,13 +129,15 @@ impl Session {
                 },
             }
         };
-        hub.leave(account, records);
+        hub.leave(user, records);
         if let Some((code, reason)) = farewell {
             self.close(code, reason).await;
         }
     }
 
-    fn text(&self, account: AccountId, caller: &Caller, recorded: &Recorded) -> Option<String> {
+    fn text(&self, caller: &Caller, recorded: &Recorded) -> Option<String> {
+        let own = self.gateway.view().accounts_of(&caller.user);
+        let account = recorded.links.iter().find(|link| own.contains(&link.account))?.account;
         let Told { kind, mut about } = message(&self.gateway, account, recorded)?;
         about.insert("type".to_owned(), kind.into());
         about.insert("position".to_owned(), recorded.position.get().into());

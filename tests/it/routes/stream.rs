@@ -36,10 +36,10 @@ async fn next(socket: &mut Socket) -> Value {
     }
 }
 
-/// Until the gateway has somebody listening to the account.
-async fn listened(gateway: &TestGateway, account: u32) {
-    let account = gerbang::ledger::id::AccountId(account);
-    while gateway.gateway.hub().listeners_of(account) == 0 {
+/// Until the gateway has somebody listening to the user.
+async fn listened(gateway: &TestGateway, user: u32) {
+    let user = gerbang::ledger::id::UserId(user);
+    while gateway.gateway.hub().listeners_of(user) == 0 {
         tokio::task::yield_now().await;
     }
 }
@@ -126,8 +126,8 @@ async fn a_user_has_eight_streams_at_once() {
     let mut sockets = Vec::new();
     for count in 1..=8 {
         sockets.push(open(address, &headers).await.unwrap());
-        let account = gerbang::ledger::id::AccountId(1);
-        while gateway.gateway.hub().listeners_of(account) < count {
+        let user = gerbang::ledger::id::UserId(1);
+        while gateway.gateway.hub().listeners_of(user) < count {
             tokio::task::yield_now().await;
         }
     }
