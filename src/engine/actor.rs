@@ -385,8 +385,9 @@ fn is_shown(shown: Option<Order>, known: Option<Order>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{ANI, BUDI, engine, moving};
+    use super::super::tests::{ANI, BUDI, CLEARING, engine, moving};
     use super::*;
+    use crate::ledger::money::Total;
 
     #[tokio::test]
     async fn a_busy_task_forgets_what_the_view_shows() {
@@ -406,5 +407,33 @@ mod tests {
         actor.forget_orders();
         assert!(actor.orders.is_empty());
         assert_eq!(actor.order(payment), known, "what is forgotten is read from the view");
+    }
+
+    #[tokio::test]
+    async fn a_refund_that_is_shown_before_the_receivers_word_arrives_counts_once() {
+        let (engine, queue, mut writer, _) = engine();
+        let fund = moving("fund", (CLEARING, ANI), 1_000);
+        let (funded, ()) = tokio::join!(engine.submit(fund), async {
+            while queue.is_empty() {
+                tokio::task::yield_now().await;
+            }
+            writer.commit(&mut queue.try_iter().collect()).unwrap();
+        });
+        funded.unwrap();
+        let (sender, mut mailbox) = mpsc::channel(8);
+        let mut actor = Actor::new(Arc::clone(&engine.shared), ANI, sender);
+        let (payment, paid) = (Position::FIRST, Amount::new(100).unwrap());
+        let Command::Move(mut refund) = moving("refund", (ANI, BUDI), 40) else { unreachable!() };
+        refund.kind = MovementKind::Refund { payment, paid };
+        let (reply, _answer) = Reply::one(Vec::new());
+        actor.handle_submit(Request { command: Command::Move(refund), reply });
+        let Some(Message::Settled(settled)) = mailbox.recv().await else {
+            panic!("the receiver answers");
+        };
+        writer.commit(&mut queue.try_iter().collect()).unwrap();
+        actor.handle_settled(*settled);
+        let refunded = Some(Order::Refunds { refunded: Total::from_units(40) });
+        assert_eq!(actor.order(payment), refunded);
+        assert!(actor.may_retire());
     }
 }

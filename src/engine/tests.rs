@@ -14,7 +14,7 @@ use crate::ledger::reference::DigestBuilder;
 use crate::ledger::text::{Line, Reference};
 use crate::telemetry::Metrics;
 
-const CLEARING: AccountId = AccountId(0);
+pub(super) const CLEARING: AccountId = AccountId(0);
 pub(super) const ANI: AccountId = AccountId(1);
 pub(super) const BUDI: AccountId = AccountId(2);
 

@@ -96,6 +96,22 @@ async fn a_token_in_the_first_message_opens_the_stream() {
 }
 
 #[tokio::test]
+async fn what_happens_in_a_further_currency_is_told_too() {
+    let (gateway, people) = funded().await;
+    let open_account = post("/api/v1/admin/users/budi/accounts", &json!({"currency": "USD"}));
+    gateway.send(open_account.by(&people.admin)).await.expect(201);
+    let address = gateway.listen().await;
+    let offer = format!("bearer, {}", people.budi);
+    let mut socket = open(address, &[("sec-websocket-protocol", &offer)]).await.unwrap();
+    listened(&gateway, 1).await;
+    let body = json!({"to": "budi", "amount": 7, "currency": "USD"});
+    gateway.send(post("/api/v1/admin/topups", &body).by(&people.admin)).await.expect(201);
+    let told = next(&mut socket).await;
+    assert_eq!((&told["type"], &told["currency"]), (&json!("top_up_settled"), &json!("USD")));
+    assert_eq!((&told["nominal"], &told["pesan"]), (&json!("7"), &json!("settlement")));
+}
+
+#[tokio::test]
 async fn without_a_live_token_nothing_is_told() {
     let (gateway, people) = funded().await;
     let address = gateway.listen().await;
