@@ -97,8 +97,6 @@ pub const PAGE_MAX: usize = 100;
 
 /// Seconds a client is asked to wait after 429 and 503.
 pub const RETRY_AFTER_SECONDS: u32 = 1;
-/// Largest amount a client may name, in minor units.
-pub const AMOUNT_MAX: u64 = 1_000_000_000_000_000;
 
 // Identity.
 

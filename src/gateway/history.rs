@@ -103,14 +103,6 @@ pub struct Lines<T> {
 }
 
 impl Gateway {
-    /// Changes of an account's balance.
-    ///
-    /// # Errors
-    /// If a record cannot be read.
-    pub fn changes(&self, account: AccountId, page: Page) -> Result<Lines<Change>, Error> {
-        self.walk(account, page, |recorded| change_of(account, recorded))
-    }
-
     /// Lines that `pick` makes of the records in an account's history. A page may end early, with a
     /// cursor, when too many records had to be looked at for it.
     ///

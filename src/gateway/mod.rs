@@ -29,7 +29,7 @@ use crate::ledger::command::Command;
 use crate::ledger::event::{AccountKind, Fact};
 use crate::ledger::id::AccountId;
 use crate::ledger::money::{Amount, BasisPoints, Currency};
-use crate::ledger::rejection::Rejection;
+use crate::limits;
 
 /// What an operator decides about the use cases.
 #[derive(Clone, Debug)]
@@ -152,7 +152,7 @@ impl From<engine::Error> for Error {
     fn from(error: engine::Error) -> Self {
         match error {
             engine::Error::ReferenceReused => Self::ReferenceReused,
-            engine::Error::Busy(_) => Self::Busy { retry_after_seconds: 1 },
+            engine::Error::Busy(busy) => busy.into(),
             engine::Error::Journal(error) => Self::Journal(error),
         }
     }
@@ -160,14 +160,6 @@ impl From<engine::Error> for Error {
 
 impl From<engine::Busy> for Error {
     fn from(_: engine::Busy) -> Self {
-        Self::Busy { retry_after_seconds: 1 }
-    }
-}
-
-/// The rejection of an error, if it is one.
-pub const fn rejection(error: &Error) -> Option<Rejection> {
-    match error {
-        Error::Rejected { rejection, .. } => Some(*rejection),
-        _ => None,
+        Self::Busy { retry_after_seconds: u64::from(limits::RETRY_AFTER_SECONDS) }
     }
 }

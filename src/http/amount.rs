@@ -7,9 +7,9 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
-use crate::limits::AMOUNT_MAX;
+use crate::ledger::money::Amount;
 
-/// An amount in minor units, from 1 to [`AMOUNT_MAX`].
+/// An amount in minor units, from 1 to [`Amount::MAX`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AmountField(u64);
 
@@ -36,7 +36,7 @@ impl AmountField {
     }
 
     fn checked(value: u64) -> Result<Self, &'static str> {
-        if (1..=AMOUNT_MAX).contains(&value) { Ok(Self(value)) } else { Err(OUT_OF_RANGE) }
+        if (1..=Amount::MAX).contains(&value) { Ok(Self(value)) } else { Err(OUT_OF_RANGE) }
     }
 }
 
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn whole_numbers_in_range_are_taken_in_both_spellings() {
-        for value in [1, 9, 10, 25_000, AMOUNT_MAX - 1, AMOUNT_MAX] {
+        for value in [1, 9, 10, 25_000, Amount::MAX - 1, Amount::MAX] {
             assert_eq!(amount(&value.to_string()), Some(value));
             assert_eq!(amount(&format!("\"{value}\"")), Some(value));
         }

@@ -18,7 +18,6 @@ use crate::http::amount::{AmountField, CurrencyField};
 use crate::http::json;
 use crate::http::problem::{ApiError, Code};
 use crate::http::reply::Reply;
-use crate::ledger::text::Username;
 use crate::limits;
 
 #[derive(Deserialize)]
@@ -110,17 +109,13 @@ fn write_line(
 
 impl ItemBody {
     fn checked(self, context: Context<'_>, made: Option<String>) -> Result<PayFrom, ApiError> {
-        let name = |field: &'static str, text: &str| {
-            Username::parse(&text.to_ascii_lowercase())
-                .map_err(|error| ApiError::field(field, error.to_string()))
-        };
         let pay = Pay {
-            to: name("to", &self.to)?,
+            to: wire::username("to", &self.to)?,
             amount: wire::amount(self.amount)?,
             currency: wire::currency(self.currency.as_ref())?,
             note: pay::note(self.note.as_deref())?,
             reference: context.reference(self.reference.or(made).as_deref())?,
         };
-        Ok(PayFrom { from: name("from", &self.from)?, pay })
+        Ok(PayFrom { from: wire::username("from", &self.from)?, pay })
     }
 }

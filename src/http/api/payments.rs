@@ -13,7 +13,7 @@ use crate::http::problem::{ApiError, Code};
 use crate::http::reply::Reply;
 use crate::journal::Recorded;
 use crate::ledger::event::{Fact, Movement, MovementKind};
-use crate::ledger::text::Username;
+use crate::ledger::text::Reference;
 
 /// A payment as asked for.
 #[derive(Deserialize)]
@@ -120,14 +120,9 @@ fn id<'a>(context: Context<'a>) -> &'a str {
 
 impl PayBody {
     /// The payment this asks for.
-    pub(super) fn checked(
-        self,
-        reference: Option<crate::ledger::text::Reference>,
-    ) -> Result<Pay, ApiError> {
-        let to = Username::parse(&self.to.to_ascii_lowercase())
-            .map_err(|error| ApiError::field("to", error.to_string()))?;
+    pub(super) fn checked(self, reference: Option<Reference>) -> Result<Pay, ApiError> {
         Ok(Pay {
-            to,
+            to: wire::username("to", &self.to)?,
             amount: wire::amount(self.amount)?,
             currency: wire::currency(self.currency.as_ref())?,
             note: pay::note(self.note.as_deref())?,

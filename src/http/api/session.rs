@@ -11,7 +11,7 @@ use crate::http::problem::{ApiError, Code};
 use crate::http::reply::Reply;
 use crate::identity::secret::Secret;
 use crate::ledger::event::{Fact, Role};
-use crate::ledger::text::{Email, Line, Username};
+use crate::ledger::text::{Email, Line};
 use crate::ledger::user::User;
 use crate::limits;
 
@@ -150,9 +150,8 @@ impl TryFrom<SignUpBody> for SignUp {
         if name.as_str().is_empty() {
             return Err(ApiError::field("name", "must not be empty"));
         }
-        let username = body.username.to_ascii_lowercase();
         Ok(Self {
-            username: Username::parse(&username).map_err(field("username"))?,
+            username: wire::username("username", &body.username)?,
             name,
             email: Email::parse(&body.email).map_err(field("email"))?,
             phone: body.phone.as_deref().map(phone).transpose()?,

@@ -18,7 +18,7 @@ use crate::http::reply::Reply;
 use crate::journal::Recorded;
 use crate::ledger::event::{Fact, MovementKind};
 use crate::ledger::order::{Order, TopUpState};
-use crate::ledger::text::{Line, Username};
+use crate::ledger::text::Line;
 use crate::limits;
 
 #[derive(Deserialize)]
@@ -129,10 +129,8 @@ pub(super) async fn awaiting(context: Context<'_>) -> Result<Reply, ApiError> {
 /// `POST /api/v1/admin/topups`
 pub(super) async fn top_up(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
     let body: TopUpBody = context.request.json()?;
-    let to = Username::parse(&body.to.to_ascii_lowercase())
-        .map_err(|error| ApiError::field("to", error.to_string()))?;
     let top_up = TopUp {
-        to,
+        to: wire::username("to", &body.to)?,
         amount: wire::amount(body.amount)?,
         currency: wire::currency(body.currency.as_ref())?,
         note: pay::note(body.note.as_deref())?,

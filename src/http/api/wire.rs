@@ -19,7 +19,7 @@ use crate::journal::Recorded;
 use crate::ledger::id::{AccountId, Position, PublicId};
 use crate::ledger::money::{Amount, Currency};
 use crate::ledger::rejection::Rejection;
-use crate::ledger::text::Reference;
+use crate::ledger::text::{Reference, Username};
 use crate::ledger::time::Timestamp;
 use crate::limits;
 
@@ -188,6 +188,12 @@ pub(super) fn account_id(opened_at: Timestamp, account: AccountId) -> String {
 /// An amount that the edge has bounded.
 pub(super) fn amount(field: AmountField) -> Result<Amount, ApiError> {
     Amount::new(field.get()).ok_or_else(|| ApiError::field("amount", "is out of range"))
+}
+
+/// A username as people type it: case does not matter.
+pub(super) fn username(field: &'static str, text: &str) -> Result<Username, ApiError> {
+    Username::parse(&text.to_ascii_lowercase())
+        .map_err(|error| ApiError::field(field, error.to_string()))
 }
 
 /// A currency, if one is named.
