@@ -20,13 +20,14 @@
 //!  201                             answered, in order
 //! ```
 //!
-//! Direction of knowledge: `ledger ← journal ← engine ← gateway ← http ← app ← cli`; `identity`
-//! stands on `ledger` alone. What stands left knows nothing of what stands right.
+//! Direction of knowledge: `ledger ← journal ← engine ← gateway ← http ← app ← cli`; `connector`
+//! and `identity` stand on `ledger` alone. What stands left knows nothing of what stands right.
 
 pub mod app;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod connector;
 pub mod engine;
 pub mod gateway;
 pub mod http;
