@@ -36,6 +36,7 @@ use crate::ledger::event::{Event, Fact, MovementKind};
 use crate::ledger::id::{AccountId, Position};
 use crate::ledger::money::Amount;
 use crate::ledger::order::Order;
+use crate::ledger::payout::Payout;
 use crate::ledger::policy::Policy;
 use crate::ledger::rejection::Rejection;
 use crate::ledger::time::Timestamp;
@@ -209,6 +210,11 @@ impl Actor {
             Command::Hold(hold) => self.spendable().decide_hold(hold),
             Command::Release(released) => self.account.decide_release(released, at, order),
             Command::RejectTopUp(rejected) => self.account.decide_top_up_rejection(rejected, order),
+            Command::StartPayout(started) => self.spendable().decide_payout(started),
+            Command::AdvancePayout(advanced) => {
+                self.spendable().decide_payout_step(advanced, order)
+            }
+            Command::FailPayout(failed) => self.account.decide_payout_failure(failed, order),
             Command::RequestTopUp(_) | Command::Freeze(_) => Ok(()),
         }
     }
@@ -233,7 +239,8 @@ impl Actor {
         };
         // Dropping the request here tells its caller `busy`.
         let Ok(back) = self.sender.clone().try_reserve_owned() else { return };
-        let is_held = matches!(movement.kind, MovementKind::HoldPosted { .. });
+        let is_held =
+            matches!(movement.kind, MovementKind::HoldPosted { .. } | MovementKind::PaidOut { .. });
         let amount = (!is_held).then_some(movement.amount);
         let (receiver, subject) = (movement.credit, movement.kind.subject());
         self.promises += 1;
@@ -261,7 +268,8 @@ impl Actor {
             MovementKind::Payment
             | MovementKind::Refund { .. }
             | MovementKind::Adjustment { .. }
-            | MovementKind::HoldPosted { .. } => None,
+            | MovementKind::HoldPosted { .. }
+            | MovementKind::PaidOut { .. } => None,
         };
         match self.account.decide_credit(&movement, at, &self.policy, order.as_ref()) {
             Err(rejection) => {
@@ -373,11 +381,14 @@ impl Actor {
     }
 }
 
-/// Whether `shown` is `known`, apart from the position of a decision, which only the writer knows.
+/// Whether `shown` is `known`, apart from the position of an entry, which only the writer knows.
 fn is_shown(shown: Option<Order>, known: Option<Order>) -> bool {
     match (shown, known) {
         (Some(Order::TopUp { state: a, .. }), Some(Order::TopUp { state: b, .. })) => {
             std::mem::discriminant(&a) == std::mem::discriminant(&b)
+        }
+        (Some(Order::Payout(shown)), Some(Order::Payout(known))) => {
+            shown == Payout { tried: shown.tried, ..known }
         }
         (shown, known) => shown == known,
     }

@@ -53,6 +53,7 @@ use crate::ledger::id::AccountId;
 use crate::ledger::money::{Amount, Currency};
 use crate::ledger::policy::Policies;
 use crate::ledger::rejection::Rejection;
+use crate::ledger::text::Line;
 use crate::ledger::time::Timestamp;
 use crate::limits;
 
@@ -255,12 +256,13 @@ impl Engine {
         origin: Origin,
         amount: Option<Amount>,
         rejection: Rejection,
+        note: Line,
     ) -> Result<Outcome, Error> {
         let (reply, answer) = match self.enter(&origin).await? {
             Entered::Known(outcome) => return Ok(*outcome),
             Entered::New(guard) => Reply::one(vec![guard]),
         };
-        let fact = Fact::Refused(Refusal { origin, account: None, amount, rejection });
+        let fact = Fact::Refused(Refusal { origin, account: None, amount, rejection, note });
         self.shared.push(Entry { event: Event { at: self.shared.now(), fact }, reply })?;
         Ok(Outcome { recorded: answer.await.map_err(|_| Busy)??, replayed: false })
     }

@@ -264,13 +264,18 @@ impl View {
             | Fact::TopUpRequested(_)
             | Fact::TopUpRejected(_)
             | Fact::FreezeSet(_)
-            | Fact::Refused(_) => {}
+            | Fact::Refused(_)
+            | Fact::PayoutStarted(_)
+            | Fact::PayoutAdvanced(_)
+            | Fact::PayoutFailed(_) => {}
         }
         for link in &recorded.links {
             self.publish_account(book.account(link.account).expect("just applied"));
         }
         let began = match fact {
-            Fact::Held(_) | Fact::TopUpRequested(_) => Some(recorded.position),
+            Fact::Held(_) | Fact::TopUpRequested(_) | Fact::PayoutStarted(_) => {
+                Some(recorded.position)
+            }
             _ => fact.subject(),
         };
         if let Some(order) = began {

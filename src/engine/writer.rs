@@ -200,7 +200,10 @@ impl Writer {
             | Fact::TopUpRequested(_)
             | Fact::TopUpRejected(_)
             | Fact::FreezeSet(_)
-            | Fact::Refused(_) => {}
+            | Fact::Refused(_)
+            | Fact::PayoutStarted(_)
+            | Fact::PayoutAdvanced(_)
+            | Fact::PayoutFailed(_) => {}
         }
     }
 }

@@ -174,7 +174,7 @@ pub fn change_of(account: AccountId, recorded: Recorded) -> Option<Change> {
         MovementKind::Refund { .. } => Category::Refund,
         MovementKind::TopUp { .. } => Category::TopUp,
         MovementKind::Adjustment { .. } => Category::Adjustment,
-        MovementKind::HoldPosted { .. } => Category::Withdrawal,
+        MovementKind::HoldPosted { .. } | MovementKind::PaidOut { .. } => Category::Withdrawal,
     };
     Some(Change { category, incoming, amount, balance_after, counterparty, recorded })
 }

@@ -57,7 +57,7 @@ impl Gateway {
             Prepared::Command(command) => self.submit(command).await,
             Prepared::NoPayee(origin, amount) => {
                 let rejection = Rejection::RecipientNotFound;
-                accepted(self.engine.refuse(origin, Some(amount), rejection).await?)
+                accepted(self.engine.refuse(origin, Some(amount), rejection, Line::empty()).await?)
             }
         }
     }
@@ -89,7 +89,13 @@ impl Gateway {
                 Ok(Prepared::NoPayee(origin, amount)) => {
                     let rejection = Rejection::RecipientNotFound;
                     let (account, amount) = (None, Some(amount));
-                    asked.push(Asked::Refuse(Refusal { origin, account, amount, rejection }));
+                    asked.push(Asked::Refuse(Refusal {
+                        origin,
+                        account,
+                        amount,
+                        rejection,
+                        note: Line::empty(),
+                    }));
                     None
                 }
                 Err(error) => Some(Err(error)),

@@ -46,6 +46,8 @@ pub enum Code {
     RefundExceedsPayment,
     CurrencyMismatch,
     NotRefundable,
+    BeneficiaryNotFound,
+    ScreenedOut,
     RateLimited,
     HeadersTooLarge,
     Internal,
@@ -59,7 +61,7 @@ struct Row(u16, &'static str, &'static str);
 
 impl Code {
     /// Every code, for the documents and for tests.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 36] = [
         Self::InvalidRequest,
         Self::InvalidToken,
         Self::InvalidCredentials,
@@ -88,6 +90,8 @@ impl Code {
         Self::RefundExceedsPayment,
         Self::CurrencyMismatch,
         Self::NotRefundable,
+        Self::BeneficiaryNotFound,
+        Self::ScreenedOut,
         Self::RateLimited,
         Self::HeadersTooLarge,
         Self::Internal,
@@ -130,6 +134,10 @@ impl Code {
             }
             Self::CurrencyMismatch => Row(422, "currency_mismatch", "The currencies differ"),
             Self::NotRefundable => Row(422, "not_refundable", "This cannot be refunded"),
+            Self::BeneficiaryNotFound => {
+                Row(422, "beneficiary_not_found", "No such account at that bank")
+            }
+            Self::ScreenedOut => Row(422, "screened_out", "Not allowed by a screening rule"),
             Self::RateLimited => Row(429, "rate_limited", "Too many requests"),
             Self::HeadersTooLarge => Row(431, "headers_too_large", "The headers are too large"),
             Self::Internal => Row(500, "internal", "Something went wrong on our side"),

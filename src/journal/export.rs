@@ -16,7 +16,8 @@ use crate::ledger::event::{
     UserCreated,
 };
 use crate::ledger::id::{AccountId, Position, Principal, PublicId, UserId};
-use crate::ledger::money::Balance;
+use crate::ledger::money::{Amount, Balance};
+use crate::ledger::payout::{PayoutStarted, PayoutStep, Try};
 use crate::ledger::time::Timestamp;
 
 /// Why an export ended early.
@@ -239,6 +240,21 @@ impl Names {
                 "account": refusal.account.map(|account| self.account(account)),
                 "amount": refusal.amount.map(|amount| amount.get()),
                 "rejection": refusal.rejection.code(),
+                "note": refusal.note.as_str(),
+            }),
+            Fact::PayoutStarted(started) => self.payout_started(started),
+            Fact::PayoutAdvanced(advanced) => json!({
+                "payout": advanced.payout.get(),
+                "account": self.account(advanced.account),
+                "attempt": advanced.attempt,
+                "step": payout_step(&advanced.step),
+            }),
+            Fact::PayoutFailed(failed) => json!({
+                "payout": failed.payout.get(),
+                "account": self.account(failed.account),
+                "by": self.principal(failed.by),
+                "code": failed.code.as_str(),
+                "reason": failed.reason.as_str(),
             }),
         }
     }
@@ -283,9 +299,9 @@ impl Names {
 
     fn administrator(&self, kind: MovementKind) -> Option<String> {
         match kind {
-            MovementKind::TopUp { by, .. } | MovementKind::Adjustment { by } => {
-                Some(self.principal(by))
-            }
+            MovementKind::TopUp { by, .. }
+            | MovementKind::Adjustment { by }
+            | MovementKind::PaidOut { by, .. } => Some(self.principal(by)),
             MovementKind::Payment
             | MovementKind::Refund { .. }
             | MovementKind::HoldPosted { .. } => None,
@@ -298,6 +314,25 @@ impl Names {
             "amount": hold.amount.get(),
             "currency": hold.currency.code(),
             "expires": hold.expires.to_string(),
+        })
+    }
+
+    fn payout_started(&self, started: &PayoutStarted) -> Value {
+        json!({
+            "account": self.account(started.account),
+            "amount": started.amount.get(),
+            "currency": started.currency.code(),
+            "purpose": started.purpose.name(),
+            "sender": started.sender.as_str(),
+            "beneficiary": {
+                "bank": started.beneficiary.bank.as_str(),
+                "number": started.beneficiary.number.as_str(),
+                "name": started.beneficiary.name.as_str(),
+            },
+            "remark": started.remark.as_str(),
+            "route": route(&started.route),
+            "rule": started.rule.as_str(),
+            "challenged_until": started.challenged_until.map(|until| until.to_string()),
         })
     }
 
@@ -323,6 +358,25 @@ fn balance(balance: Balance) -> Value {
     i64::try_from(balance.units()).map_or_else(|_| json!(balance.to_string()), |units| json!(units))
 }
 
+fn route(route: &Try) -> Value {
+    json!({
+        "bank": route.bank.as_str(),
+        "interbank": route.interbank,
+        "fee": route.fee.map(Amount::get),
+        "why": route.why.as_str(),
+    })
+}
+
+fn payout_step(step: &PayoutStep) -> Value {
+    match step {
+        PayoutStep::Released => json!("released"),
+        PayoutStep::NextTry { route: next, reason } => {
+            json!({ "next_try": route(next), "reason": reason.as_str() })
+        }
+        PayoutStep::Unknown { reason } => json!({ "unknown": reason.as_str() }),
+    }
+}
+
 fn change(change: &UserChange) -> Value {
     match change {
         UserChange::Role(role) => json!({ "role": role.name() }),
@@ -341,6 +395,7 @@ fn movement_name(kind: MovementKind) -> &'static str {
         MovementKind::TopUp { .. } => "top_up",
         MovementKind::Adjustment { .. } => "adjustment",
         MovementKind::HoldPosted { .. } => "hold_posted",
+        MovementKind::PaidOut { .. } => "paid_out",
     }
 }
 
@@ -358,5 +413,8 @@ fn fact_name(fact: &Fact) -> &'static str {
         Fact::TopUpRejected(_) => "top_up_rejected",
         Fact::FreezeSet(_) => "freeze_set",
         Fact::Refused(_) => "refused",
+        Fact::PayoutStarted(_) => "payout_started",
+        Fact::PayoutAdvanced(_) => "payout_advanced",
+        Fact::PayoutFailed(_) => "payout_failed",
     }
 }

@@ -12,6 +12,7 @@ use crate::ledger::event::{AccountOpened, Fact, HoldReleased, Movement, Movement
 use crate::ledger::id::{AccountId, Position};
 use crate::ledger::money::Amount;
 use crate::ledger::order::Order;
+use crate::ledger::payout::{self, Payout, PayoutAdvanced, PayoutStep};
 
 /// Applies the next entry and compares its links with those recorded.
 ///
@@ -62,6 +63,20 @@ fn misfit(book: &Book, position: Position, fact: &Fact) -> Option<&'static str> 
             matches!(book.orders.get(&rejected.request), Some(Order::TopUp { .. }))
         }),
         Fact::FreezeSet(set) => about(book, set.account, |_| true),
+        Fact::PayoutStarted(started) => about(book, started.account, |account| {
+            account.currency == started.currency
+                && payout::with_fee(started.amount, started.route.fee).is_some_and(in_bounds)
+        }),
+        Fact::PayoutAdvanced(advanced) => {
+            match open_payout(book, advanced.payout, advanced.account) {
+                Some(payout) => advance(&payout, advanced),
+                None => Some("there is no such payout"),
+            }
+        }
+        Fact::PayoutFailed(failed) => match open_payout(book, failed.payout, failed.account) {
+            Some(_) => None,
+            None => Some("there is no such payout"),
+        },
     }
 }
 
@@ -93,6 +108,11 @@ fn moving(book: &Book, movement: &Movement) -> Option<&'static str> {
             MovementKind::HoldPosted { hold } => {
                 open_hold(book, hold, movement.debit, Some(movement.amount))
             }
+            MovementKind::PaidOut { payout, .. } => match open_payout(book, payout, movement.debit)
+            {
+                Some(payout) if payout.held() == movement.amount => None,
+                _ => Some("there is no such payout"),
+            },
             MovementKind::Payment
             | MovementKind::Refund { .. }
             | MovementKind::TopUp { .. }
@@ -113,6 +133,23 @@ fn open_hold(
             None
         }
         _ => Some("there is no such hold"),
+    }
+}
+
+fn open_payout(book: &Book, payout: Position, owner: AccountId) -> Option<Payout> {
+    payout::open(book.orders.get(&payout), owner).ok().copied()
+}
+
+fn advance(payout: &Payout, advanced: &PayoutAdvanced) -> Option<&'static str> {
+    if payout.decide_step(advanced).is_err() {
+        return Some("the payout is not where this follows");
+    }
+    match &advanced.step {
+        PayoutStep::NextTry { route, .. } => {
+            let held = payout::with_fee(payout.amount, route.fee);
+            (!held.is_some_and(in_bounds)).then_some("its fee is out of bounds")
+        }
+        PayoutStep::Released | PayoutStep::Unknown { .. } => None,
     }
 }
 

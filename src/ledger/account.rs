@@ -16,6 +16,7 @@ use super::event::{MovementKind, TopUpRejected};
 use super::id::{AccountId, Position, UserId};
 use super::money::{Amount, Balance, Currency, Total};
 use super::order::{Order, TopUpState};
+use super::payout::{self, PayoutAdvanced, PayoutFailed, PayoutStarted, PayoutStep};
 use super::policy::Policy;
 use super::rejection::Rejection;
 use super::time::{Month, Timestamp};
@@ -127,6 +128,15 @@ impl Account {
                     _ => Err(Rejection::HoldNotOpen),
                 };
             }
+            MovementKind::PaidOut { by, .. } => {
+                let payout = payout::open(order, self.id)?;
+                let fee = movement.fee.map(|fee| fee.amount);
+                return if movement.amount == payout.held() && fee == payout.fee {
+                    payout.decide_success(by)
+                } else {
+                    Err(Rejection::PayoutNotOpen)
+                };
+            }
             MovementKind::TopUp { .. } | MovementKind::Adjustment { .. } => {}
         }
         if self.kind.refuses_debits() && !self.available().covers(movement.amount) {
@@ -229,6 +239,56 @@ impl Account {
         }
     }
 
+    /// Whether a payout may begin.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn decide_payout(&self, started: &PayoutStarted) -> Result<(), Rejection> {
+        if started.currency != self.currency {
+            return Err(Rejection::CurrencyMismatch);
+        }
+        self.refuse_if_frozen()?;
+        match payout::with_fee(started.amount, started.route.fee) {
+            Some(held) if !self.kind.refuses_debits() || self.available().covers(held) => Ok(()),
+            _ => Err(Rejection::InsufficientFunds),
+        }
+    }
+
+    /// Whether a payout may go on: a dearer try needs its fee.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn decide_payout_step(
+        &self,
+        advanced: &PayoutAdvanced,
+        order: Option<&Order>,
+    ) -> Result<(), Rejection> {
+        let payout = payout::open(order, self.id)?;
+        payout.decide_step(advanced)?;
+        let PayoutStep::NextTry { route, .. } = &advanced.step else { return Ok(()) };
+        let held = payout::with_fee(payout.amount, route.fee);
+        let more = held.map(|held| held.checked_sub(payout.held()));
+        match more {
+            Some(None) => Ok(()),
+            Some(Some(more)) if !self.kind.refuses_debits() || self.available().covers(more) => {
+                Ok(())
+            }
+            _ => Err(Rejection::InsufficientFunds),
+        }
+    }
+
+    /// Whether a payout may end as failed.
+    ///
+    /// # Errors
+    /// [`Rejection::PayoutNotOpen`].
+    pub fn decide_payout_failure(
+        &self,
+        failed: &PayoutFailed,
+        order: Option<&Order>,
+    ) -> Result<(), Rejection> {
+        payout::open(order, self.id)?.decide_failure(failed.by)
+    }
+
     /// Follows a fact decided at `at`. `order` is the state, before this fact, of what it refers to.
     pub fn apply(&mut self, fact: &Fact, at: Timestamp, order: Option<&Order>) {
         match fact {
@@ -242,6 +302,22 @@ impl Account {
             Fact::FreezeSet(FreezeSet { account, frozen, .. }) if *account == self.id => {
                 self.frozen = *frozen;
             }
+            Fact::PayoutStarted(started) if started.account == self.id => {
+                self.hold(payout::with_fee(started.amount, started.route.fee));
+            }
+            Fact::PayoutAdvanced(advanced) if advanced.account == self.id => {
+                if let (PayoutStep::NextTry { route, .. }, Some(Order::Payout(payout))) =
+                    (&advanced.step, order)
+                {
+                    self.released = self.released.plus(payout.held());
+                    self.hold(payout::with_fee(payout.amount, route.fee));
+                }
+            }
+            Fact::PayoutFailed(failed) if failed.account == self.id => {
+                if let Some(Order::Payout(payout)) = order {
+                    self.released = self.released.plus(payout.held());
+                }
+            }
             Fact::Genesis
             | Fact::AccountOpened(_)
             | Fact::UserCreated(_)
@@ -252,7 +328,10 @@ impl Account {
             | Fact::TopUpRequested(_)
             | Fact::TopUpRejected(_)
             | Fact::FreezeSet(_)
-            | Fact::Refused(_) => {}
+            | Fact::Refused(_)
+            | Fact::PayoutStarted(_)
+            | Fact::PayoutAdvanced(_)
+            | Fact::PayoutFailed(_) => {}
         }
     }
 
@@ -265,11 +344,16 @@ impl Account {
                 self.credits = self.credits.plus(posting.amount);
             }
         }
-        if movement.debit == self.id
-            && matches!(movement.kind, MovementKind::HoldPosted { .. })
-            && let Some(Order::Hold { amount, .. }) = order
-        {
-            self.released = self.released.plus(*amount);
+        if movement.debit == self.id {
+            match (movement.kind, order) {
+                (MovementKind::HoldPosted { .. }, Some(Order::Hold { amount, .. })) => {
+                    self.released = self.released.plus(*amount);
+                }
+                (MovementKind::PaidOut { .. }, Some(Order::Payout(payout))) => {
+                    self.released = self.released.plus(payout.held());
+                }
+                _ => {}
+            }
         }
         if movement.credit == self.id && counts_as_incoming(movement.kind) {
             // A clock set back does not open the month before once more.
@@ -279,6 +363,10 @@ impl Account {
             }
             self.incoming = self.incoming.plus(movement.received());
         }
+    }
+
+    fn hold(&mut self, amount: Option<Amount>) {
+        self.held = self.held.plus(amount.expect("a hold this large was refused"));
     }
 
     fn refuse_if_frozen(&self) -> Result<(), Rejection> {
@@ -292,6 +380,8 @@ const fn counts_as_incoming(kind: MovementKind) -> bool {
         MovementKind::Payment | MovementKind::TopUp { .. } | MovementKind::HoldPosted { .. } => {
             true
         }
-        MovementKind::Refund { .. } | MovementKind::Adjustment { .. } => false,
+        MovementKind::Refund { .. }
+        | MovementKind::Adjustment { .. }
+        | MovementKind::PaidOut { .. } => false,
     }
 }

@@ -18,6 +18,7 @@ use super::event::{AccountOpened, Event, Fact, Hold, MovementKind, UserChanged};
 use super::id::{AccountId, Position, UserId};
 use super::money::{Balance, Currency, Total};
 use super::order::{Order, TopUpState};
+use super::payout::Payout;
 use super::policy::Policies;
 use super::rejection::Rejection;
 use super::table::Table;
@@ -91,6 +92,9 @@ impl Book {
             Command::Hold(hold) => account.decide_hold(hold),
             Command::Release(released) => account.decide_release(released, at, order),
             Command::RejectTopUp(rejected) => account.decide_top_up_rejection(rejected, order),
+            Command::StartPayout(started) => account.decide_payout(started),
+            Command::AdvancePayout(advanced) => account.decide_payout_step(advanced, order),
+            Command::FailPayout(failed) => account.decide_payout_failure(failed, order),
             Command::RequestTopUp(_) | Command::Freeze(_) => Ok(()),
         }
     }
@@ -157,7 +161,10 @@ impl Book {
             | Fact::TopUpRequested(_)
             | Fact::TopUpRejected(_)
             | Fact::FreezeSet(_)
-            | Fact::Refused(_) => {}
+            | Fact::Refused(_)
+            | Fact::PayoutStarted(_)
+            | Fact::PayoutAdvanced(_)
+            | Fact::PayoutFailed(_) => {}
         }
     }
 
@@ -199,7 +206,10 @@ impl Book {
             | Fact::TopUpRequested(_)
             | Fact::TopUpRejected(_)
             | Fact::FreezeSet(_)
-            | Fact::Refused(_) => {}
+            | Fact::Refused(_)
+            | Fact::PayoutStarted(_)
+            | Fact::PayoutAdvanced(_)
+            | Fact::PayoutFailed(_) => {}
         }
     }
 }
@@ -244,10 +254,22 @@ pub fn next_order(
                 Some((request, order.map(|o| decided(o, TopUpState::Approved(position)))))
             }
             MovementKind::HoldPosted { hold } => Some((hold, None)),
+            MovementKind::PaidOut { payout, .. } => Some((payout, None)),
             MovementKind::Payment
             | MovementKind::TopUp { request: None, .. }
             | MovementKind::Adjustment { .. } => None,
         },
+        Fact::PayoutStarted(started) => {
+            Some((position, Some(Order::Payout(Payout::new(started, position)))))
+        }
+        Fact::PayoutAdvanced(advanced) => match order {
+            Some(Order::Payout(payout)) => {
+                let payout = payout.advanced(&advanced.step, position);
+                Some((advanced.payout, Some(Order::Payout(payout))))
+            }
+            _ => None,
+        },
+        Fact::PayoutFailed(failed) => Some((failed.payout, None)),
         Fact::Genesis
         | Fact::AccountOpened(_)
         | Fact::UserCreated(_)
@@ -263,6 +285,6 @@ fn decided(order: Order, state: TopUpState) -> Order {
         Order::TopUp { account, amount, currency, requested_by, .. } => {
             Order::TopUp { account, amount, currency, requested_by, state }
         }
-        Order::Hold { .. } | Order::Refunds { .. } => order,
+        Order::Hold { .. } | Order::Refunds { .. } | Order::Payout(_) => order,
     }
 }

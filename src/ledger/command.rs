@@ -7,7 +7,9 @@ use super::event::{Fact, FreezeSet, Hold, HoldReleased, Movement, Origin, Refusa
 use super::event::{TopUpRejected, TopUpRequested};
 use super::id::{AccountId, Position};
 use super::money::Currency;
+use super::payout::{PayoutAdvanced, PayoutFailed, PayoutStarted};
 use super::rejection::Rejection;
+use super::text::Line;
 
 /// A request, well formed, whose answer depends on the state of accounts.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -24,6 +26,12 @@ pub enum Command {
     RejectTopUp(TopUpRejected),
     /// Freeze an account or release it.
     Freeze(FreezeSet),
+    /// Set money aside and begin to send it to a bank.
+    StartPayout(Box<PayoutStarted>),
+    /// Note how a payout goes on.
+    AdvancePayout(Box<PayoutAdvanced>),
+    /// End a payout of which nothing was paid.
+    FailPayout(Box<PayoutFailed>),
 }
 
 impl Command {
@@ -36,6 +44,9 @@ impl Command {
             Self::RequestTopUp(request) => request.account,
             Self::RejectTopUp(rejected) => rejected.account,
             Self::Freeze(set) => set.account,
+            Self::StartPayout(started) => started.account,
+            Self::AdvancePayout(advanced) => advanced.account,
+            Self::FailPayout(failed) => failed.account,
         }
     }
 
@@ -45,7 +56,9 @@ impl Command {
             Self::Move(movement) => movement.kind.subject(),
             Self::Release(released) => Some(released.hold),
             Self::RejectTopUp(rejected) => Some(rejected.request),
-            Self::Hold(_) | Self::RequestTopUp(_) | Self::Freeze(_) => None,
+            Self::AdvancePayout(advanced) => Some(advanced.payout),
+            Self::FailPayout(failed) => Some(failed.payout),
+            Self::Hold(_) | Self::RequestTopUp(_) | Self::Freeze(_) | Self::StartPayout(_) => None,
         }
     }
 
@@ -58,6 +71,9 @@ impl Command {
             Self::RequestTopUp(request) => &request.origin,
             Self::RejectTopUp(rejected) => &rejected.origin,
             Self::Freeze(set) => &set.origin,
+            Self::StartPayout(started) => &started.origin,
+            Self::AdvancePayout(advanced) => &advanced.origin,
+            Self::FailPayout(failed) => &failed.origin,
         }
     }
 
@@ -70,6 +86,9 @@ impl Command {
             Self::RequestTopUp(request) => Fact::TopUpRequested(request),
             Self::RejectTopUp(rejected) => Fact::TopUpRejected(rejected),
             Self::Freeze(set) => Fact::FreezeSet(set),
+            Self::StartPayout(started) => Fact::PayoutStarted(started),
+            Self::AdvancePayout(advanced) => Fact::PayoutAdvanced(advanced),
+            Self::FailPayout(failed) => Fact::PayoutFailed(failed),
         }
     }
 
@@ -83,8 +102,17 @@ impl Command {
             Self::RequestTopUp(request) => (request.origin, Some(request.amount)),
             Self::RejectTopUp(rejected) => (rejected.origin, None),
             Self::Freeze(set) => (set.origin, None),
+            Self::StartPayout(started) => (started.origin, Some(started.amount)),
+            Self::AdvancePayout(advanced) => (advanced.origin, None),
+            Self::FailPayout(failed) => (failed.origin, None),
         };
-        Fact::Refused(Refusal { origin, account: Some(account), amount, rejection })
+        Fact::Refused(Refusal {
+            origin,
+            account: Some(account),
+            amount,
+            rejection,
+            note: Line::empty(),
+        })
     }
 }
 

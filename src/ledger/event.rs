@@ -8,6 +8,7 @@ use std::fmt;
 
 use super::id::{AccountId, Position, Principal, UserId};
 use super::money::{Amount, Currency};
+use super::payout::{PayoutAdvanced, PayoutFailed, PayoutStarted};
 use super::posting::Posting;
 use super::rejection::Rejection;
 use super::text::{Email, Line, Reference, Username};
@@ -49,6 +50,12 @@ pub enum Fact {
     FreezeSet(FreezeSet),
     /// The answer to a request was no, for good.
     Refused(Refusal),
+    /// Money is set aside for an account at a bank, and a try to send it is about to begin.
+    PayoutStarted(Box<PayoutStarted>),
+    /// A payout goes on without ending.
+    PayoutAdvanced(Box<PayoutAdvanced>),
+    /// A payout ends and nothing was paid.
+    PayoutFailed(Box<PayoutFailed>),
 }
 
 /// Who asked, what they call the request, and a digest of what they asked.
@@ -307,6 +314,14 @@ pub enum MovementKind {
         /// Where the hold stands.
         hold: Position,
     },
+    /// Out to a bank, all that was held: the amount and its fee. The note holds the bank's
+    /// reference, or a person's reason.
+    PaidOut {
+        /// Where the payout began.
+        payout: Position,
+        /// Who says so: the system for a bank's word, else a person.
+        by: Principal,
+    },
 }
 
 impl MovementKind {
@@ -316,6 +331,7 @@ impl MovementKind {
             Self::Refund { payment, .. } => Some(payment),
             Self::TopUp { request, .. } => request,
             Self::HoldPosted { hold } => Some(hold),
+            Self::PaidOut { payout, .. } => Some(payout),
             Self::Payment | Self::Adjustment { .. } => None,
         }
     }
@@ -427,6 +443,8 @@ pub struct Refusal {
     pub amount: Option<Amount>,
     /// Why not.
     pub rejection: Rejection,
+    /// What stands behind it, as the name of a rule or a bank's code; mostly nothing.
+    pub note: Line,
 }
 
 impl Fact {
@@ -440,6 +458,9 @@ impl Fact {
             Self::TopUpRejected(rejected) => Some(&rejected.origin),
             Self::FreezeSet(set) => Some(&set.origin),
             Self::Refused(refusal) => Some(&refusal.origin),
+            Self::PayoutStarted(started) => Some(&started.origin),
+            Self::PayoutAdvanced(advanced) => Some(&advanced.origin),
+            Self::PayoutFailed(failed) => Some(&failed.origin),
             Self::Genesis
             | Self::AccountOpened(_)
             | Self::UserCreated(_)
@@ -454,6 +475,8 @@ impl Fact {
             Self::Moved(movement) => movement.kind.subject(),
             Self::HoldReleased(released) => Some(released.hold),
             Self::TopUpRejected(rejected) => Some(rejected.request),
+            Self::PayoutAdvanced(advanced) => Some(advanced.payout),
+            Self::PayoutFailed(failed) => Some(failed.payout),
             Self::Genesis
             | Self::AccountOpened(_)
             | Self::UserCreated(_)
@@ -462,6 +485,7 @@ impl Fact {
             | Self::Held(_)
             | Self::TopUpRequested(_)
             | Self::FreezeSet(_)
+            | Self::PayoutStarted(_)
             | Self::Refused(_) => None,
         }
     }
@@ -482,6 +506,9 @@ impl Fact {
             Self::TopUpRequested(request) => touched.push(request.account),
             Self::TopUpRejected(rejected) => touched.push(rejected.account),
             Self::FreezeSet(set) => touched.push(set.account),
+            Self::PayoutStarted(started) => touched.push(started.account),
+            Self::PayoutAdvanced(advanced) => touched.push(advanced.account),
+            Self::PayoutFailed(failed) => touched.push(failed.account),
             Self::AccountOpened(opened) => touched.push(opened.account),
             Self::UserCreated(created) => touched.push(created.account.account),
             Self::Genesis | Self::UserChanged(_) | Self::SessionRevoked(_) | Self::Refused(_) => {}

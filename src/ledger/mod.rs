@@ -22,6 +22,7 @@ pub mod id;
 pub mod lockout;
 pub mod money;
 pub mod order;
+pub mod payout;
 pub mod policy;
 pub mod posting;
 pub mod reference;

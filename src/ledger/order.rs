@@ -1,9 +1,10 @@
-//! Things that stay open across entries: holds, requested top-ups, refunds so far.
+//! Things that stay open across entries: holds, requested top-ups, refunds so far, payouts.
 //!
 //! An order is named by the position of the entry that began it.
 
 use super::id::{AccountId, Position, Principal};
 use super::money::{Amount, Currency, Total};
+use super::payout::Payout;
 use super::time::Timestamp;
 
 /// The state of something that an earlier entry began.
@@ -36,6 +37,8 @@ pub enum Order {
         /// All refunds of it together.
         refunded: Total,
     },
+    /// Money on its way to a bank; gone once it has ended.
+    Payout(Payout),
 }
 
 /// How far a requested top-up is.

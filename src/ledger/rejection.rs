@@ -30,11 +30,21 @@ pub enum Rejection {
     BalanceCeiling,
     /// The receiver's month would exceed its limit of incoming money.
     IncomingPerMonth,
+    /// The payout has ended, or is not where this would follow.
+    PayoutNotOpen,
+    /// The bank knows no such account.
+    BeneficiaryNotFound,
+    /// No bank can be reached for it.
+    RouteNotFound,
+    /// A screening rule says no.
+    ScreenedOut,
+    /// More than the application may send at once, or in a day.
+    TransferLimit,
 }
 
 impl Rejection {
     /// Every variant, for tables in tests and documentation.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 17] = [
         Self::RecipientNotFound,
         Self::CurrencyMismatch,
         Self::SelfTransfer,
@@ -47,6 +57,11 @@ impl Rejection {
         Self::InsufficientFunds,
         Self::BalanceCeiling,
         Self::IncomingPerMonth,
+        Self::PayoutNotOpen,
+        Self::BeneficiaryNotFound,
+        Self::RouteNotFound,
+        Self::ScreenedOut,
+        Self::TransferLimit,
     ];
 
     /// The stable code clients see.
@@ -62,7 +77,11 @@ impl Rejection {
             Self::SecondApproverRequired => "second_approver_required",
             Self::RefundExceedsPayment => "refund_exceeds_payment",
             Self::InsufficientFunds => "insufficient_funds",
-            Self::BalanceCeiling | Self::IncomingPerMonth => "limit_exceeded",
+            Self::BalanceCeiling | Self::IncomingPerMonth | Self::TransferLimit => "limit_exceeded",
+            Self::PayoutNotOpen => "payout_not_open",
+            Self::BeneficiaryNotFound => "beneficiary_not_found",
+            Self::RouteNotFound => "route_not_found",
+            Self::ScreenedOut => "screened_out",
         }
     }
 
@@ -74,13 +93,18 @@ impl Rejection {
             | Self::SecondApproverRequired
             | Self::InsufficientFunds
             | Self::BalanceCeiling
-            | Self::IncomingPerMonth => true,
+            | Self::IncomingPerMonth
+            | Self::BeneficiaryNotFound
+            | Self::RouteNotFound
+            | Self::ScreenedOut
+            | Self::TransferLimit => true,
             Self::CurrencyMismatch
             | Self::SelfTransfer
             | Self::HoldNotOpen
             | Self::HoldExceeded
             | Self::TopUpNotAwaiting
-            | Self::RefundExceedsPayment => false,
+            | Self::RefundExceedsPayment
+            | Self::PayoutNotOpen => false,
         }
     }
 }

@@ -10,6 +10,7 @@ use gerbang::ledger::command::Command;
 use gerbang::ledger::event::{AccountKind, AccountOpened, Event, Fact, Movement, MovementKind};
 use gerbang::ledger::id::{AccountId, Position, Principal};
 use gerbang::ledger::money::{Amount, Currency};
+use gerbang::ledger::payout::{PayoutAdvanced, PayoutStep};
 use gerbang::ledger::policy::Policies;
 use gerbang::ledger::rejection::Rejection;
 use gerbang::ledger::time::Timestamp;
@@ -53,6 +54,23 @@ pub(crate) struct Model {
     holds: BTreeMap<u64, (u32, i128, i64)>,
     requests: BTreeMap<u64, Request>,
     refunded: BTreeMap<u64, i128>,
+    payouts: BTreeMap<u64, Payout>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Payout {
+    account: u32,
+    amount: i128,
+    fee: i128,
+    tries: u8,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Stage {
+    Challenged,
+    Sending,
+    Unknown,
 }
 
 impl Model {
@@ -92,8 +110,49 @@ impl Model {
                 let open = self.is_open(rejected.request, rejected.account);
                 (!open).then_some(Rejection::TopUpNotAwaiting)
             }
+            Command::StartPayout(started) => {
+                let purse = self.purse(started.account);
+                let needed = units(started.amount) + started.route.fee.map_or(0, units);
+                if purse.currency != started.currency {
+                    Some(Rejection::CurrencyMismatch)
+                } else if purse.frozen {
+                    Some(Rejection::AccountFrozen)
+                } else {
+                    let largest = i128::from(Amount::MAX);
+                    let short = purse.refuses() && purse.free() < needed;
+                    (short || needed > largest).then_some(Rejection::InsufficientFunds)
+                }
+            }
+            Command::AdvancePayout(advanced) => self.payout_step(advanced),
+            Command::FailPayout(failed) => {
+                let by_person = failed.by != Principal::System;
+                let open = self.payout(failed.payout, failed.account);
+                let ends = open.is_some_and(|p| !(by_person && p.stage == Stage::Sending));
+                (!ends).then_some(Rejection::PayoutNotOpen)
+            }
             Command::RequestTopUp(_) | Command::Freeze(_) => None,
         }
+    }
+
+    fn payout(&self, payout: Position, account: AccountId) -> Option<&Payout> {
+        self.payouts.get(&payout.get()).filter(|payout| payout.account == account.0)
+    }
+
+    fn payout_step(&self, advanced: &PayoutAdvanced) -> Option<Rejection> {
+        let closed = Some(Rejection::PayoutNotOpen);
+        let Some(payout) = self.payout(advanced.payout, advanced.account) else { return closed };
+        let from = match &advanced.step {
+            PayoutStep::Released => Stage::Challenged,
+            PayoutStep::NextTry { .. } | PayoutStep::Unknown { .. } => Stage::Sending,
+        };
+        if payout.stage != from || payout.tries != advanced.attempt {
+            return closed;
+        }
+        let PayoutStep::NextTry { route, .. } = &advanced.step else { return None };
+        let (fee, purse) = (route.fee.map_or(0, units), self.purse(advanced.account));
+        let short = fee > payout.fee && purse.refuses() && purse.free() < fee - payout.fee;
+        let too_large = payout.amount + fee > i128::from(Amount::MAX);
+        (short || too_large).then_some(Rejection::InsufficientFunds)
     }
 
     fn giver(&self, movement: &Movement) -> Option<Rejection> {
@@ -117,6 +176,15 @@ impl Model {
                 }
                 _ => Some(Rejection::HoldNotOpen),
             };
+        }
+        if let MovementKind::PaidOut { payout, by } = movement.kind {
+            let fee = movement.fee.map_or(0, |fee| units(fee.amount));
+            let fits = self.payout(payout, movement.debit).is_some_and(|payout| {
+                let by_word = by == Principal::System && payout.stage == Stage::Sending;
+                let all = (payout.fee, payout.amount + payout.fee) == (fee, units(movement.amount));
+                all && (by_word || payout.stage == Stage::Unknown)
+            });
+            return (!fits).then_some(Rejection::PayoutNotOpen);
         }
         if let MovementKind::Refund { payment, paid } = movement.kind {
             let before = self.refunded.get(&payment.get()).copied().unwrap_or(0);
@@ -174,8 +242,48 @@ impl Model {
             }
             Fact::TopUpRejected(rejected) => self.close(rejected.request),
             Fact::FreezeSet(set) => self.purse_mut(set.account).frozen = set.frozen,
+            Fact::PayoutStarted(_) | Fact::PayoutAdvanced(_) | Fact::PayoutFailed(_) => {
+                self.apply_payout(at, &event.fact);
+            }
             Fact::Genesis | Fact::UserChanged(_) | Fact::SessionRevoked(_) | Fact::Refused(_) => {}
         }
+    }
+
+    fn apply_payout(&mut self, at: u64, fact: &Fact) {
+        match fact {
+            Fact::PayoutStarted(started) => {
+                let challenged = started.challenged_until.is_some();
+                let payout = Payout {
+                    account: started.account.0,
+                    amount: units(started.amount),
+                    fee: started.route.fee.map_or(0, units),
+                    tries: 1,
+                    stage: if challenged { Stage::Challenged } else { Stage::Sending },
+                };
+                self.purse_mut(started.account).held += payout.amount + payout.fee;
+                self.payouts.insert(at, payout);
+            }
+            Fact::PayoutAdvanced(advanced) => {
+                let payout = self.payouts.get_mut(&advanced.payout.get()).unwrap();
+                match &advanced.step {
+                    PayoutStep::Released => payout.stage = Stage::Sending,
+                    PayoutStep::Unknown { .. } => payout.stage = Stage::Unknown,
+                    PayoutStep::NextTry { route, .. } => {
+                        let fee = route.fee.map_or(0, units);
+                        let more = fee - std::mem::replace(&mut payout.fee, fee);
+                        payout.tries += 1;
+                        self.purse_mut(advanced.account).held += more;
+                    }
+                }
+            }
+            Fact::PayoutFailed(failed) => self.end_payout(failed.payout),
+            _ => unreachable!("only payouts come here"),
+        }
+    }
+
+    fn end_payout(&mut self, payout: Position) {
+        let payout = self.payouts.remove(&payout.get()).unwrap();
+        self.purse_mut(AccountId(payout.account)).held -= payout.amount + payout.fee;
     }
 
     fn apply_movement(&mut self, _position: u64, movement: &Movement, at: Timestamp) {
@@ -190,6 +298,7 @@ impl Model {
                 *self.refunded.entry(payment.get()).or_insert(0) += units(movement.amount);
             }
             MovementKind::TopUp { request: Some(request), .. } => self.close(request),
+            MovementKind::PaidOut { payout, .. } => self.end_payout(payout),
             MovementKind::TopUp { request: None, .. }
             | MovementKind::Payment
             | MovementKind::Adjustment { .. } => {}

@@ -13,6 +13,8 @@
 //! can be spent. After every line the whole book is in balance and nobody is below a floor; at the
 //! end a replay of all entries gives the same book.
 
+mod payout;
+
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
@@ -30,9 +32,9 @@ use gerbang::ledger::text::Line;
 use gerbang::ledger::time::Timestamp;
 
 use crate::model::Model;
-use crate::world::{amount, dawn, origin, user};
+use crate::world::{NOT_THE_LEDGERS, amount, dawn, origin, user};
 
-const SCRIPTS: [(&str, &str); 10] = [
+const SCRIPTS: [(&str, &str); 11] = [
     ("adjustments", include_str!("scripts/adjustments.txt")),
     ("amounts", include_str!("scripts/amounts.txt")),
     ("currencies", include_str!("scripts/currencies.txt")),
@@ -41,6 +43,7 @@ const SCRIPTS: [(&str, &str); 10] = [
     ("holds", include_str!("scripts/holds.txt")),
     ("limits", include_str!("scripts/limits.txt")),
     ("payments", include_str!("scripts/payments.txt")),
+    ("payouts", include_str!("scripts/payouts.txt")),
     ("refunds", include_str!("scripts/refunds.txt")),
     ("top_ups", include_str!("scripts/top_ups.txt")),
 ];
@@ -64,7 +67,7 @@ fn every_script_holds() {
 #[test]
 fn every_refusal_is_in_a_script() {
     let all: String = SCRIPTS.iter().map(|(_, text)| *text).collect();
-    for rejection in Rejection::ALL {
+    for rejection in Rejection::ALL.into_iter().filter(|r| is_the_ledgers(*r)) {
         let verdict = format!("=> refused {}", name(rejection));
         assert!(all.lines().any(|line| line.contains(&verdict)), "no script says {verdict}");
     }
@@ -74,14 +77,19 @@ fn every_refusal_is_in_a_script() {
 fn names_of_refusals_are_their_codes_but_for_limits() {
     for rejection in Rejection::ALL {
         match rejection {
-            Rejection::BalanceCeiling | Rejection::IncomingPerMonth => {
+            Rejection::BalanceCeiling | Rejection::IncomingPerMonth | Rejection::TransferLimit => {
                 assert_eq!(rejection.code(), "limit_exceeded");
             }
             _ => assert_eq!(rejection.code(), name(rejection)),
         }
     }
     let codes: BTreeSet<&str> = Rejection::ALL.iter().map(|r| r.code()).collect();
-    assert_eq!(codes.len(), Rejection::ALL.len() - 1);
+    assert_eq!(codes.len(), Rejection::ALL.len() - 2);
+}
+
+/// Scripts look payees up by name themselves.
+fn is_the_ledgers(rejection: Rejection) -> bool {
+    rejection == Rejection::RecipientNotFound || !NOT_THE_LEDGERS.contains(&rejection)
 }
 
 /// The variant's name in snake case.
@@ -219,7 +227,13 @@ impl World {
         let Some(command) = self.command(&origin, words)? else {
             let (account, rejection) = (None, Rejection::RecipientNotFound);
             let amount = Some(words.amount(3)?);
-            self.follow(Fact::Refused(Refusal { origin, account, amount, rejection }));
+            self.follow(Fact::Refused(Refusal {
+                origin,
+                account,
+                amount,
+                rejection,
+                note: Line::empty(),
+            }));
             return Ok(format!("refused {}", name(rejection)));
         };
         let verdict = self.book.decide(&command, self.now, &self.policies).err();
@@ -254,6 +268,7 @@ impl World {
         match words.options.get(option).copied() {
             None => user(1_000),
             Some("operator") => Principal::Operator,
+            Some("system") => Principal::System,
             Some(name) => match name.strip_prefix("admin") {
                 Some(number) => user(1_000 + number.parse::<u32>().unwrap_or(0)),
                 None => user(self.names[name].0),
@@ -264,11 +279,11 @@ impl World {
     /// None: there is nobody of that name to be paid.
     fn command(&self, origin: &Origin, words: &Words<'_>) -> Result<Option<Command>, String> {
         let origin = origin.clone();
-        let account = |index| {
-            let name = words.word(index)?;
-            self.names.get(name).copied().ok_or_else(|| format!("{name} has no account"))
-        };
+        let account = |index| self.account(words, index);
         let reason = Line::empty();
+        if let Some(command) = payout::command(self, &origin, words)? {
+            return Ok(Some(command));
+        }
         Ok(Some(match words.word(0)? {
             "pay" if !self.names.contains_key(words.word(2)?) => return Ok(None),
             "pay" | "refund" | "top-up" | "approve" | "adjust" | "post" => {
@@ -324,10 +339,7 @@ impl World {
             "adjust" => MovementKind::Adjustment { by },
             _ => MovementKind::HoldPosted { hold: labelled("hold")? },
         };
-        let party = |index| {
-            let name = words.word(index)?;
-            self.names.get(name).copied().ok_or_else(|| format!("{name} has no account"))
-        };
+        let party = |index| self.account(words, index);
         let (debit, credit, amount) = (party(1)?, party(2)?, words.amount(3)?);
         let fee = match words.options.get("fee").and_then(|fee| fee.split_once(':')) {
             Some((account, units)) => {
@@ -356,6 +368,16 @@ impl World {
             Some(code) => currency(code),
             None => Ok(self.book.account(account).unwrap().currency),
         }
+    }
+
+    fn account(&self, words: &Words<'_>, index: usize) -> Result<AccountId, String> {
+        let name = words.word(index)?;
+        self.names.get(name).copied().ok_or_else(|| format!("{name} has no account"))
+    }
+
+    /// Paid to the house.
+    fn fee(&self, amount: Amount) -> Fee {
+        Fee { account: self.names["fees"], amount }
     }
 
     fn labelled(&self, label: &str) -> Result<Position, String> {
@@ -419,6 +441,9 @@ fn done(fact: &Fact) -> &'static str {
         Fact::TopUpRejected(_) => "rejected",
         Fact::FreezeSet(set) if set.frozen => "frozen",
         Fact::FreezeSet(_) => "thawed",
+        Fact::PayoutStarted(_) => "payout",
+        Fact::PayoutAdvanced(_) => "advanced",
+        Fact::PayoutFailed(_) => "failed",
         _ => "recorded",
     }
 }

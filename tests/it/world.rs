@@ -8,6 +8,7 @@ use gerbang::ledger::id::{AccountId, Principal, UserId};
 use gerbang::ledger::money::{Amount, Currency};
 use gerbang::ledger::policy::{Policies, Policy};
 use gerbang::ledger::reference::DigestBuilder;
+use gerbang::ledger::rejection::Rejection;
 use gerbang::ledger::text::{Email, Line, Reference, Username};
 use gerbang::ledger::time::Timestamp;
 
@@ -32,6 +33,14 @@ pub(crate) const LINE: AccountId = AccountId(13);
 pub(crate) const PEOPLE: [AccountId; 8] = [ANI, BUDI, CITRA, WARUNG, DEWI, EKO, ESCROW, LINE];
 /// Administrators: who approves, adjusts and freezes.
 pub(crate) const ADMINS: [Principal; 2] = [user(4), user(5)];
+/// Refusals by what the gateway knows of names, banks and rules, before an account is asked.
+pub(crate) const NOT_THE_LEDGERS: [Rejection; 5] = [
+    Rejection::RecipientNotFound,
+    Rejection::BeneficiaryNotFound,
+    Rejection::RouteNotFound,
+    Rejection::ScreenedOut,
+    Rejection::TransferLimit,
+];
 /// What a wallet may hold, and take in within a month, in rupiah.
 pub(crate) const CEILING: u64 = 100_000;
 /// See [`CEILING`].

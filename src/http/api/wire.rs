@@ -257,7 +257,13 @@ const fn code_of(rejection: Rejection) -> Code {
         Rejection::SecondApproverRequired => Code::Forbidden,
         Rejection::RefundExceedsPayment => Code::RefundExceedsPayment,
         Rejection::InsufficientFunds => Code::InsufficientFunds,
-        Rejection::BalanceCeiling | Rejection::IncomingPerMonth => Code::LimitExceeded,
+        Rejection::BalanceCeiling | Rejection::IncomingPerMonth | Rejection::TransferLimit => {
+            Code::LimitExceeded
+        }
+        Rejection::PayoutNotOpen => Code::Conflict,
+        Rejection::BeneficiaryNotFound => Code::BeneficiaryNotFound,
+        Rejection::RouteNotFound => Code::RouteNotFound,
+        Rejection::ScreenedOut => Code::ScreenedOut,
     }
 }
 
@@ -276,5 +282,10 @@ const fn detail_of(rejection: Rejection) -> &'static str {
         Rejection::InsufficientFunds => "the available balance is not enough",
         Rejection::BalanceCeiling => "the receiver's balance would exceed its ceiling",
         Rejection::IncomingPerMonth => "the receiver's month would exceed its limit",
+        Rejection::PayoutNotOpen => "the payout has ended, or is not at a point where this follows",
+        Rejection::BeneficiaryNotFound => "the bank knows no such account",
+        Rejection::RouteNotFound => "no partner bank can carry it",
+        Rejection::ScreenedOut => "a screening rule forbids it",
+        Rejection::TransferLimit => "more than may be sent at once, or in a day",
     }
 }

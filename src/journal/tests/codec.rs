@@ -12,7 +12,7 @@ const GENESIS: &str = "010001000000000000000100000000e025dafe5b06000000000000000
          00000000000000000000000000000000000000000000000000000000000000000000000000000000\
          00000000000000000000000000000000000000000000000000000000000000000000000000a1ffff\
          ff0000000072b99b09e9d086fa6b77944b9fcd482842fd781e972f79d82a5a6cd1184d24a4";
-const EVERY_FACT: &str = "e4438a170a78501b9a6abd6a91e0d968d23aa336182839a2d863db7fc3dad84c";
+const EVERY_FACT: &str = "80ae83ed66c323132cdddd2063d4b0c65f958bcc2463ab329a67ff281444014f";
 
 #[test]
 fn genesis_has_the_bytes_it_always_had() {
@@ -28,7 +28,7 @@ fn every_fact_has_the_bytes_it_always_had() {
     let mut world = World::new();
     world.begin(2);
     let batch = world.batch(every_fact());
-    assert_eq!(batch.bytes().len(), 2_671);
+    assert_eq!(batch.bytes().len(), 4_851);
     assert_eq!(batch.hash().to_string(), EVERY_FACT);
 }
 
@@ -41,7 +41,7 @@ fn batches_read_back() {
     let batch = world.batch(facts.clone());
     let again = Batch::decode(batch.bytes()).unwrap();
     assert_eq!(again.bytes(), batch.bytes());
-    assert_eq!((again.first().get(), again.last().get(), again.count()), (8, 25, 18));
+    assert_eq!((again.first().get(), again.last().get(), again.count()), (8, 33, 26));
     assert_eq!((again.time(), again.previous()), (batch.time(), batch.previous()));
     assert_eq!(again.hash(), batch.hash());
     for (recorded, fact) in again.records().zip(facts) {
@@ -51,7 +51,7 @@ fn batches_read_back() {
         assert_eq!(batch.record(recorded.position).unwrap(), Some(recorded));
     }
     assert_eq!(batch.record(Position::new(7).unwrap()).unwrap(), None);
-    assert_eq!(batch.record(Position::new(26).unwrap()).unwrap(), None);
+    assert_eq!(batch.record(Position::new(34).unwrap()).unwrap(), None);
 }
 
 #[test]

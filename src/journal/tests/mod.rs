@@ -15,6 +15,9 @@ use crate::ledger::event::{
 };
 use crate::ledger::id::{AccountId, Position, Principal, UserId};
 use crate::ledger::money::{Amount, Currency};
+use crate::ledger::payout::{
+    self, Beneficiary, PayoutAdvanced, PayoutFailed, PayoutStarted, PayoutStep, Purpose, Try,
+};
 use crate::ledger::rejection::Rejection;
 use crate::ledger::text::{Email, Line, Reference, Username};
 use crate::ledger::time::Timestamp;
@@ -188,9 +191,65 @@ pub(super) fn every_fact() -> Vec<Fact> {
             account: Some(account(0)),
             amount: Some(amount(1)),
             rejection: Rejection::AccountFrozen,
+            note: line("rule-7"),
         }),
     ];
-    money.into_iter().chain(facts_about_users()).collect()
+    let rest = facts_about_users().into_iter().chain(facts_about_payouts());
+    money.into_iter().chain(rest).collect()
+}
+
+/// They begin at position 26.
+fn facts_about_payouts() -> [Fact; 8] {
+    let started = |reference, challenged_until| {
+        Fact::PayoutStarted(Box::new(PayoutStarted {
+            origin: origin(0, reference),
+            account: account(0),
+            amount: amount(20_000),
+            currency: Currency::IDR,
+            purpose: Purpose::Withdrawal,
+            sender: line("0847652590"),
+            beneficiary: Beneficiary {
+                bank: line("009"),
+                number: line("0115471119"),
+                name: line("ERRY JULIO"),
+            },
+            remark: line("Paylater"),
+            route: Try { bank: line("014"), interbank: false, fee: None, why: line("own bank") },
+            rule: line("new beneficiary"),
+            challenged_until,
+        }))
+    };
+    let advanced = |place, attempt, step| {
+        let payout = Position::new(place).unwrap();
+        let mut origin = origin(0, payout::step_reference(payout, attempt, &step).as_str());
+        origin.principal = Principal::System;
+        let account = account(0);
+        Fact::PayoutAdvanced(Box::new(PayoutAdvanced { origin, payout, account, attempt, step }))
+    };
+    let route =
+        Try { bank: line("009"), interbank: true, fee: Some(amount(6_500)), why: line("fallback") };
+    let next = PayoutStep::NextTry { route, reason: line("connection refused") };
+    let (first, second) = (Position::new(26).unwrap(), Position::new(30).unwrap());
+    let paid = MovementKind::PaidOut { payout: first, by: Principal::System };
+    let paid = movement(origin(0, "PAID-OUT"), paid, account(0), CLEARING);
+    let fee = Some(Fee { account: FEES, amount: amount(6_500) });
+    [
+        started("PAYOUT-1", None),
+        advanced(26, 1, next),
+        advanced(26, 2, PayoutStep::Unknown { reason: line("timeout") }),
+        Fact::Moved(Movement { amount: amount(26_500), fee, ..paid }),
+        started("PAYOUT-2", Some(Timestamp::from_seconds(1_800_000_000))),
+        advanced(30, 1, PayoutStep::Released),
+        Fact::PayoutFailed(Box::new(PayoutFailed {
+            origin: origin(1, "FAILED"),
+            payout: second,
+            account: account(0),
+            by: Principal::User(UserId(1)),
+            code: line("4041711"),
+            reason: line("no such account"),
+        })),
+        started("PAYOUT-3", None),
+    ]
 }
 
 fn facts_about_users() -> [Fact; 5] {

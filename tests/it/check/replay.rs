@@ -8,6 +8,7 @@ use gerbang::ledger::command::Command;
 use gerbang::ledger::event::{Fact, Refusal};
 use gerbang::ledger::id::AccountId;
 use gerbang::ledger::money::Currency;
+use gerbang::ledger::payout::{PayoutStep, with_fee};
 use gerbang::ledger::policy::Policies;
 use gerbang::ledger::rejection::Rejection;
 use gerbang::ledger::time::Timestamp;
@@ -100,6 +101,8 @@ impl<'a> Replay<'a> {
         let parties = match doubt.command {
             Command::Move(movement) => (movement.debit, Some(movement.credit)),
             Command::Hold(hold) => (hold.account, None),
+            Command::StartPayout(started) => (started.account, None),
+            Command::AdvancePayout(advanced) => (advanced.account, None),
             _ => return false,
         };
         if doubt.others.is_none() {
@@ -127,6 +130,14 @@ impl<'a> Replay<'a> {
         let out = |attempt: &&Attempt| match &attempt.command {
             Command::Move(movement) => Some((movement.debit, movement.amount)),
             Command::Hold(hold) => Some((hold.account, hold.amount)),
+            Command::StartPayout(started) => {
+                let held = with_fee(started.amount, started.route.fee);
+                held.map(|held| (started.account, held))
+            }
+            Command::AdvancePayout(advanced) => match &advanced.step {
+                PayoutStep::NextTry { route, .. } => route.fee.map(|fee| (advanced.account, fee)),
+                PayoutStep::Released | PayoutStep::Unknown { .. } => None,
+            },
             _ => None,
         };
         other.filter_map(out).map(|(giver, amount)| (giver, i128::from(amount.get()))).collect()
@@ -250,6 +261,9 @@ fn command(fact: &Fact) -> Option<Command> {
         Fact::Held(hold) => Some(Command::Hold(hold)),
         Fact::HoldReleased(released) => Some(Command::Release(released)),
         Fact::TopUpRejected(rejected) => Some(Command::RejectTopUp(rejected)),
+        Fact::PayoutStarted(started) => Some(Command::StartPayout(started)),
+        Fact::PayoutAdvanced(advanced) => Some(Command::AdvancePayout(advanced)),
+        Fact::PayoutFailed(failed) => Some(Command::FailPayout(failed)),
         _ => None,
     }
 }

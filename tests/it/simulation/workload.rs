@@ -1,10 +1,13 @@
 //! Random commands: all kinds of them, mostly sensible, some absurd.
 
+mod payouts;
+
 use gerbang::ledger::command::Command;
 use gerbang::ledger::event::{Fact, Fee, FreezeSet, Hold, HoldReleased, Movement, MovementKind};
 use gerbang::ledger::event::{Origin, TopUpRejected, TopUpRequested};
 use gerbang::ledger::id::{AccountId, Position, Principal};
 use gerbang::ledger::money::{Amount, Currency};
+use gerbang::ledger::payout::PayoutStep;
 use gerbang::ledger::text::Line;
 use gerbang::ledger::time::Timestamp;
 
@@ -23,6 +26,17 @@ pub(crate) struct Known {
     payments: Vec<(Position, AccountId, AccountId, Amount)>,
     holds: Vec<(Position, AccountId, Amount)>,
     requests: Vec<(Position, AccountId, Amount)>,
+    payouts: Vec<Sent>,
+}
+
+/// A payout as far as answers told.
+#[derive(Clone, Debug)]
+struct Sent {
+    payout: Position,
+    account: AccountId,
+    amount: Amount,
+    fee: Option<Amount>,
+    attempt: u8,
 }
 
 impl Known {
@@ -35,6 +49,17 @@ impl Known {
             Fact::Held(hold) => remember(&mut self.holds, (position, hold.account, hold.amount)),
             Fact::TopUpRequested(request) => {
                 remember(&mut self.requests, (position, request.account, request.amount));
+            }
+            Fact::PayoutStarted(started) => {
+                let (account, amount, fee) = (started.account, started.amount, started.route.fee);
+                let sent = Sent { payout: position, account, amount, fee, attempt: 1 };
+                remember(&mut self.payouts, sent);
+            }
+            Fact::PayoutAdvanced(advanced) => {
+                let known = self.payouts.iter_mut().find(|p| p.payout == advanced.payout);
+                if let (Some(sent), PayoutStep::NextTry { route, .. }) = (known, &advanced.step) {
+                    (sent.fee, sent.attempt) = (route.fee, advanced.attempt + 1);
+                }
             }
             _ => {}
         }
@@ -65,13 +90,14 @@ impl Asked<'_> {
 /// The next command.
 pub(crate) fn command(random: &mut Random, known: &Known, asked: &Asked<'_>) -> Command {
     match random.below(100) {
-        0..30 => Command::Move(payment(random, asked)),
-        30..46 => Command::Move(top_up(random, asked)),
-        46..54 => requested(random, asked),
-        54..65 => answer_request(random, known, asked),
-        65..75 => refund(random, known, asked),
-        75..83 => hold(random, asked),
-        83..94 => end_hold(random, known, asked),
+        0..24 => Command::Move(payment(random, asked)),
+        24..40 => Command::Move(top_up(random, asked)),
+        40..46 => requested(random, asked),
+        46..55 => answer_request(random, known, asked),
+        55..64 => refund(random, known, asked),
+        64..71 => hold(random, asked),
+        71..80 => end_hold(random, known, asked),
+        80..94 => payouts::command(random, known, asked),
         94..97 => Command::Move(adjustment(random, asked)),
         _ => freeze(random, asked),
     }
