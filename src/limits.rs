@@ -22,6 +22,14 @@ pub const NOTE_MAX: usize = 255;
 pub const REFERENCE_MAX: usize = 255;
 /// Longest reason an administrator gives.
 pub const REASON_MAX: usize = 255;
+/// Longest name a client application has in its tokens.
+pub const CLIENT_ID_MAX: usize = 36;
+/// Longest address of a service or callback.
+pub const URL_MAX: usize = 255;
+/// Most entries in a client's allow list.
+pub const ALLOW_MAX: usize = 64;
+/// Most client applications.
+pub const CLIENTS_MAX: usize = 4_096;
 /// Shortest password in characters (NIST SP 800-63B); administrators need `PASSWORD_ADMIN_MIN`.
 pub const PASSWORD_MIN: usize = 8;
 /// Shortest password of an administrator (PCI DSS 8.3.6).

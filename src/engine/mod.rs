@@ -338,6 +338,8 @@ pub enum NameKind {
     Login = 3,
     /// An account that is being opened.
     Account = 4,
+    /// The registry, while a change of it is decided and recorded.
+    Registry = 5,
 }
 
 /// A name held by [`Engine::reserve`] until dropped.

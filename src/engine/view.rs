@@ -22,6 +22,7 @@ use crate::ledger::id::{AccountId, Position, UserId};
 use crate::ledger::money::Currency;
 use crate::ledger::order::Order;
 use crate::ledger::reference::Match;
+use crate::ledger::registry::Registry;
 use crate::ledger::time::Timestamp;
 use crate::ledger::user::User;
 use crate::limits;
@@ -40,6 +41,7 @@ pub struct View {
     /// Open holds by when they expire.
     expiries: Mutex<BTreeSet<(Timestamp, Position)>>,
     revoked: SpreadMap<[u8; 16], Timestamp>,
+    registry: ArcSwap<Registry>,
     references: References,
     history: Arc<History>,
     position: AtomicU64,
@@ -74,6 +76,7 @@ impl View {
             orders: SpreadMap::default(),
             expiries: Mutex::default(),
             revoked: SpreadMap::default(),
+            registry: ArcSwap::new(Arc::clone(&book.registry)),
             references,
             history,
             position: AtomicU64::new(0),
@@ -193,6 +196,11 @@ impl View {
         self.revoked.contains_key(token)
     }
 
+    /// Partners, routes and clients, all as of one moment.
+    pub fn registry(&self) -> Arc<Registry> {
+        self.registry.load_full()
+    }
+
     /// What the journal says about the key of `origin`.
     ///
     /// # Errors
@@ -256,6 +264,7 @@ impl View {
                     self.revoked.retain(|_, expires| *expires >= kept);
                 }
             }
+            Fact::RegistryChanged(_) => self.registry.store(Arc::clone(&book.registry)),
             Fact::Genesis
             | Fact::AccountOpened(_)
             | Fact::Moved(_)

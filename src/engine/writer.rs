@@ -203,7 +203,8 @@ impl Writer {
             | Fact::Refused(_)
             | Fact::PayoutStarted(_)
             | Fact::PayoutAdvanced(_)
-            | Fact::PayoutFailed(_) => {}
+            | Fact::PayoutFailed(_)
+            | Fact::RegistryChanged(_) => {}
         }
     }
 }

@@ -29,6 +29,7 @@ use crate::ledger::account::Account;
 use crate::ledger::book::Book;
 use crate::ledger::id::Position;
 use crate::ledger::order::Order;
+use crate::ledger::registry::{Registry, RegistryChange};
 use crate::ledger::time::Timestamp;
 use crate::ledger::user::User;
 use crate::limits;
@@ -46,6 +47,7 @@ enum Kind {
     Users = 1,
     Orders = 2,
     Revoked = 3,
+    Registry = 4,
 }
 
 /// The book as it was when the batch `mark` had been applied.
@@ -103,6 +105,7 @@ impl Checkpoint {
         sections(&mut file, Kind::Orders, orders)?;
         let revoked = self.book.revoked.iter().map(|(token, expires)| (*token, *expires));
         sections(&mut file, Kind::Revoked, revoked)?;
+        sections(&mut file, Kind::Registry, self.book.registry.changes())?;
         let hash = *file.hasher.finalize().as_bytes();
         file.file.write_all(&hash)
     }
@@ -189,16 +192,19 @@ fn decode(bytes: &[u8]) -> Option<Checkpoint> {
     }
     let mut book = Book { position: Some(position), ..Book::new() };
     let (mut orders, mut revoked) = (BTreeMap::new(), BTreeMap::new());
+    let mut registry = Registry::default();
     for rows in decode_all(&sections) {
         match rows? {
             Rows::Accounts(rows) => rows.into_iter().for_each(|row| book.accounts.push(row)),
             Rows::Users(rows) => rows.into_iter().for_each(|row| book.users.push(row)),
             Rows::Orders(rows) => orders.extend(rows),
             Rows::Revoked(rows) => revoked.extend(rows),
+            Rows::Registry(rows) => rows.iter().for_each(|change| registry.apply(change)),
         }
     }
     book.orders = Arc::new(orders);
     book.revoked = Arc::new(revoked);
+    book.registry = Arc::new(registry);
     Some(Checkpoint { mark, time, book })
 }
 
@@ -216,6 +222,7 @@ enum Rows {
     Users(Vec<Arc<User>>),
     Orders(Vec<(Position, Order)>),
     Revoked(Vec<([u8; 16], Timestamp)>),
+    Registry(Vec<RegistryChange>),
 }
 
 /// Decodes all sections in order, on as many threads as there are cores: a start waits for this.
@@ -242,6 +249,7 @@ impl Section<'_> {
             1 => rows(&raw, Arc::new).map(Rows::Users),
             2 => rows(&raw, |row| row).map(Rows::Orders),
             3 => rows(&raw, |row| row).map(Rows::Revoked),
+            4 => rows(&raw, |row| row).map(Rows::Registry),
             _ => None,
         }
     }

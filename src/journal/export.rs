@@ -3,6 +3,8 @@
 //! Password hashes and tokens are left out always. It reads history and writes a stream; it changes
 //! nothing, and it computes nothing that is not in the records.
 
+mod registry;
+
 use std::io::{self, Write};
 
 use serde_json::{Map, Value, json};
@@ -236,6 +238,7 @@ impl Names {
                 "frozen": set.frozen,
                 "reason": set.reason.as_str(),
             }),
+            Fact::RegistryChanged(changed) => registry::change(self, changed),
             Fact::Refused(refusal) => json!({
                 "account": refusal.account.map(|account| self.account(account)),
                 "amount": refusal.amount.map(|amount| amount.get()),
@@ -416,5 +419,6 @@ fn fact_name(fact: &Fact) -> &'static str {
         Fact::PayoutStarted(_) => "payout_started",
         Fact::PayoutAdvanced(_) => "payout_advanced",
         Fact::PayoutFailed(_) => "payout_failed",
+        Fact::RegistryChanged(_) => "registry_changed",
     }
 }

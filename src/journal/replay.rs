@@ -13,6 +13,7 @@ use crate::ledger::id::{AccountId, Position};
 use crate::ledger::money::Amount;
 use crate::ledger::order::Order;
 use crate::ledger::payout::{self, Payout, PayoutAdvanced, PayoutStep};
+use crate::ledger::registry::RegistryChange;
 
 /// Applies the next entry and compares its links with those recorded.
 ///
@@ -77,6 +78,7 @@ fn misfit(book: &Book, position: Position, fact: &Fact) -> Option<&'static str> 
             Some(_) => None,
             None => Some("there is no such payout"),
         },
+        Fact::RegistryChanged(changed) => registering(book, &changed.change),
     }
 }
 
@@ -118,6 +120,25 @@ fn moving(book: &Book, movement: &Movement) -> Option<&'static str> {
             | MovementKind::TopUp { .. }
             | MovementKind::Adjustment { .. } => None,
         })
+}
+
+/// Only what later entries stand on; which changes are wise was decided when they were written.
+fn registering(book: &Book, change: &RegistryChange) -> Option<&'static str> {
+    let registry = &book.registry;
+    match change {
+        RegistryChange::RouteSet(route) => {
+            (!registry.partners.contains_key(&route.bank)).then_some("a route has a partner")
+        }
+        RegistryChange::PartnerRemoved(bank) => {
+            registry.routes.keys().any(|(of, _)| of == bank).then_some("the partner has routes")
+        }
+        RegistryChange::ClientSet(client) => {
+            book.user(client.user).is_none().then_some("there is no such user")
+        }
+        RegistryChange::PartnerSet(_)
+        | RegistryChange::RouteRemoved(..)
+        | RegistryChange::ClientRemoved(_) => None,
+    }
 }
 
 fn open_hold(

@@ -331,7 +331,8 @@ impl Account {
             | Fact::Refused(_)
             | Fact::PayoutStarted(_)
             | Fact::PayoutAdvanced(_)
-            | Fact::PayoutFailed(_) => {}
+            | Fact::PayoutFailed(_)
+            | Fact::RegistryChanged(_) => {}
         }
     }
 

@@ -20,6 +20,7 @@ use super::money::{Balance, Currency, Total};
 use super::order::{Order, TopUpState};
 use super::payout::Payout;
 use super::policy::Policies;
+use super::registry::Registry;
 use super::rejection::Rejection;
 use super::table::Table;
 use super::time::Timestamp;
@@ -39,6 +40,8 @@ pub struct Book {
     pub orders: Arc<BTreeMap<Position, Order>>,
     /// Tokens dead before their time, and when they would have ended.
     pub revoked: Arc<BTreeMap<[u8; 16], Timestamp>>,
+    /// Partners, routes and clients.
+    pub registry: Arc<Registry>,
 }
 
 /// An entry's place in the history of one account.
@@ -116,7 +119,7 @@ impl Book {
             account.last = Some(position);
         }
         self.follow_order(position, event, order);
-        self.follow_user(event);
+        self.follow_tables(event);
         self.position = Some(position);
         links
     }
@@ -164,7 +167,8 @@ impl Book {
             | Fact::Refused(_)
             | Fact::PayoutStarted(_)
             | Fact::PayoutAdvanced(_)
-            | Fact::PayoutFailed(_) => {}
+            | Fact::PayoutFailed(_)
+            | Fact::RegistryChanged(_) => {}
         }
     }
 
@@ -183,7 +187,7 @@ impl Book {
         };
     }
 
-    fn follow_user(&mut self, event: &Event) {
+    fn follow_tables(&mut self, event: &Event) {
         match &event.fact {
             Fact::UserChanged(UserChanged { user, change, .. }) => {
                 let user = self.users.get_mut(user.0).expect("users exist before they change");
@@ -196,6 +200,9 @@ impl Book {
                     tokens.retain(|_, expires| *expires >= kept);
                 }
                 tokens.insert(revoked.token, revoked.expires);
+            }
+            Fact::RegistryChanged(changed) => {
+                Arc::make_mut(&mut self.registry).apply(&changed.change);
             }
             Fact::Genesis
             | Fact::AccountOpened(_)
@@ -276,7 +283,8 @@ pub fn next_order(
         | Fact::UserChanged(_)
         | Fact::SessionRevoked(_)
         | Fact::FreezeSet(_)
-        | Fact::Refused(_) => None,
+        | Fact::Refused(_)
+        | Fact::RegistryChanged(_) => None,
     }
 }
 

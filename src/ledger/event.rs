@@ -10,6 +10,7 @@ use super::id::{AccountId, Position, Principal, UserId};
 use super::money::{Amount, Currency};
 use super::payout::{PayoutAdvanced, PayoutFailed, PayoutStarted};
 use super::posting::Posting;
+use super::registry::RegistryChanged;
 use super::rejection::Rejection;
 use super::text::{Email, Line, Reference, Username};
 use super::time::Timestamp;
@@ -56,6 +57,8 @@ pub enum Fact {
     PayoutAdvanced(Box<PayoutAdvanced>),
     /// A payout ends and nothing was paid.
     PayoutFailed(Box<PayoutFailed>),
+    /// A partner, a route or a client is new, another or gone.
+    RegistryChanged(Box<RegistryChanged>),
 }
 
 /// Who asked, what they call the request, and a digest of what they asked.
@@ -465,7 +468,8 @@ impl Fact {
             | Self::AccountOpened(_)
             | Self::UserCreated(_)
             | Self::UserChanged(_)
-            | Self::SessionRevoked(_) => None,
+            | Self::SessionRevoked(_)
+            | Self::RegistryChanged(_) => None,
         }
     }
 
@@ -486,7 +490,8 @@ impl Fact {
             | Self::TopUpRequested(_)
             | Self::FreezeSet(_)
             | Self::PayoutStarted(_)
-            | Self::Refused(_) => None,
+            | Self::Refused(_)
+            | Self::RegistryChanged(_) => None,
         }
     }
 
@@ -511,7 +516,11 @@ impl Fact {
             Self::PayoutFailed(failed) => touched.push(failed.account),
             Self::AccountOpened(opened) => touched.push(opened.account),
             Self::UserCreated(created) => touched.push(created.account.account),
-            Self::Genesis | Self::UserChanged(_) | Self::SessionRevoked(_) | Self::Refused(_) => {}
+            Self::Genesis
+            | Self::UserChanged(_)
+            | Self::SessionRevoked(_)
+            | Self::Refused(_)
+            | Self::RegistryChanged(_) => {}
         }
         touched
     }

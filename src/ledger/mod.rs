@@ -26,6 +26,7 @@ pub mod payout;
 pub mod policy;
 pub mod posting;
 pub mod reference;
+pub mod registry;
 pub mod rejection;
 pub mod table;
 pub mod text;

@@ -67,7 +67,7 @@ impl fmt::Debug for Amount {
 }
 
 /// Hundredths of a percent, at most 10,000 (all of it).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 pub struct BasisPoints(u16);
 
 impl BasisPoints {

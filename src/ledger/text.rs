@@ -63,6 +63,25 @@ text! {
     Line
 }
 
+text! {
+    /// What a client application calls itself in its tokens: its key in the table of clients.
+    ClientId
+}
+
+impl ClientId {
+    /// 1 to 36 visible ASCII characters.
+    ///
+    /// # Errors
+    /// What is wrong with the text.
+    pub fn parse(text: &str) -> Result<Self, TextError> {
+        bounded(text, 1, limits::CLIENT_ID_MAX)?;
+        if !text.bytes().all(|c| c.is_ascii_graphic()) {
+            return Err(TextError::Alphabet("visible ASCII without spaces"));
+        }
+        Ok(Self(text.into()))
+    }
+}
+
 impl Username {
     /// 3 to 32 of `a-z 0-9 _ . -`, beginning with a letter or digit.
     ///
@@ -176,6 +195,15 @@ mod tests {
         assert!(Reference::parse(&"x".repeat(255)).is_ok());
         for wrong in ["", "a b", "tab\t", "é", &"x".repeat(256)] {
             assert!(Reference::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn client_ids_are_short_visible_ascii() {
+        assert!(ClientId::parse("1").is_ok());
+        assert!(ClientId::parse(&"x".repeat(36)).is_ok());
+        for wrong in ["", "a b", "tab\t", "é", &"x".repeat(37)] {
+            assert!(ClientId::parse(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -65,6 +65,12 @@ impl Timestamp {
         Month(i32::from(date.year()).saturating_mul(12).saturating_add(i32::from(date.month())))
     }
 
+    /// Whole minutes since midnight of the books' day (`BOOK_OFFSET_SECONDS`), 0 to 1,439.
+    pub fn minute_of_day(self) -> u16 {
+        let seconds = self.seconds().saturating_add(i64::from(BOOK_OFFSET_SECONDS));
+        u16::try_from(seconds.rem_euclid(24 * 3600).div_euclid(60)).expect("below 1,440")
+    }
+
     /// The calendar day at an offset from UTC given in seconds.
     pub fn date(self, offset_seconds: i32) -> Date {
         self.zoned(offset_seconds).date()

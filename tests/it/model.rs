@@ -245,7 +245,11 @@ impl Model {
             Fact::PayoutStarted(_) | Fact::PayoutAdvanced(_) | Fact::PayoutFailed(_) => {
                 self.apply_payout(at, &event.fact);
             }
-            Fact::Genesis | Fact::UserChanged(_) | Fact::SessionRevoked(_) | Fact::Refused(_) => {}
+            Fact::Genesis
+            | Fact::UserChanged(_)
+            | Fact::SessionRevoked(_)
+            | Fact::Refused(_)
+            | Fact::RegistryChanged(_) => {}
         }
     }
 

@@ -4,6 +4,7 @@ mod codec;
 mod contract;
 mod export;
 mod files;
+mod registry;
 mod store;
 
 use crate::journal::{Batch, BatchBuilder, Hash};

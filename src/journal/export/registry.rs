@@ -1,0 +1,72 @@
+//! Changes of the registry as an export shows them: everything but the keys.
+
+use serde_json::{Value, json};
+
+use super::Names;
+use crate::ledger::money::Amount;
+use crate::ledger::registry::{
+    Client, Keys, Partner, RegistryChange, RegistryChanged, Route, Window,
+};
+
+/// The fields of the record's object: who changed which table, and the row as it is now.
+pub(super) fn change(names: &Names, changed: &RegistryChanged) -> Value {
+    let (change, row) = match &changed.change {
+        RegistryChange::PartnerSet(it) => ("partner_set", partner(it)),
+        RegistryChange::PartnerRemoved(bank) => {
+            ("partner_removed", json!({ "code": bank.as_str() }))
+        }
+        RegistryChange::RouteSet(it) => ("route_set", route(it)),
+        RegistryChange::RouteRemoved(bank, usage) => {
+            ("route_removed", json!({ "bank": bank.as_str(), "usage": usage.name() }))
+        }
+        RegistryChange::ClientSet(it) => ("client_set", client(names, it)),
+        RegistryChange::ClientRemoved(id) => ("client_removed", json!({ "id": id.as_str() })),
+    };
+    json!({ "by": names.principal(changed.by), "change": change, "row": row })
+}
+
+fn partner(partner: &Partner) -> Value {
+    let window = |window: Window| json!({ "from": window.from, "until": window.until });
+    json!({
+        "code": partner.code.as_str(),
+        "name": partner.name.as_str(),
+        "priority": partner.priority,
+        "keys": keys(&partner.keys),
+        "base_url": partner.base_url.as_str(),
+        "maintenance": partner.maintenance.map(window),
+        "disabled": partner.disabled,
+    })
+}
+
+fn route(route: &Route) -> Value {
+    json!({
+        "bank": route.bank.as_str(),
+        "usage": route.usage.name(),
+        "local": route.local.as_str(),
+        "external": route.external.as_str(),
+        "fee_fixed": route.fee_fixed,
+        "fee_basis_points": route.fee_basis_points.get(),
+    })
+}
+
+fn client(names: &Names, client: &Client) -> Value {
+    let allow: Vec<&str> = client.allow.iter().map(|entry| entry.as_str()).collect();
+    json!({
+        "id": client.id.as_str(),
+        "name": client.name.as_str(),
+        "user": names.user(client.user),
+        "allow": allow,
+        "keys": keys(&client.keys),
+        "per_transfer_max": client.per_transfer_max.map(Amount::get),
+        "per_day_max": client.per_day_max.map(Amount::get),
+        "requests_per_second": client.requests_per_second,
+        "allow_interbank_fallback": client.allow_interbank_fallback,
+        "callback": client.callback.as_ref().map(|callback| callback.url.as_str()),
+        "disabled": client.disabled,
+    })
+}
+
+/// How many are good, and no more.
+fn keys(keys: &Keys) -> usize {
+    1 + usize::from(keys.previous.is_some())
+}

@@ -1,0 +1,138 @@
+//! The registry in the journal: its bytes, its lines in an export, its way through a checkpoint.
+
+use super::{World, line};
+use crate::journal::checkpoint::Checkpoint;
+use crate::journal::export::ndjson;
+use crate::journal::replay;
+use crate::journal::sidefile::Mark;
+use crate::journal::{Batch, Error, Flaw, History};
+use crate::ledger::book::Book;
+use crate::ledger::event::Fact;
+use crate::ledger::id::{Position, Principal, UserId};
+use crate::ledger::money::BasisPoints;
+use crate::ledger::registry::tests::{bank, client, partner, route};
+use crate::ledger::registry::{
+    Callback, Client, Keys, Partner, RegistryChange, RegistryChanged, Route, SealedKey, Usage,
+    Window,
+};
+use crate::ledger::text::ClientId;
+
+const EVERY_CHANGE: &str = "56e092edaab565c1c6b90bb4a0294d770e1a168918830b6b08fec41b98ac1a1c";
+
+fn changed(change: RegistryChange) -> Fact {
+    let by = Principal::User(UserId(0));
+    Fact::RegistryChanged(Box::new(RegistryChanged { by, change }))
+}
+
+fn sealed(bytes: &[u8]) -> SealedKey {
+    SealedKey(bytes.into())
+}
+
+/// One change of every kind, with everything in them that may be absent.
+fn every_change() -> Vec<Fact> {
+    let keys = || Keys { current: sealed(b"never"), previous: Some(sealed(b"never either")) };
+    let full_partner = Partner {
+        keys: keys(),
+        maintenance: Some(Window { from: 1_380, until: 30 }),
+        disabled: true,
+        ..partner("008", 3)
+    };
+    let full_route = Route {
+        fee_fixed: 6_500,
+        fee_basis_points: BasisPoints::new(10).unwrap(),
+        ..route("009", Usage::Interbank)
+    };
+    let full_client = Client {
+        allow: vec![line("103.74.212.111"), line("10.0.0.0/8")],
+        keys: keys(),
+        per_transfer_max: Some(super::amount(25_000_000)),
+        per_day_max: Some(super::amount(500_000_000)),
+        requests_per_second: Some(50),
+        allow_interbank_fallback: false,
+        callback: Some(Callback {
+            url: line("https://iki.contoh.id/hook"),
+            secret: sealed(b"never that"),
+        }),
+        disabled: true,
+        ..client("2", 1)
+    };
+    let changes = [
+        RegistryChange::PartnerSet(partner("009", 1)),
+        RegistryChange::PartnerSet(partner("014", 2)),
+        RegistryChange::PartnerSet(full_partner),
+        RegistryChange::RouteSet(full_route),
+        RegistryChange::RouteSet(route("014", Usage::Transfer)),
+        RegistryChange::ClientSet(client("1", 0)),
+        RegistryChange::ClientSet(full_client),
+        RegistryChange::RouteRemoved(bank("014"), Usage::Transfer),
+        RegistryChange::PartnerRemoved(bank("014")),
+        RegistryChange::ClientRemoved(ClientId::parse("1").unwrap()),
+    ];
+    changes.map(changed).into()
+}
+
+fn sample() -> (World, Vec<Batch>) {
+    let mut world = World::new();
+    let mut batches = world.begin(2);
+    batches.push(world.batch(every_change()));
+    (world, batches)
+}
+
+#[test]
+fn every_change_has_the_bytes_it_always_had() {
+    let (_, batches) = sample();
+    let batch = batches.last().unwrap();
+    assert_eq!(batch.hash().to_string(), EVERY_CHANGE);
+    let again = Batch::decode(batch.bytes()).unwrap();
+    let facts: Vec<Fact> = again.records().map(|record| record.unwrap().event.fact).collect();
+    assert_eq!(facts, every_change());
+}
+
+#[test]
+fn an_export_shows_all_but_the_keys() {
+    let (_, batches) = sample();
+    let history = History::new();
+    batches.into_iter().for_each(|batch| history.push(batch));
+    let mut out = Vec::new();
+    assert_eq!(ndjson(&history, Position::new(8).unwrap(), &mut out).unwrap(), 10);
+    let text = String::from_utf8(out).unwrap();
+    let parsed = |text: &str| -> Vec<serde_json::Value> {
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    assert_eq!(parsed(&text), parsed(include_str!("registry.ndjson")), "{text}");
+    assert!(!text.contains("never"), "keys stay in the house");
+}
+
+#[test]
+fn a_checkpoint_holds_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let (world, _) = sample();
+    assert_eq!(world.book.registry.partners.len(), 2);
+    let mark = Mark { position: world.book.position.unwrap(), hash: world.hash };
+    let checkpoint = Checkpoint { mark, time: world.time, book: world.book };
+    checkpoint.write(directory.path()).unwrap();
+    assert_eq!(Checkpoint::newest(directory.path()).unwrap(), Some(checkpoint));
+}
+
+#[test]
+fn replay_refuses_what_later_entries_cannot_stand_on() {
+    let cases = [
+        (RegistryChange::RouteSet(route("014", Usage::Transfer)), "a route has a partner"),
+        (RegistryChange::PartnerRemoved(bank("009")), "the partner has routes"),
+        (RegistryChange::ClientSet(client("3", 9)), "there is no such user"),
+    ];
+    for (change, why) in cases {
+        let (mut world, batches) = sample();
+        let mut book = Book::new();
+        for record in batches.iter().flat_map(Batch::records) {
+            replay::follow(&mut book, &record.unwrap()).unwrap();
+        }
+        assert_eq!(book, world.book);
+        let batch = world.batch([changed(change)]);
+        let record = batch.record(batch.first()).unwrap().unwrap();
+        match replay::follow(&mut book, &record) {
+            Err(Error::Broken { flaw: Flaw::Misfit(found), .. }) => assert_eq!(found, why),
+            other => panic!("{why}: {other:?}"),
+        }
+    }
+}

@@ -1,0 +1,398 @@
+//! Partners, routes and clients: the gateway's three tables (EDR-2), as state derived from events.
+//!
+//! A partner is a bank we can reach; a route is one of the two ways a partner offers; a client is
+//! an application that may ask. A change is decided against the tables as they are and then
+//! applied, which cannot fail. What is wrong with a text's form (an address that is none, a URL)
+//! is not seen here; the use case that takes it from a person sees to that.
+//!
+//! # Invariants
+//!
+//! - A route's partner exists: it comes before its routes and goes after them.
+//! - A client has a user of its own, the same one as long as it exists. The user's escrow account
+//!   holds its money and the user's name space its references, so neither passes to another.
+//! - Keys stand here sealed. What opens them is no part of the ledger.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::id::{Principal, UserId};
+use super::money::{Amount, BasisPoints};
+use super::text::{ClientId, Line};
+use super::time::Timestamp;
+use crate::limits;
+
+/// A bank's three digits, with their zeros.
+#[derive(
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    rkyv::Archive,
+    rkyv::Serialize,
+    rkyv::Deserialize,
+)]
+pub struct BankCode([u8; 3]);
+
+impl BankCode {
+    /// `None` unless `code` is three ASCII digits.
+    pub fn parse(code: &str) -> Option<Self> {
+        let code: [u8; 3] = code.as_bytes().try_into().ok()?;
+        code.iter().all(u8::is_ascii_digit).then_some(Self(code))
+    }
+
+    /// The three digits.
+    pub fn as_str(&self) -> &str {
+        // Digits when made; a journal that was tampered with may hold anything.
+        std::str::from_utf8(&self.0).unwrap_or("???")
+    }
+}
+
+impl fmt::Display for BankCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for BankCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A key token, sealed: useless without the key that sealed it, and never printed even so.
+#[derive(Clone, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub struct SealedKey(pub Box<[u8]>);
+
+impl fmt::Debug for SealedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SealedKey(..)")
+    }
+}
+
+/// The key tokens that are good now: while one is replaced, both.
+#[derive(Clone, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub struct Keys {
+    /// Signs and verifies.
+    pub current: SealedKey,
+    /// Verifies until the other side has changed over.
+    pub previous: Option<SealedKey>,
+}
+
+/// A stretch of every day, in minutes since midnight at the books' offset (+07:00).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub struct Window {
+    /// Its first minute, 0 to 1,439.
+    pub from: u16,
+    /// The first minute after it; before `from` if midnight lies between.
+    pub until: u16,
+}
+
+impl Window {
+    /// Whether `at` lies in the window.
+    pub fn contains(self, at: Timestamp) -> bool {
+        let minute = at.minute_of_day();
+        if self.from <= self.until {
+            self.from <= minute && minute < self.until
+        } else {
+            self.from <= minute || minute < self.until
+        }
+    }
+
+    /// Whether both ends are minutes of a day and some time lies between them.
+    const fn is_sound(self) -> bool {
+        self.from < MINUTES_OF_A_DAY && self.until < MINUTES_OF_A_DAY && self.from != self.until
+    }
+}
+
+const MINUTES_OF_A_DAY: u16 = 24 * 60;
+
+/// A bank we can reach.
+#[derive(Clone, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub struct Partner {
+    /// Which bank.
+    pub code: BankCode,
+    /// For display.
+    pub name: Line,
+    /// The smallest goes first where any partner would do.
+    pub priority: u16,
+    /// What our requests to its bank service are signed with.
+    pub keys: Keys,
+    /// Where its bank service listens: scheme, host and port.
+    pub base_url: Line,
+    /// When it is not asked, every day.
+    pub maintenance: Option<Window>,
+    /// Whether it is passed over until further notice.
+    pub disabled: bool,
+}
+
+/// What a route is for. Stable numbers: they are in the journal.
+#[derive(
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Debug,
+    rkyv::Archive,
+    rkyv::Serialize,
+    rkyv::Deserialize,
+)]
+#[repr(u8)]
+pub enum Usage {
+    /// To accounts at the partner itself.
+    Transfer = 0,
+    /// Through the partner to accounts at any bank.
+    Interbank = 1,
+}
+
+impl Usage {
+    /// The word for it in the tables.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Transfer => "TRANSFER",
+            Self::Interbank => "TRANSFER INTERBANK",
+        }
+    }
+
+    /// The usage with this word.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Transfer, Self::Interbank].into_iter().find(|usage| usage.name() == name)
+    }
+}
+
+/// A way that a partner offers. The method is POST always.
+#[derive(Clone, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub struct Route {
+    /// Whose way.
+    pub bank: BankCode,
+    /// What for.
+    pub usage: Usage,
+    /// The path at the partner's bank service.
+    pub local: Line,
+    /// The bank's own endpoint, for the bank service.
+    pub external: Line,
+    /// What an interbank transfer costs, in minor units; zero for [`Usage::Transfer`].
+    pub fee_fixed: u64,
+    /// What it costs beside that, by amount.
+    pub fee_basis_points: BasisPoints,
+}
+
+impl Route {
+    /// The fee for moving `amount`: the fixed part and the share, rounded up; at most
+    /// [`Amount::MAX`], and `None` for nothing.
+    pub fn fee_rounded_up(&self, amount: Amount) -> Option<Amount> {
+        let share = amount.fee_rounded_up(self.fee_basis_points).map_or(0, Amount::get);
+        Amount::new(self.fee_fixed.saturating_add(share).min(Amount::MAX))
+    }
+}
+
+/// Where a client is told how its transfers end.
+#[derive(Clone, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub struct Callback {
+    /// The client's endpoint.
+    pub url: Line,
+    /// What our messages to it are signed with.
+    pub secret: SealedKey,
+}
+
+/// An application that may ask for transfers.
+#[derive(Clone, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub struct Client {
+    /// What it calls itself in its tokens.
+    pub id: ClientId,
+    /// For display.
+    pub name: Line,
+    /// The user it acts as: of the role for clients, with the escrow account it pays out of.
+    pub user: UserId,
+    /// Addresses and ranges it may come from; from nowhere if there are none.
+    pub allow: Vec<Line>,
+    /// What its tokens are signed with.
+    pub keys: Keys,
+    /// The largest single transfer.
+    pub per_transfer_max: Option<Amount>,
+    /// The most in a day of the books.
+    pub per_day_max: Option<Amount>,
+    /// How often it may ask.
+    pub requests_per_second: Option<u32>,
+    /// Whether its transfers may go through another bank, for a fee, when the beneficiary's own
+    /// cannot be reached.
+    pub allow_interbank_fallback: bool,
+    /// Where it is told how its transfers end.
+    pub callback: Option<Callback>,
+    /// Whether it is turned away until further notice.
+    pub disabled: bool,
+}
+
+/// One change of one table.
+#[derive(Clone, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub enum RegistryChange {
+    /// A partner is so from here on, new or not.
+    PartnerSet(Partner),
+    /// A partner is gone.
+    PartnerRemoved(BankCode),
+    /// A route is so from here on, new or not.
+    RouteSet(Route),
+    /// A route is gone.
+    RouteRemoved(BankCode, Usage),
+    /// A client is so from here on, new or not.
+    ClientSet(Client),
+    /// A client is gone.
+    ClientRemoved(ClientId),
+}
+
+/// A change of the registry, and whose it is.
+#[derive(Clone, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub struct RegistryChanged {
+    /// The administrator, or the operator.
+    pub by: Principal,
+    /// What changed.
+    pub change: RegistryChange,
+}
+
+/// Why a change is refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum RegistryError {
+    /// The partner to be removed, or that a route is to belong to, is not there.
+    #[error("there is no such partner")]
+    NoSuchPartner,
+    /// The route to be removed is not there.
+    #[error("there is no such route")]
+    NoSuchRoute,
+    /// The client to be removed is not there.
+    #[error("there is no such client")]
+    NoSuchClient,
+    /// Routes go before their partner.
+    #[error("the partner still has routes")]
+    PartnerHasRoutes,
+    /// A window needs two different minutes of a day.
+    #[error("the maintenance window has no length or ends outside the day")]
+    Window,
+    /// Only what goes through another bank costs something.
+    #[error("only an interbank route has a fee")]
+    FeeOnTransfer,
+    /// A fixed fee is at most the largest amount.
+    #[error("the fee is too large")]
+    FeeTooLarge,
+    /// Zero requests a second is what `disabled` is for.
+    #[error("the rate is zero")]
+    RateIsZero,
+    /// Too many entries in a client's allow list.
+    #[error("the allow list is too long")]
+    AllowTooLong,
+    /// The client's money and references are another user's.
+    #[error("a client keeps its user")]
+    UserDiffers,
+    /// Another client acts as this user.
+    #[error("the user belongs to another client")]
+    UserTaken,
+    /// The table of clients is full.
+    #[error("there are too many clients")]
+    TooManyClients,
+}
+
+/// The three tables.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Registry {
+    /// Banks we can reach.
+    pub partners: BTreeMap<BankCode, Partner>,
+    /// Their ways.
+    pub routes: BTreeMap<(BankCode, Usage), Route>,
+    /// Who may ask.
+    pub clients: BTreeMap<ClientId, Client>,
+}
+
+impl Registry {
+    /// Whether `change` may happen.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn decide(&self, change: &RegistryChange) -> Result<(), RegistryError> {
+        match change {
+            RegistryChange::PartnerSet(partner) => {
+                require(partner.maintenance.is_none_or(Window::is_sound), RegistryError::Window)
+            }
+            RegistryChange::PartnerRemoved(bank) => {
+                require(self.partners.contains_key(bank), RegistryError::NoSuchPartner)?;
+                let free = self.routes.keys().all(|(of, _)| of != bank);
+                require(free, RegistryError::PartnerHasRoutes)
+            }
+            RegistryChange::RouteSet(route) => self.decide_route(route),
+            RegistryChange::RouteRemoved(bank, usage) => {
+                require(self.routes.contains_key(&(*bank, *usage)), RegistryError::NoSuchRoute)
+            }
+            RegistryChange::ClientSet(client) => self.decide_client(client),
+            RegistryChange::ClientRemoved(id) => {
+                require(self.clients.contains_key(id), RegistryError::NoSuchClient)
+            }
+        }
+    }
+
+    fn decide_route(&self, route: &Route) -> Result<(), RegistryError> {
+        require(self.partners.contains_key(&route.bank), RegistryError::NoSuchPartner)?;
+        require(route.fee_fixed <= Amount::MAX, RegistryError::FeeTooLarge)?;
+        let free = route.fee_fixed == 0 && route.fee_basis_points.get() == 0;
+        require(free || route.usage == Usage::Interbank, RegistryError::FeeOnTransfer)
+    }
+
+    fn decide_client(&self, client: &Client) -> Result<(), RegistryError> {
+        require(client.allow.len() <= limits::ALLOW_MAX, RegistryError::AllowTooLong)?;
+        require(client.requests_per_second != Some(0), RegistryError::RateIsZero)?;
+        match self.clients.get(&client.id) {
+            Some(before) => require(before.user == client.user, RegistryError::UserDiffers),
+            None => {
+                let taken = self.clients.values().any(|other| other.user == client.user);
+                require(!taken, RegistryError::UserTaken)?;
+                require(self.clients.len() < limits::CLIENTS_MAX, RegistryError::TooManyClients)
+            }
+        }
+    }
+
+    /// Follows a change. Cannot fail.
+    pub fn apply(&mut self, change: &RegistryChange) {
+        match change {
+            RegistryChange::PartnerSet(partner) => {
+                self.partners.insert(partner.code, partner.clone());
+            }
+            RegistryChange::PartnerRemoved(bank) => {
+                self.partners.remove(bank);
+            }
+            RegistryChange::RouteSet(route) => {
+                self.routes.insert((route.bank, route.usage), route.clone());
+            }
+            RegistryChange::RouteRemoved(bank, usage) => {
+                self.routes.remove(&(*bank, *usage));
+            }
+            RegistryChange::ClientSet(client) => {
+                self.clients.insert(client.id.clone(), client.clone());
+            }
+            RegistryChange::ClientRemoved(id) => {
+                self.clients.remove(id);
+            }
+        }
+    }
+
+    /// Changes that lead from empty tables to these.
+    pub fn changes(&self) -> impl Iterator<Item = RegistryChange> + '_ {
+        let partners = self.partners.values().cloned().map(RegistryChange::PartnerSet);
+        let routes = self.routes.values().cloned().map(RegistryChange::RouteSet);
+        let clients = self.clients.values().cloned().map(RegistryChange::ClientSet);
+        partners.chain(routes).chain(clients)
+    }
+
+    /// The client that acts as `user`.
+    pub fn client_of(&self, user: UserId) -> Option<&Client> {
+        self.clients.values().find(|client| client.user == user)
+    }
+}
+
+const fn require(holds: bool, otherwise: RegistryError) -> Result<(), RegistryError> {
+    if holds { Ok(()) } else { Err(otherwise) }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

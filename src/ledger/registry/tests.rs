@@ -1,0 +1,224 @@
+//! Tables: which changes are refused, and the paper's rows.
+
+use super::*;
+use RegistryChange::{
+    ClientRemoved, ClientSet, PartnerRemoved, PartnerSet, RouteRemoved, RouteSet,
+};
+
+pub(crate) fn bank(code: &str) -> BankCode {
+    BankCode::parse(code).unwrap()
+}
+
+fn line(text: &str) -> Line {
+    Line::parse(text, 255).unwrap()
+}
+
+fn keys() -> Keys {
+    Keys { current: SealedKey((*b"never to be printed").into()), previous: None }
+}
+
+pub(crate) fn partner(code: &str, priority: u16) -> Partner {
+    Partner {
+        code: bank(code),
+        name: line(&format!("Bank {code}")),
+        priority,
+        keys: keys(),
+        base_url: line(&format!("http://10.10.1.3:2{code}")),
+        maintenance: None,
+        disabled: false,
+    }
+}
+
+pub(crate) fn route(code: &str, usage: Usage) -> Route {
+    let word = if usage == Usage::Transfer { "transfer" } else { "transferInterbank" };
+    Route {
+        bank: bank(code),
+        usage,
+        local: line(&format!("/api/{code}/{word}")),
+        external: line(&format!("https://{{{{host{code}}}}}/{word}")),
+        fee_fixed: 0,
+        fee_basis_points: BasisPoints::new(0).unwrap(),
+    }
+}
+
+pub(crate) fn client(id: &str, user: u32) -> Client {
+    Client {
+        id: ClientId::parse(id).unwrap(),
+        name: line("IKI PPOB"),
+        user: UserId(user),
+        allow: vec![line("139.99.60.117")],
+        keys: keys(),
+        per_transfer_max: None,
+        per_day_max: None,
+        requests_per_second: None,
+        allow_interbank_fallback: true,
+        callback: None,
+        disabled: false,
+    }
+}
+
+/// The paper's tables: three partners, four routes, two clients. An interbank transfer costs 6,500.
+pub(crate) fn papers_rows() -> Registry {
+    let interbank = Route { fee_fixed: 6_500, ..route("009", Usage::Interbank) };
+    let mut registry = Registry::default();
+    for change in [
+        PartnerSet(partner("009", 1)),
+        PartnerSet(partner("014", 2)),
+        PartnerSet(partner("008", 3)),
+        RouteSet(route("009", Usage::Transfer)),
+        RouteSet(interbank),
+        RouteSet(route("014", Usage::Transfer)),
+        RouteSet(route("008", Usage::Transfer)),
+        ClientSet(client("1", 0)),
+        ClientSet(client("2", 1)),
+    ] {
+        assert_eq!(registry.decide(&change), Ok(()), "{change:?}");
+        registry.apply(&change);
+    }
+    registry
+}
+
+#[test]
+fn bank_codes_are_three_digits() {
+    assert_eq!(bank("009").to_string(), "009");
+    for wrong in ["", "9", "09", "0009", " 09", "00a", "0\u{664}", "+09", "BNI"] {
+        assert_eq!(BankCode::parse(wrong), None, "{wrong}");
+    }
+}
+
+#[test]
+fn changes_that_do_not_fit_are_refused() {
+    let registry = papers_rows();
+    let window = |from, until| {
+        PartnerSet(Partner { maintenance: Some(Window { from, until }), ..partner("009", 1) })
+    };
+    let fee = |usage, fee_fixed, points| {
+        let fee_basis_points = BasisPoints::new(points).unwrap();
+        RouteSet(Route { fee_fixed, fee_basis_points, ..route("009", usage) })
+    };
+    let id = |id| ClientId::parse(id).unwrap();
+    let allow = |entries| {
+        let allow = vec![line("10.0.0.1"); entries];
+        ClientSet(Client { allow, ..client("1", 0) })
+    };
+    let rate = |rate| ClientSet(Client { requests_per_second: Some(rate), ..client("1", 0) });
+    let cases = [
+        (PartnerSet(partner("200", 1)), Ok(())),
+        (window(0, 1_439), Ok(())),
+        (window(1_380, 60), Ok(())),
+        (window(60, 60), Err(RegistryError::Window)),
+        (window(0, 1_440), Err(RegistryError::Window)),
+        (PartnerRemoved(bank("200")), Err(RegistryError::NoSuchPartner)),
+        (PartnerRemoved(bank("009")), Err(RegistryError::PartnerHasRoutes)),
+        (RouteSet(route("200", Usage::Transfer)), Err(RegistryError::NoSuchPartner)),
+        (RouteSet(route("014", Usage::Interbank)), Ok(())),
+        (fee(Usage::Interbank, Amount::MAX, 10_000), Ok(())),
+        (fee(Usage::Interbank, Amount::MAX + 1, 0), Err(RegistryError::FeeTooLarge)),
+        (fee(Usage::Transfer, 1, 0), Err(RegistryError::FeeOnTransfer)),
+        (fee(Usage::Transfer, 0, 1), Err(RegistryError::FeeOnTransfer)),
+        (RouteRemoved(bank("009"), Usage::Interbank), Ok(())),
+        (RouteRemoved(bank("014"), Usage::Interbank), Err(RegistryError::NoSuchRoute)),
+        (ClientSet(client("3", 2)), Ok(())),
+        (ClientSet(client("3", 1)), Err(RegistryError::UserTaken)),
+        (ClientSet(client("1", 2)), Err(RegistryError::UserDiffers)),
+        (allow(0), Ok(())),
+        (allow(limits::ALLOW_MAX), Ok(())),
+        (allow(limits::ALLOW_MAX + 1), Err(RegistryError::AllowTooLong)),
+        (rate(1), Ok(())),
+        (rate(0), Err(RegistryError::RateIsZero)),
+        (ClientRemoved(id("2")), Ok(())),
+        (ClientRemoved(id("3")), Err(RegistryError::NoSuchClient)),
+    ];
+    for (change, expected) in cases {
+        assert_eq!(registry.decide(&change), expected, "{change:?}");
+    }
+}
+
+#[test]
+fn the_table_of_clients_has_an_end() {
+    let mut registry = Registry::default();
+    for number in 0..limits::CLIENTS_MAX {
+        let user = u32::try_from(number).unwrap();
+        registry.apply(&ClientSet(client(&number.to_string(), user)));
+    }
+    let more = ClientSet(client("more", u32::MAX));
+    assert_eq!(registry.decide(&more), Err(RegistryError::TooManyClients));
+    assert_eq!(registry.decide(&ClientSet(client("0", 0))), Ok(()), "those there may change");
+}
+
+#[test]
+fn what_is_removed_is_gone_and_the_rest_stays() {
+    let mut registry = papers_rows();
+    for change in [
+        RouteRemoved(bank("014"), Usage::Transfer),
+        PartnerRemoved(bank("014")),
+        ClientRemoved(ClientId::parse("2").unwrap()),
+        PartnerSet(Partner { disabled: true, ..partner("009", 9) }),
+    ] {
+        assert_eq!(registry.decide(&change), Ok(()), "{change:?}");
+        registry.apply(&change);
+    }
+    assert_eq!(registry.partners.keys().copied().collect::<Vec<_>>(), ["008", "009"].map(bank));
+    assert_eq!(registry.partners.get(&bank("009")).unwrap().priority, 9);
+    assert_eq!(registry.routes.len(), 3);
+    assert_eq!(registry.client_of(UserId(0)).unwrap().id.as_str(), "1");
+    assert_eq!(registry.client_of(UserId(1)), None);
+}
+
+#[test]
+fn its_changes_make_it_again() {
+    let registry = papers_rows();
+    let mut again = Registry::default();
+    for change in registry.changes() {
+        assert_eq!(again.decide(&change), Ok(()), "{change:?}");
+        again.apply(&change);
+    }
+    assert_eq!(again, registry);
+}
+
+#[test]
+fn windows_may_cross_midnight() {
+    let at = |time: &str| Timestamp::parse_rfc3339(&format!("2026-11-21T{time}+07:00")).unwrap();
+    let cases = [
+        (60, 120, "00:59:59", false),
+        (60, 120, "01:00:00", true),
+        (60, 120, "01:59:59", true),
+        (60, 120, "02:00:00", false),
+        (1_380, 60, "22:59:59", false),
+        (1_380, 60, "23:00:00", true),
+        (1_380, 60, "00:59:59", true),
+        (1_380, 60, "01:00:00", false),
+        (1_380, 60, "12:00:00", false),
+    ];
+    for (from, until, time, expected) in cases {
+        assert_eq!(Window { from, until }.contains(at(time)), expected, "{from}-{until} {time}");
+    }
+}
+
+#[test]
+fn fees_have_a_fixed_part_and_a_share_rounded_up() {
+    let fee = |fee_fixed, points, units| {
+        let fee_basis_points = BasisPoints::new(points).unwrap();
+        let route = Route { fee_fixed, fee_basis_points, ..route("009", Usage::Interbank) };
+        route.fee_rounded_up(Amount::new(units).unwrap()).map_or(0, Amount::get)
+    };
+    let cases = [
+        (0, 0, 2_475_000, 0),
+        (6_500, 0, 2_475_000, 6_500),
+        (0, 10, 2_475_000, 2_475),
+        (0, 10, 2_475_001, 2_476),
+        (6_500, 10, 1, 6_501),
+        (Amount::MAX, 10_000, Amount::MAX, Amount::MAX),
+    ];
+    for (fixed, points, units, expected) in cases {
+        assert_eq!(fee(fixed, points, units), expected, "{fixed} + {points} of {units}");
+    }
+}
+
+#[test]
+fn keys_are_not_printed() {
+    let printed = format!("{:?}", papers_rows());
+    assert!(printed.contains("SealedKey(..)"), "{printed}");
+    let bytes = b"never to be printed".map(|byte| byte.to_string()).join(", ");
+    assert!(!printed.contains("never") && !printed.contains(&bytes), "{printed}");
+}
