@@ -29,6 +29,7 @@ use super::event::Origin;
 use super::id::{AccountId, Position, Principal};
 use super::money::{Amount, Currency};
 use super::order::Order;
+use super::registry::BankCode;
 use super::rejection::Rejection;
 use super::text::{Line, Reference};
 use super::time::Timestamp;
@@ -83,8 +84,8 @@ impl Purpose {
 /// An account at a bank.
 #[derive(Clone, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 pub struct Beneficiary {
-    /// The bank's three-digit code.
-    pub bank: Line,
+    /// Which bank.
+    pub bank: BankCode,
     /// The account's number.
     pub number: Line,
     /// The name on it, as the bank says.
@@ -94,8 +95,8 @@ pub struct Beneficiary {
 /// One try: through which bank, by which service, at what fee.
 #[derive(Clone, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 pub struct Try {
-    /// The partner bank's three-digit code.
-    pub bank: Line,
+    /// The partner.
+    pub bank: BankCode,
     /// Whether it goes from there to another bank.
     pub interbank: bool,
     /// What the house charges for it, on top of the amount.

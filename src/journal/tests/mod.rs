@@ -19,6 +19,7 @@ use crate::ledger::money::{Amount, Currency};
 use crate::ledger::payout::{
     self, Beneficiary, PayoutAdvanced, PayoutFailed, PayoutStarted, PayoutStep, Purpose, Try,
 };
+use crate::ledger::registry::BankCode;
 use crate::ledger::rejection::Rejection;
 use crate::ledger::text::{Email, Line, Reference, Username};
 use crate::ledger::time::Timestamp;
@@ -210,12 +211,12 @@ fn facts_about_payouts() -> [Fact; 8] {
             purpose: Purpose::Withdrawal,
             sender: line("0847652590"),
             beneficiary: Beneficiary {
-                bank: line("009"),
+                bank: bank("009"),
                 number: line("0115471119"),
                 name: line("ERRY JULIO"),
             },
             remark: line("Paylater"),
-            route: Try { bank: line("014"), interbank: false, fee: None, why: line("own bank") },
+            route: Try { bank: bank("014"), interbank: false, fee: None, why: line("own bank") },
             rule: line("new beneficiary"),
             challenged_until,
         }))
@@ -228,7 +229,7 @@ fn facts_about_payouts() -> [Fact; 8] {
         Fact::PayoutAdvanced(Box::new(PayoutAdvanced { origin, payout, account, attempt, step }))
     };
     let route =
-        Try { bank: line("009"), interbank: true, fee: Some(amount(6_500)), why: line("fallback") };
+        Try { bank: bank("009"), interbank: true, fee: Some(amount(6_500)), why: line("fallback") };
     let next = PayoutStep::NextTry { route, reason: line("connection refused") };
     let (first, second) = (Position::new(26).unwrap(), Position::new(30).unwrap());
     let paid = MovementKind::PaidOut { payout: first, by: Principal::System };
@@ -271,4 +272,8 @@ fn facts_about_users() -> [Fact; 5] {
         change(UserChange::LoginFailed),
         change(UserChange::LoginCleared),
     ]
+}
+
+fn bank(code: &str) -> BankCode {
+    BankCode::parse(code).unwrap()
 }

@@ -17,7 +17,7 @@ use crate::ledger::registry::{
 };
 use crate::ledger::text::ClientId;
 
-const EVERY_CHANGE: &str = "56e092edaab565c1c6b90bb4a0294d770e1a168918830b6b08fec41b98ac1a1c";
+const EVERY_CHANGE: &str = "4e65ed6f0b6781243c01a18e95afa39796a6f034bb1d09ac104560d5682fe87c";
 
 fn changed(change: RegistryChange) -> Fact {
     let by = Principal::User(UserId(0));

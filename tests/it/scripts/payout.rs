@@ -5,6 +5,7 @@ use gerbang::ledger::event::{Movement, MovementKind, Origin};
 use gerbang::ledger::payout::{
     Beneficiary, PayoutAdvanced, PayoutFailed, PayoutStarted, PayoutStep, Purpose, Try,
 };
+use gerbang::ledger::registry::BankCode;
 use gerbang::ledger::text::Line;
 
 use super::{Words, World};
@@ -20,7 +21,7 @@ pub(super) fn command(
     let by = world.principal(words, "by");
     // Other verbs name the account a fee goes to.
     let fee = words.options.get("fee").and_then(|fee| fee.parse().ok()).map(amount);
-    let route = Try { bank: line("009"), interbank: fee.is_some(), fee, why: Line::empty() };
+    let route = Try { bank: bank("009"), interbank: fee.is_some(), fee, why: Line::empty() };
     let reason = Line::empty();
     let step = match words.word(0)? {
         "payout" => return start(world, origin, words, route).map(Some),
@@ -77,7 +78,7 @@ fn start(world: &World, origin: Origin, words: &Words<'_>, route: Try) -> Result
         purpose: Purpose::Transfer,
         sender: line("0847652590"),
         beneficiary: Beneficiary {
-            bank: line("009"),
+            bank: bank("009"),
             number: line("0115471119"),
             name: line("ERRY JULIO"),
         },
@@ -90,4 +91,8 @@ fn start(world: &World, origin: Origin, words: &Words<'_>, route: Try) -> Result
 
 fn line(text: &str) -> Line {
     Line::parse(text, 64).unwrap()
+}
+
+fn bank(code: &str) -> BankCode {
+    BankCode::parse(code).unwrap()
 }

@@ -8,6 +8,7 @@ use gerbang::ledger::money::{Amount, Currency};
 use gerbang::ledger::payout::{
     Beneficiary, PayoutAdvanced, PayoutFailed, PayoutStarted, PayoutStep, Purpose, Try, with_fee,
 };
+use gerbang::ledger::registry::BankCode;
 use gerbang::ledger::text::Line;
 
 use super::{Asked, Known, Sent, admin, person, units};
@@ -33,7 +34,7 @@ fn start(random: &mut Random, asked: &Asked<'_>) -> Command {
         purpose: if random.percent(50) { Purpose::Transfer } else { Purpose::Withdrawal },
         sender: Line::empty(),
         beneficiary: Beneficiary {
-            bank: line("014"),
+            bank: bank("014"),
             number: line("888801000157508"),
             name: Line::empty(),
         },
@@ -88,7 +89,7 @@ fn paid(random: &mut Random, sent: &Sent, asked: &Asked<'_>) -> Command {
 fn route(random: &mut Random) -> Try {
     let fee = random.percent(50).then(|| amount(random.range(1, 6_500)));
     let fee = if random.percent(1) { Amount::new(Amount::MAX) } else { fee };
-    Try { bank: line("009"), interbank: fee.is_some(), fee, why: Line::empty() }
+    Try { bank: bank("009"), interbank: fee.is_some(), fee, why: Line::empty() }
 }
 
 fn settler(random: &mut Random) -> Principal {
@@ -97,4 +98,8 @@ fn settler(random: &mut Random) -> Principal {
 
 fn line(text: &str) -> Line {
     Line::parse(text, 32).unwrap()
+}
+
+fn bank(code: &str) -> BankCode {
+    BankCode::parse(code).unwrap()
 }
