@@ -3,9 +3,6 @@
 //! Clients' secrets are not here: they are data that administrators edit. Two processes must not
 //! share the directory; the lock on the data directory sees to that.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,43 +13,17 @@ use jsonwebtoken::{DecodingKey, EncodingKey};
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
 
+use super::private_file;
 use super::random::random_bytes;
 use super::secret::Secret;
 use crate::ledger::time::Timestamp;
-use crate::limits::{KEYS_FILE_MAX, TOKEN_LEEWAY_SECONDS, TOKEN_SECONDS};
+use crate::limits::{TOKEN_LEEWAY_SECONDS, TOKEN_SECONDS};
+
+pub use super::private_file::Error;
 
 const FILE_NAME: &str = "signing-keys.json";
 const KEY_BYTES: usize = 32;
 const KID_BYTES: usize = 8;
-
-/// Why there are no keys.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The file system failed.
-    #[error("signing keys: {}: {source}", path.display())]
-    Io {
-        /// The file or directory.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// Others than the owner may read the keys, so they may be known already.
-    #[error("signing keys: {} has mode {mode:04o}; it must be 0600, owner only", path.display())]
-    Exposed {
-        /// The file.
-        path: PathBuf,
-        /// Its permission bits.
-        mode: u32,
-    },
-    /// The file is not what we write. It is never replaced: that would end every session.
-    #[error("signing keys: {}: {reason}", path.display())]
-    Malformed {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: &'static str,
-    },
-}
 
 /// The keys, newest first; never empty. The first signs, the others verify until no token of
 /// theirs can be alive.
@@ -185,19 +156,7 @@ impl Home {
 }
 
 fn read(path: &Path) -> Result<Option<Vec<Arc<SigningKey>>>, Error> {
-    let io_error = |source| Error::Io { path: path.to_owned(), source };
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(io_error(error)),
-    };
-    // Of the open file, so that it is the one read that was looked at.
-    let mode = file.metadata().map_err(io_error)?.permissions().mode() & 0o7777;
-    if mode & 0o077 != 0 {
-        return Err(Error::Exposed { path: path.to_owned(), mode });
-    }
-    let mut text = Zeroizing::new(Vec::new());
-    file.take(KEYS_FILE_MAX).read_to_end(&mut text).map_err(io_error)?;
+    let Some(text) = private_file::read(path)? else { return Ok(None) };
     parse(&text).map(Some).map_err(|reason| Error::Malformed { path: path.to_owned(), reason })
 }
 
@@ -217,7 +176,6 @@ fn parse_record(record: &Record) -> Result<Arc<SigningKey>, &'static str> {
     Ok(SigningKey::new(record.kid.clone(), Secret::new(bytes), created))
 }
 
-/// Replaces the file so that a crash leaves either the former one or the new one, whole.
 fn write(path: &Path, keys: &[Arc<SigningKey>]) -> Result<(), Error> {
     let records: Vec<Record> = keys
         .iter()
@@ -228,28 +186,14 @@ fn write(path: &Path, keys: &[Arc<SigningKey>]) -> Result<(), Error> {
         })
         .collect();
     let text = serde_json::to_vec_pretty(&records).expect("strings become JSON");
-    replace(path, &Zeroizing::new(text))
-        .map_err(|source| Error::Io { path: path.to_owned(), source })
-}
-
-fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
-    let temporary = path.with_extension("json.tmp");
-    match fs::remove_file(&temporary) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        // Gone, or left by a crash, perhaps with another mode: made anew below.
-        Ok(()) | Err(_) => {}
-    }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
-    file.write_all(text)?;
-    file.sync_all()?;
-    fs::rename(&temporary, path)?;
-    // Without this the rename may be lost, and the next start would make other keys.
-    let directory = path.parent().expect("the path is a directory's file");
-    File::open(directory)?.sync_all()
+    private_file::replace(path, &Zeroizing::new(text))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
@@ -309,13 +253,13 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join(FILE_NAME);
         for (text, reason) in table {
-            replace(&path, text.as_bytes()).unwrap();
+            private_file::replace(&path, text.as_bytes()).unwrap();
             let error = SigningKeys::open(directory.path(), NOW).err().unwrap().to_string();
             assert!(error.contains(FILE_NAME) && error.contains(reason), "{error}");
             assert!(!error.contains(&good_key));
             assert_eq!(fs::read_to_string(&path).unwrap(), text);
         }
-        replace(&path, record("\"a\"", &good_key, time).as_bytes()).unwrap();
+        private_file::replace(&path, record("\"a\"", &good_key, time).as_bytes()).unwrap();
         assert!(SigningKeys::open(directory.path(), NOW).is_ok());
     }
 

@@ -1,4 +1,4 @@
-//! Identity primitives: secrets, passwords, tokens, signing keys and limits on guessing.
+//! Identity primitives: secrets, passwords, tokens, keys, allow lists and limits on guessing.
 //!
 //! Nothing here knows a user, a role, a route or the journal: the caller looks those up and
 //! records what happened. Nothing here reads the clock either; time is an argument.
@@ -8,7 +8,9 @@ mod generations;
 pub mod hasher;
 pub mod keys;
 pub mod password;
+mod private_file;
 pub mod random;
 pub mod secret;
 pub mod throttle;
 pub mod token;
+pub mod vault;
