@@ -13,6 +13,7 @@ pub mod notify;
 pub mod pay;
 pub mod reference;
 pub mod refund;
+pub mod routing;
 pub mod top_up;
 
 use std::sync::Arc;

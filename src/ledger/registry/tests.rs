@@ -59,19 +59,38 @@ pub(crate) fn client(id: &str, user: u32) -> Client {
 
 /// The paper's tables: three partners, four routes, two clients. An interbank transfer costs 6,500.
 pub(crate) fn papers_rows() -> Registry {
-    let interbank = Route { fee_fixed: 6_500, ..route("009", Usage::Interbank) };
+    let partners = [
+        ("009", "PT Bank Negara Indonesia Tbk", 1, "http://10.10.1.3:2002"),
+        ("014", "PT Bank Central Asia Tbk", 2, "http://10.10.1.3:2004"),
+        ("008", "PT Bank Mandiri Tbk", 3, "http://10.10.1.3:2003"),
+    ]
+    .map(|(code, name, priority, url)| {
+        let (name, base_url) = (line(name), line(url));
+        PartnerSet(Partner { name, base_url, ..partner(code, priority) })
+    });
+    let routes = [
+        ("009", Usage::Transfer, "/api/bni/transfer", "{{hostBNI}}/p2pl/payment/transfer"),
+        (
+            "009",
+            Usage::Interbank,
+            "/api/bni/transferInterbank",
+            "{{hostBNI}}/p2pl/payment/interbank",
+        ),
+        ("014", Usage::Transfer, "/api/bca/transfer", "{{hostBCA}}/banking/corporates/transfers"),
+        ("008", Usage::Transfer, "/api/mandiri/transfer", "{{hostMandiri}}/gateway/doPayment"),
+    ]
+    .map(|(code, usage, local, external)| {
+        let (local, external) = (line(local), line(&format!("https://{external}")));
+        let fee_fixed = if usage == Usage::Interbank { 6_500 } else { 0 };
+        RouteSet(Route { local, external, fee_fixed, ..route(code, usage) })
+    });
+    let clients = [("1", "IKI PPOB", "139.99.60.117"), ("2", "IKI Modal", "103.74.212.111")];
+    let clients = (0..).zip(clients).map(|(user, (id, name, address))| {
+        let (name, allow) = (line(name), vec![line(address)]);
+        ClientSet(Client { name, allow, ..client(id, user) })
+    });
     let mut registry = Registry::default();
-    for change in [
-        PartnerSet(partner("009", 1)),
-        PartnerSet(partner("014", 2)),
-        PartnerSet(partner("008", 3)),
-        RouteSet(route("009", Usage::Transfer)),
-        RouteSet(interbank),
-        RouteSet(route("014", Usage::Transfer)),
-        RouteSet(route("008", Usage::Transfer)),
-        ClientSet(client("1", 0)),
-        ClientSet(client("2", 1)),
-    ] {
+    for change in partners.into_iter().chain(routes).chain(clients) {
         assert_eq!(registry.decide(&change), Ok(()), "{change:?}");
         registry.apply(&change);
     }
