@@ -3,6 +3,7 @@
 //! Nothing here knows a user, a role, a route or the journal: the caller looks those up and
 //! records what happened. Nothing here reads the clock either; time is an argument.
 
+pub mod allow;
 mod claims;
 mod generations;
 pub mod hasher;

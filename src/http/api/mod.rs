@@ -49,6 +49,7 @@ use super::request::Request;
 use super::server::Service;
 use crate::gateway::Gateway;
 use crate::gateway::caller::Caller;
+use crate::identity::allow::Range;
 use crate::ledger::event::Role;
 use crate::limits;
 use crate::telemetry::{Began, Metrics};
@@ -73,7 +74,7 @@ pub struct Options {
     /// Whether anything but health and metrics is answered.
     pub api: bool,
     /// Proxies whose word about a client's address is believed.
-    pub proxies: Vec<proxy::Range>,
+    pub proxies: Vec<Range>,
     /// Origins whose pages may open a WebSocket, like `https://kasir.example`.
     pub origins: Vec<String>,
 }
