@@ -211,3 +211,8 @@ pub const SEAL_RETRY: Duration = Duration::from_secs(5);
 pub const REPORT_SCAN_MAX: usize = 500_000;
 /// Longest reach of one history request, in records looked at.
 pub const HISTORY_SCAN_MAX: usize = 10_000;
+
+// Banks.
+
+/// Longest signature of a bank or partner looked at, in characters of base64: RSA of 8192 bits.
+pub const SNAP_SIGNATURE_MAX: usize = 1_368;

@@ -8,8 +8,9 @@
 //!
 //! [`outcome`] is the heart of it: what a try at a bank may end as, and what each end allows.
 //! [`standard`] is what gateway and bank service say to each other, the same for every bank.
-//! [`banks`] says who the banks are.
+//! [`snap`] is what bank service and bank say to each other; [`banks`] who the banks are.
 
 pub mod banks;
 pub mod outcome;
+pub mod snap;
 pub mod standard;
