@@ -216,3 +216,9 @@ pub const HISTORY_SCAN_MAX: usize = 10_000;
 
 /// Longest signature of a bank or partner looked at, in characters of base64: RSA of 8192 bits.
 pub const SNAP_SIGNATURE_MAX: usize = 1_368;
+/// Most of a bank's words that are kept, in characters.
+pub const BANK_MESSAGE_MAX: usize = 200;
+/// Longest reference of a try at a bank.
+pub const BANK_REFERENCE_MAX: usize = 32;
+/// Longest account number at a bank (SNAP, 34 as in an IBAN).
+pub const BANK_ACCOUNT_MAX: usize = 34;

@@ -96,6 +96,28 @@ fn the_ledger_is_pure() {
 }
 
 #[test]
+fn the_wire_format_of_banks_is_pure() {
+    let words = [
+        "tokio",
+        "hyper",
+        "tracing",
+        "std::fs",
+        "std::net",
+        "std::io",
+        "Instant",
+        "Clock",
+        "random::",
+        "getrandom",
+        "Mutex",
+        "Atomic",
+        "crate::http",
+        "f64",
+        "f32",
+    ];
+    assert_eq!(found("src/connector/snap/", &words), NOTHING);
+}
+
+#[test]
 fn knowledge_goes_one_way() {
     let walls: [(&str, &[&str]); 7] = [
         (
