@@ -156,6 +156,27 @@ pub const NAME_FAILURE_SECONDS: i64 = 30;
 /// Longest wait a throttle imposes, in seconds.
 pub const THROTTLE_WAIT_SECONDS_MAX: i64 = 3600;
 
+// Bank transfers.
+
+/// Most screening rules.
+pub const SCREENING_RULES_MAX: usize = 64;
+/// Longest name of a screening rule.
+pub const RULE_NAME_MAX: usize = 40;
+/// Most entries in a screening rule's list.
+pub const SCREENING_LIST_MAX: usize = 10_000;
+/// Longest window of a screening rule, in seconds: a month.
+pub const SCREENING_WINDOW_SECONDS_MAX: i64 = 31 * 24 * 3600;
+/// Slots a screening rule's window is cut into.
+pub const VELOCITY_SLOTS: i64 = 16;
+/// Clients and beneficiaries whose speed is known at once.
+pub const VELOCITY_KEYS_MAX: usize = 65_536;
+/// Pairs of client and beneficiary remembered as not new.
+pub const BENEFICIARIES_MAX: usize = 262_144;
+/// How long a beneficiary that was paid is not new, in seconds: half a year.
+pub const BENEFICIARY_KNOWN_SECONDS: i64 = 180 * 24 * 3600;
+/// Most lines of a bank's statement.
+pub const STATEMENT_LINES_MAX: usize = 200_000;
+
 // The engine.
 
 /// Commands an account's actor holds before callers are told to come back.

@@ -14,6 +14,7 @@ pub mod pay;
 pub mod reference;
 pub mod refund;
 pub mod routing;
+pub mod screening;
 pub mod top_up;
 
 use std::sync::Arc;
