@@ -11,6 +11,7 @@ pub mod history;
 pub mod identity;
 pub mod notify;
 pub mod pay;
+pub mod reconcile;
 pub mod reference;
 pub mod refund;
 pub mod routing;

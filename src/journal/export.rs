@@ -107,7 +107,7 @@ pub fn csv(history: &History, from: Position, out: &mut dyn Write) -> Result<u64
 }
 
 /// A text that no spreadsheet takes for a formula.
-fn guarded(text: &str) -> String {
+pub fn guarded(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
         format!("'{text}")
     } else {
