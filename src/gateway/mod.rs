@@ -14,6 +14,7 @@ pub mod pay;
 pub mod reconcile;
 pub mod reference;
 pub mod refund;
+pub mod registry;
 pub mod routing;
 pub mod screening;
 pub mod top_up;

@@ -25,6 +25,8 @@ mod model;
 mod process;
 /// Numbers from a seed.
 mod random;
+/// Partners, routes and clients through the whole gateway.
+mod registry;
 /// Every route, in process.
 mod routes;
 /// The rules as tables: commands and what becomes of them.

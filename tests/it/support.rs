@@ -266,6 +266,7 @@ impl TestGateway {
         assert_eq!(view.users_len() as usize, book.users.len());
         let orders: Vec<_> = book.orders.iter().map(|(at, order)| (*at, *order)).collect();
         assert_eq!(view.orders(|_| true), orders);
+        assert_eq!(view.registry(), book.registry);
         assert!(book.revoked.keys().all(|token| view.is_revoked(token)));
     }
 }

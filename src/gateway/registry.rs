@@ -1,0 +1,176 @@
+//! Changes of partners, routes and clients (EDR-2): one at a time, live at once.
+//!
+//! What is wrong in form is refused here, before the tables are asked: an address that is none, an
+//! endpoint that would lead elsewhere. Keys arrive sealed; who makes and shows them is the caller.
+
+use super::{Error, Gateway};
+use crate::engine::NameKind;
+use crate::identity::allow::AllowList;
+use crate::journal::Recorded;
+use crate::ledger::event::{Fact, Role};
+use crate::ledger::id::Principal;
+use crate::ledger::registry::{
+    Client, Partner, RegistryChange, RegistryChanged, RegistryError, Route,
+};
+use crate::ledger::text::Line;
+
+impl Gateway {
+    /// Makes one change of the tables, for `by`: an administrator or the operator.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] naming the field, [`Error::NotFound`] for a removal of what is not there,
+    /// or if too much is waiting.
+    pub async fn change_registry(
+        &self,
+        by: Principal,
+        change: RegistryChange,
+    ) -> Result<Recorded, Error> {
+        match &change {
+            RegistryChange::PartnerSet(partner) => check_partner(partner)?,
+            RegistryChange::RouteSet(route) => check_route(route)?,
+            RegistryChange::ClientSet(client) => self.check_client(client)?,
+            RegistryChange::PartnerRemoved(_)
+            | RegistryChange::RouteRemoved(..)
+            | RegistryChange::ClientRemoved(_) => {}
+        }
+        // Held until the change is shown, so that the next one is decided against it.
+        let reservation = self.engine.reserve(NameKind::Registry, "registry").await;
+        self.view().registry().decide(&change).map_err(|error| refused(&change, error))?;
+        let fact = Fact::RegistryChanged(Box::new(RegistryChanged { by, change }));
+        Ok(self.engine.record(fact, vec![reservation]).await?)
+    }
+
+    fn check_client(&self, client: &Client) -> Result<(), Error> {
+        let entries = client.allow.iter().map(Line::as_str);
+        AllowList::parse(entries).map_err(|error| Error::invalid("allow", error))?;
+        if let Some(callback) = &client.callback {
+            check_origin("callback", callback.url.as_str(), &["https://"], |rest| {
+                rest.split(['/', '?']).next().unwrap_or_default()
+            })?;
+        }
+        let user = self.view().user(client.user);
+        match user.is_some_and(|user| user.role == Role::Client) {
+            true => Ok(()),
+            false => Err(Error::invalid("user", "must be a user of the role client")),
+        }
+    }
+}
+
+fn check_partner(partner: &Partner) -> Result<(), Error> {
+    check_origin("base_url", partner.base_url.as_str(), &["http://", "https://"], |rest| rest)
+}
+
+fn check_route(route: &Route) -> Result<(), Error> {
+    let local = route.local.as_str();
+    let plain = |c: u8| c.is_ascii_graphic() && !b"?#%\\".contains(&c);
+    let stays = !local.split('/').any(|part| part == "." || part == "..");
+    // Two slashes at the beginning would name another host.
+    let good = local.starts_with('/') && !local.starts_with("//") && local.bytes().all(plain);
+    match good && stays {
+        true => Ok(()),
+        false => Err(Error::invalid("local", "must be a path like /api/bni/transfer")),
+    }
+}
+
+/// Whether `url` is one of `schemes` and a host, perhaps with a port, in the part that `host` picks
+/// behind the scheme.
+fn check_origin(
+    field: &'static str,
+    url: &str,
+    schemes: &[&str],
+    host: impl Fn(&str) -> &str,
+) -> Result<(), Error> {
+    let rest = schemes.iter().find_map(|scheme| url.strip_prefix(scheme));
+    let plain = |c: u8| c.is_ascii_alphanumeric() || b".-:[]".contains(&c);
+    let good = rest.is_some_and(|rest| {
+        let host = host(rest);
+        let visible = rest.bytes().all(|c| c.is_ascii_graphic() && c != b'#');
+        visible && !host.is_empty() && host.bytes().all(plain)
+    });
+    match good {
+        true => Ok(()),
+        false => {
+            let schemes = schemes.join(" or ");
+            Err(Error::invalid(field, format!("must begin with {schemes} and a plain host")))
+        }
+    }
+}
+
+fn refused(change: &RegistryChange, error: RegistryError) -> Error {
+    let field = match (error, change) {
+        (RegistryError::NoSuchPartner, RegistryChange::RouteSet(_)) => "bank",
+        (
+            RegistryError::NoSuchPartner | RegistryError::NoSuchRoute | RegistryError::NoSuchClient,
+            _,
+        ) => return Error::NotFound,
+        (RegistryError::PartnerHasRoutes, _) => "code",
+        (RegistryError::Window, _) => "maintenance",
+        (RegistryError::FeeOnTransfer | RegistryError::FeeTooLarge, _) => "fee_fixed",
+        (RegistryError::RateIsZero, _) => "requests_per_second",
+        (RegistryError::AllowTooLong, _) => "allow",
+        (RegistryError::UserDiffers | RegistryError::UserTaken, _) => "user",
+        (RegistryError::TooManyClients, _) => "id",
+    };
+    Error::invalid(field, error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::registry::tests::{partner, route};
+
+    fn line(text: &str) -> Line {
+        Line::parse(text, 255).unwrap()
+    }
+
+    #[test]
+    fn services_have_a_scheme_and_a_host_and_nothing_else() {
+        let check = |url| check_partner(&Partner { base_url: line(url), ..partner("009", 1) });
+        for good in ["http://10.10.1.3:2002", "https://bni.internal", "http://[::1]:2002"] {
+            assert!(check(good).is_ok(), "{good}");
+        }
+        for wrong in [
+            "",
+            "10.10.1.3:2002",
+            "ftp://h",
+            "http://",
+            "http://h/",
+            "http://h/api",
+            "http://h?x",
+            "http://a@h",
+            "http://h#x",
+            "http://h h",
+            "HTTP://h",
+            "http://é",
+        ] {
+            let error = check(wrong).unwrap_err().to_string();
+            assert!(error.starts_with("base_url: "), "{wrong}: {error}");
+        }
+    }
+
+    #[test]
+    fn local_endpoints_are_paths_that_stay() {
+        use crate::ledger::registry::Usage;
+        let check =
+            |path| check_route(&Route { local: line(path), ..route("009", Usage::Transfer) });
+        for good in ["/api/bni/transfer", "/x", "/api/..bni"] {
+            assert!(check(good).is_ok(), "{good}");
+        }
+        for wrong in [
+            "",
+            "api",
+            "//evil/x",
+            "/a?b",
+            "/a#b",
+            "/a b",
+            "/a/../b",
+            "/./a",
+            "/%2e%2e/a",
+            "/a\\b",
+            "http://h/a",
+        ] {
+            let error = check(wrong).unwrap_err().to_string();
+            assert!(error.starts_with("local: "), "{wrong}: {error}");
+        }
+    }
+}
