@@ -20,8 +20,9 @@
 //!  201                             answered, in order
 //! ```
 //!
-//! Direction of knowledge: `ledger ← journal ← engine ← gateway ← http ← app ← cli`; `connector`
-//! and `identity` stand on `ledger` alone. What stands left knows nothing of what stands right.
+//! Direction of knowledge: `ledger ← journal ← engine ← gateway ← http ← app ← cli`; `identity`
+//! stands on `ledger` alone, `connector` on the two. What stands left knows nothing of what stands
+//! right.
 
 pub mod app;
 pub mod cli;
@@ -35,4 +36,5 @@ pub mod identity;
 pub mod journal;
 pub mod ledger;
 pub mod limits;
+pub mod outbound;
 pub mod telemetry;

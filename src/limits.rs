@@ -133,6 +133,10 @@ pub const CLIENT_TOKEN_SECONDS_MAX: i64 = 5 * 60;
 pub const TOKEN_LEEWAY_SECONDS: i64 = 5;
 /// Longest token looked at.
 pub const TOKEN_BYTES_MAX: usize = 4 * 1024;
+/// Life of a token that the gateway signs for a bank service, in seconds.
+pub const PARTNER_TOKEN_SECONDS: i64 = 2 * 60;
+/// How long such a token is used before the next is signed, in seconds.
+pub const PARTNER_TOKEN_USED_SECONDS: i64 = 60;
 /// Verified tokens kept for quick recognition.
 pub const TOKEN_CACHE_MAX: usize = 65_536;
 /// Longest `sub` of a token: an id with its prefix.
@@ -196,6 +200,60 @@ pub const TIMER_PERIOD: Duration = Duration::from_secs(1);
 pub const CLOCK_JUMP_MAX: Duration = Duration::from_secs(5 * 60);
 /// Looks without a jump before expiry goes on: a minute.
 pub const CLOCK_CALM_TICKS: u32 = 60;
+
+// Connectors: requests that go out.
+
+/// Until a bank or bank service has accepted a connection.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Until the TLS handshake with it is done.
+pub const CLIENT_TLS_TIMEOUT: Duration = Duration::from_secs(5);
+/// From a request handed over to the end of its answer's head. Longer than banks allow themselves:
+/// what they answer after it is lost, and has to be asked about.
+pub const ANSWER_HEAD_TIMEOUT: Duration = Duration::from_secs(25);
+/// From a request handed over to the end of its answer.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// Largest answer that is read.
+pub const ANSWER_BODY_MAX: usize = 256 * 1024;
+/// Connections to one host that are kept for the next request.
+pub const POOL_IDLE_MAX: usize = 16;
+/// How long such a connection is kept: well below what servers allow, so that few of them close
+/// just when they are wanted.
+pub const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a kept connection may take to be ready.
+pub const POOL_READY_TIMEOUT: Duration = Duration::from_millis(50);
+/// Longest URL that is given to us.
+pub const URL_MAX: usize = 2 * 1024;
+/// Requests in flight to one bank.
+pub const BANK_IN_FLIGHT_MAX: usize = 64;
+/// Requests that wait for a place among those.
+pub const BANK_WAITING_MAX: usize = 64;
+/// How long they wait.
+pub const BANK_WAIT: Duration = Duration::from_secs(1);
+/// Failures in a row that open a bank's breaker.
+pub const BREAKER_FAILURES: u32 = 5;
+/// How long an open breaker lets nothing through, in seconds.
+pub const BREAKER_OPEN_SECONDS: i64 = 15;
+/// Requests that a breaker lets through to see how a bank is, and how many must go well.
+pub const BREAKER_PROBES: u32 = 3;
+/// Longest code and message of a reason, in characters.
+pub const REASON_CODE_MAX: usize = 32;
+/// See [`REASON_CODE_MAX`].
+pub const REASON_MESSAGE_MAX: usize = 200;
+
+// Webhooks.
+
+/// Shortest and longest secret of a webhook, in bytes (Standard Webhooks).
+pub const WEBHOOK_SECRET_MIN: usize = 24;
+/// See [`WEBHOOK_SECRET_MIN`].
+pub const WEBHOOK_SECRET_MAX: usize = 64;
+/// Largest body of a webhook (Standard Webhooks).
+pub const WEBHOOK_BODY_MAX: usize = 20 * 1024;
+/// By how much a webhook's time may differ from ours, in seconds.
+pub const WEBHOOK_TOLERANCE_SECONDS: i64 = 5 * 60;
+/// Longest id of a webhook's message.
+pub const WEBHOOK_ID_MAX: usize = 64;
+/// Signatures of one message that are looked at: a sender that rotates gives two.
+pub const WEBHOOK_SIGNATURES_MAX: usize = 8;
 
 // The journal.
 
