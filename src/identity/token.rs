@@ -1,4 +1,5 @@
-//! Tokens: users' own, which we issue and may revoke, and those that client applications sign.
+//! Tokens: users' own, which we issue and may revoke, those that client applications sign, and
+//! those that the gateway signs for its bank services.
 //!
 //! A token says who, never what they may do: roles and freezes are looked up at each request, so
 //! that they take effect at once. Time is an argument everywhere.
@@ -16,8 +17,8 @@ use super::keys::SigningKeys;
 use super::random::random_bytes;
 use crate::ledger::time::Timestamp;
 use crate::limits::{
-    CLIENT_SECRET_MIN, CLIENT_TOKEN_SECONDS_MAX, SUBJECT_MAX, TOKEN_BYTES_MAX, TOKEN_CACHE_MAX,
-    TOKEN_SECONDS,
+    CLIENT_SECRET_MIN, CLIENT_TOKEN_SECONDS_MAX, PARTNER_TOKEN_SECONDS, SUBJECT_MAX,
+    TOKEN_BYTES_MAX, TOKEN_CACHE_MAX, TOKEN_SECONDS,
 };
 
 const ISSUER: &str = "gerbang";
@@ -242,16 +243,31 @@ impl TokenCache {
 /// Signs a token for the client application `client_id`, as applications and our own simulators
 /// do; `None` if the secret is too short.
 pub fn sign_client(client_id: &str, secret: &[u8], now: Timestamp) -> Option<String> {
+    sign_application(client_id, AUDIENCE, secret, (now, CLIENT_TOKEN_SECONDS_MAX))
+}
+
+/// Signs the gateway's token for the bank service of `bank_code`, with the partner's key; `None` if
+/// the key is too short.
+pub fn sign_partner(bank_code: &str, key: &[u8], now: Timestamp) -> Option<String> {
+    sign_application(ISSUER, bank_code, key, (now, PARTNER_TOKEN_SECONDS))
+}
+
+fn sign_application(
+    issuer: &str,
+    audience: &str,
+    secret: &[u8],
+    (now, seconds): (Timestamp, i64),
+) -> Option<String> {
     if secret.len() < CLIENT_SECRET_MIN {
         return None;
     }
     let iat = now.seconds();
     let claims = ClientClaims {
-        iss: client_id.to_owned(),
-        aud: Audience::One(AUDIENCE.to_owned()),
+        iss: issuer.to_owned(),
+        aud: Audience::One(audience.to_owned()),
         iat,
         nbf: None,
-        exp: iat.saturating_add(CLIENT_TOKEN_SECONDS_MAX),
+        exp: iat.saturating_add(seconds),
     };
     encode(&Header::new(Algorithm::HS256), &claims, &EncodingKey::from_secret(secret)).ok()
 }
@@ -265,16 +281,36 @@ pub fn verify_client(
     secret: &[u8],
     client_id: &str,
 ) -> Result<(), InvalidToken> {
+    verify_application(token, secret, (client_id, AUDIENCE), (now, CLIENT_TOKEN_SECONDS_MAX))
+}
+
+/// Verifies at `now` a token that the gateway signed for the bank service of `bank_code`, with the
+/// partner's `key`. A user's token or one for another bank does not pass, whoever signed it.
+pub fn verify_partner(
+    token: &str,
+    now: Timestamp,
+    key: &[u8],
+    bank_code: &str,
+) -> Result<(), InvalidToken> {
+    verify_application(token, key, (ISSUER, bank_code), (now, PARTNER_TOKEN_SECONDS))
+}
+
+fn verify_application(
+    token: &str,
+    secret: &[u8],
+    (issuer, audience): (&str, &str),
+    (now, seconds_max): (Timestamp, i64),
+) -> Result<(), InvalidToken> {
     let parts = Parts::read(token)?;
     if secret.len() < CLIENT_SECRET_MIN {
         return Err(InvalidToken::InvalidSignature);
     }
     parts.verify(&DecodingKey::from_secret(secret))?;
     let claims: ClientClaims = parts.claims()?;
-    if claims.iss != client_id || !claims.aud.contains(AUDIENCE) {
+    if claims.iss != issuer || !claims.aud.contains(audience) {
         return Err(InvalidToken::Malformed);
     }
-    Lifetime::new(claims.iat, claims.nbf, claims.exp, CLIENT_TOKEN_SECONDS_MAX)?.check(now)
+    Lifetime::new(claims.iat, claims.nbf, claims.exp, seconds_max)?.check(now)
 }
 
 /// The `iss` a token claims, to find the secret with. Proves nothing: [`verify_client`] does.
