@@ -1,15 +1,18 @@
 //! TLS: certificate and key from PEM files, and new ones without a restart.
 //!
 //! Protocols and suites are those of rustls: 1.2 and 1.3, forward secrecy and authenticated
-//! ciphers only. Client certificates are not asked for.
+//! ciphers only. Where roots for clients are given, a client without a certificate that leads to one
+//! of them is not let in; elsewhere client certificates are not asked for.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
 use rustls::version::{TLS12, TLS13};
+use rustls::{RootCertStore, ServerConfig};
 use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use thiserror::Error;
@@ -34,6 +37,14 @@ pub enum Error {
     NoCertificate {
         /// The file.
         path: PathBuf,
+    },
+    /// The roots for clients cannot be used.
+    #[error("{path} cannot be used as roots for clients: {reason}")]
+    Clients {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
     },
     /// The two do not go together, or rustls does not take one of them.
     #[error("certificate {certificate} and key {key} cannot be used: {source}")]
@@ -63,6 +74,7 @@ pub struct Reloadable(Arc<Files>);
 struct Files {
     certificate: PathBuf,
     key: PathBuf,
+    clients: Option<PathBuf>,
     oldest: Oldest,
     current: ArcSwap<ServerConfig>,
 }
@@ -70,15 +82,36 @@ struct Files {
 impl Reloadable {
     /// Reads a chain, leaf first, and its key.
     pub fn load(certificate: &Path, key: &Path, oldest: Oldest) -> Result<Self, Error> {
-        let current = ArcSwap::from_pointee(read(certificate, key, oldest)?);
-        let (certificate, key) = (certificate.to_owned(), key.to_owned());
-        Ok(Self(Arc::new(Files { certificate, key, oldest, current })))
+        Self::of(certificate, key, oldest, None)
     }
 
-    /// Reads both files again, for connections from here on. If that fails, the old ones stay.
+    /// The same, for clients with a certificate that leads to one of the roots in `clients` only.
+    pub fn load_mutual(
+        certificate: &Path,
+        key: &Path,
+        oldest: Oldest,
+        clients: &Path,
+    ) -> Result<Self, Error> {
+        Self::of(certificate, key, oldest, Some(clients))
+    }
+
+    fn of(
+        certificate: &Path,
+        key: &Path,
+        oldest: Oldest,
+        clients: Option<&Path>,
+    ) -> Result<Self, Error> {
+        let current = ArcSwap::from_pointee(read(certificate, key, oldest, clients)?);
+        let (certificate, key) = (certificate.to_owned(), key.to_owned());
+        let clients = clients.map(Path::to_owned);
+        Ok(Self(Arc::new(Files { certificate, key, clients, oldest, current })))
+    }
+
+    /// Reads the files again, for connections from here on. If that fails, the old ones stay.
     pub fn reload(&self) -> Result<(), Error> {
         let files = &*self.0;
-        files.current.store(Arc::new(read(&files.certificate, &files.key, files.oldest)?));
+        let Files { certificate, key, clients, oldest, .. } = files;
+        files.current.store(Arc::new(read(certificate, key, *oldest, clients.as_deref())?));
         Ok(())
     }
 
@@ -87,18 +120,14 @@ impl Reloadable {
     }
 }
 
-fn read(certificate: &Path, key: &Path, oldest: Oldest) -> Result<ServerConfig, Error> {
-    let pem = |path: &Path| {
-        let path = path.to_owned();
-        move |source| Error::Pem { path, source }
-    };
-    let chain = CertificateDer::pem_file_iter(certificate)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(pem(certificate))?;
-    if chain.is_empty() {
-        return Err(Error::NoCertificate { path: certificate.to_owned() });
-    }
-    let private = PrivateKeyDer::from_pem_file(key).map_err(pem(key))?;
+fn read(
+    certificate: &Path,
+    key: &Path,
+    oldest: Oldest,
+    clients: Option<&Path>,
+) -> Result<ServerConfig, Error> {
+    let chain = certificates(certificate)?;
+    let private = PrivateKeyDer::from_pem_file(key).map_err(unreadable(key))?;
     let unusable = |source| Error::Unusable {
         certificate: certificate.to_owned(),
         key: key.to_owned(),
@@ -108,14 +137,40 @@ fn read(certificate: &Path, key: &Path, oldest: Oldest) -> Result<ServerConfig, 
         Oldest::Tls12 => &[&TLS13, &TLS12][..],
         Oldest::Tls13 => &[&TLS13][..],
     };
-    let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+    let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_protocol_versions(versions)
-        .map_err(unusable)?
-        .with_no_client_auth()
-        .with_single_cert(chain, private)
         .map_err(unusable)?;
+    let config = match clients {
+        None => config.with_no_client_auth(),
+        Some(clients) => config.with_client_cert_verifier(verifier(clients)?),
+    };
+    let mut config = config.with_single_cert(chain, private).map_err(unusable)?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let chain: Vec<_> = CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect)
+        .map_err(unreadable(path))?;
+    if chain.is_empty() { Err(Error::NoCertificate { path: path.to_owned() }) } else { Ok(chain) }
+}
+
+fn unreadable(path: &Path) -> impl FnOnce(pem::Error) -> Error {
+    let path = path.to_owned();
+    move |source| Error::Pem { path, source }
+}
+
+/// What lets in clients whose certificate leads to one of the roots in `path`.
+fn verifier(path: &Path) -> Result<Arc<dyn ClientCertVerifier>, Error> {
+    let unusable = |reason: String| Error::Clients { path: path.to_owned(), reason };
+    let mut roots = RootCertStore::empty();
+    for root in certificates(path)? {
+        roots.add(root).map_err(|error| unusable(error.to_string()))?;
+    }
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
+    verifier.map_err(|error| unusable(error.to_string()))
 }
 
 #[cfg(test)]
