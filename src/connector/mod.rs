@@ -11,6 +11,24 @@
 //! [`snap`] is what bank service and bank say to each other; [`banks`] who the banks are.
 
 pub mod banks;
+//!
+//! The gateway holds a [`bank::Bank`], which is a [`bank_client::BankClient`] or a simulation's own:
+//! ```text
+//!  BankClient ──▶ breaker ──▶ bulkhead ──▶ http::Client ──▶ bank service
+//!                 is it up?   is there     what was sent
+//!                             room?        for certain?
+//! ```
+//! It knows no journal, no engine and no server: what becomes of an outcome is decided elsewhere.
+// What may be concluded, and what is said.
 pub mod outcome;
 pub mod snap;
 pub mod standard;
+
+// The gateway's side.
+
+// What every request that goes out needs.
+pub mod breaker;
+pub mod bulkhead;
+pub mod http;
+pub mod tls;
+pub mod webhook;

@@ -1,0 +1,245 @@
+//! Stops asking a bank that is down, and sees now and then whether it is back.
+//!
+//! ```text
+//!             failures in a row                after a while
+//!   closed ───────────────────────▶ open ────────────────────────▶ half open
+//!     ▲                               ▲                             │   │
+//!     │                               └───────── one is ill ────────┘   │
+//!     └──────────────────────── enough are well ────────────────────────┘
+//! ```
+//!
+//! # Invariants
+//!
+//! - Only what says that the bank is down counts: no connection, no answer in time, an error of
+//!   its own. A refusal is the answer of a bank that works.
+//! - Half open lets a bounded number of requests through per period, whatever becomes of them: one
+//!   that never reports its end takes no place for ever.
+//! - What began before a change of state says nothing about the state after it.
+//! - In a maintenance window nothing goes out, and nothing is counted.
+//!
+//! Time is an argument. A clock that is set back closes nothing early and opens nothing for longer
+//! than a period.
+
+use std::str::FromStr;
+
+use super::outcome::Outcome;
+use crate::ledger::time::{BOOK_OFFSET_SECONDS, Timestamp};
+use crate::limits;
+
+/// What one request told about the bank's health.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sign {
+    /// It answered as a bank that works.
+    Well,
+    /// It could not be reached, was silent, or said that it is broken.
+    Ill,
+    /// Nothing: it was not asked.
+    Silent,
+}
+
+/// Our own words for a bank that is down; see `http::Cause::code`.
+const DOWN: [&str; 10] = [
+    "host_not_found",
+    "no_connection",
+    "connect_timeout",
+    "no_tls",
+    "tls_timeout",
+    "broken_off",
+    "not_http",
+    "timeout",
+    "bank_error",
+    "unreadable_answer",
+];
+
+impl Sign {
+    /// What an outcome tells. SNAP's own codes begin with their HTTP status.
+    pub fn of<T>(outcome: &Outcome<T>) -> Self {
+        match outcome {
+            Outcome::Succeeded(_) | Outcome::Refused(_) => Self::Well,
+            Outcome::NotSent(reason) | Outcome::Unknown(reason) => {
+                let snap = reason.code.len() == 7;
+                match reason.code.as_str() {
+                    code if DOWN.contains(&code) => Self::Ill,
+                    code if snap && code.starts_with('5') => Self::Ill,
+                    code if snap && code.starts_with('2') => Self::Well,
+                    _ => Self::Silent,
+                }
+            }
+        }
+    }
+}
+
+/// A time of every day in which a bank is closed, at the books' offset (+07:00). Begins at its
+/// first minute, ends before its last, and may go past midnight.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Window {
+    from_minute: i64,
+    to_minute: i64,
+}
+
+/// Not a window.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("must look like 23:30-00:30 and not be empty")]
+pub struct NotAWindow;
+
+impl FromStr for Window {
+    type Err = NotAWindow;
+
+    fn from_str(text: &str) -> Result<Self, NotAWindow> {
+        let (from, to) = text.split_once('-').ok_or(NotAWindow)?;
+        let (from_minute, to_minute) = (minute(from)?, minute(to)?);
+        if from_minute == to_minute { Err(NotAWindow) } else { Ok(Self { from_minute, to_minute }) }
+    }
+}
+
+fn minute(text: &str) -> Result<i64, NotAWindow> {
+    let (hour, minute) = text.split_once(':').ok_or(NotAWindow)?;
+    let number = |text: &str, max: i64| {
+        let digits = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
+        text.parse::<i64>().ok().filter(|number| digits && *number <= max).ok_or(NotAWindow)
+    };
+    Ok(number(hour, 23)? * 60 + number(minute, 59)?)
+}
+
+impl Window {
+    /// Whether the bank is closed at `now`.
+    pub const fn contains(&self, now: Timestamp) -> bool {
+        let local = now.seconds().saturating_add(BOOK_OFFSET_SECONDS as i64);
+        let minute = local.rem_euclid(24 * 3600) / 60;
+        if self.from_minute < self.to_minute {
+            self.from_minute <= minute && minute < self.to_minute
+        } else {
+            self.from_minute <= minute || minute < self.to_minute
+        }
+    }
+}
+
+/// The bounds.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Failures in a row that open it.
+    pub failures: u32,
+    /// How long nothing goes through once it is open, in seconds; and how long the requests of a
+    /// half-open breaker have to report.
+    pub open_seconds: i64,
+    /// Requests that a half-open breaker lets through per period, and how many must go well.
+    pub probes: u32,
+    /// When the bank is closed.
+    pub windows: Vec<Window>,
+}
+
+impl Options {
+    /// The values of `limits`, and no window.
+    pub const fn standard() -> Self {
+        Self {
+            failures: limits::BREAKER_FAILURES,
+            open_seconds: limits::BREAKER_OPEN_SECONDS,
+            probes: limits::BREAKER_PROBES,
+            windows: Vec::new(),
+        }
+    }
+}
+
+/// What is known of one bank.
+#[derive(Debug)]
+pub struct Breaker {
+    options: Options,
+    state: State,
+    /// Counts changes of state.
+    era: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    Closed { failures: u32 },
+    Open { since: Timestamp },
+    HalfOpen { since: Timestamp, given: u32, well: u32 },
+}
+
+/// A request that was let through; [`Breaker::end`] is told how it went.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use = "the breaker learns from how it ended"]
+pub struct Turn {
+    era: u64,
+}
+
+impl Breaker {
+    /// A breaker of a bank of which nothing bad is known.
+    ///
+    /// # Panics
+    /// If a bound is zero: nothing would ever go through.
+    pub fn new(options: Options) -> Self {
+        assert!(options.failures > 0 && options.open_seconds > 0 && options.probes > 0);
+        Self { options, state: State::Closed { failures: 0 }, era: 0 }
+    }
+
+    /// Whether a request would be let through.
+    pub fn is_available(&self, now: Timestamp) -> bool {
+        if self.options.windows.iter().any(|window| window.contains(now)) {
+            return false;
+        }
+        match self.state {
+            State::Closed { .. } => true,
+            State::Open { since } => self.is_over(since, now),
+            State::HalfOpen { since, given, .. } => {
+                given < self.options.probes || self.is_over(since, now)
+            }
+        }
+    }
+
+    /// Lets a request through, or not.
+    pub fn begin(&mut self, now: Timestamp) -> Option<Turn> {
+        if !self.is_available(now) {
+            return None;
+        }
+        match &mut self.state {
+            State::Closed { .. } => {}
+            State::HalfOpen { given, .. } if *given < self.options.probes => *given += 1,
+            // A period is over: of an open breaker, or of requests that did not report.
+            State::Open { .. } | State::HalfOpen { .. } => {
+                self.change(State::HalfOpen { since: now, given: 1, well: 0 });
+            }
+        }
+        Some(Turn { era: self.era })
+    }
+
+    /// Learns how a request ended.
+    pub fn end(&mut self, turn: Turn, sign: Sign, now: Timestamp) {
+        if turn.era != self.era {
+            return;
+        }
+        match (&mut self.state, sign) {
+            (State::Closed { failures }, Sign::Well) => *failures = 0,
+            (State::Closed { failures }, Sign::Ill) => {
+                *failures += 1;
+                if *failures >= self.options.failures {
+                    self.change(State::Open { since: now });
+                }
+            }
+            (State::HalfOpen { well, .. }, Sign::Well) => {
+                *well += 1;
+                if *well >= self.options.probes {
+                    self.change(State::Closed { failures: 0 });
+                }
+            }
+            (State::HalfOpen { .. }, Sign::Ill) => self.change(State::Open { since: now }),
+            // It told nothing, so another may be asked.
+            (State::HalfOpen { given, .. }, Sign::Silent) => *given = given.saturating_sub(1),
+            (State::Closed { .. }, Sign::Silent) | (State::Open { .. }, _) => {}
+        }
+    }
+
+    fn change(&mut self, state: State) {
+        self.state = state;
+        self.era += 1;
+    }
+
+    /// Whether a period that began at `since` is over; so is one that begins in the future, since
+    /// the clock was set back.
+    fn is_over(&self, since: Timestamp, now: Timestamp) -> bool {
+        now < since || now >= since.plus_seconds(self.options.open_seconds)
+    }
+}
+
+#[cfg(test)]
+mod tests;
