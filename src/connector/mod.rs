@@ -25,6 +25,8 @@ pub mod snap;
 pub mod standard;
 
 // The gateway's side.
+pub mod bank;
+pub mod bank_client;
 
 // What every request that goes out needs.
 pub mod breaker;

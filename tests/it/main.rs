@@ -15,6 +15,8 @@ mod bank;
 mod check;
 /// A small HTTP client over a socket.
 mod client;
+/// Requests that go out: what may be concluded when they go wrong.
+mod connector;
 /// No package with a known hole.
 mod dependencies;
 /// The store on a real file system: power cut, disk full. Needs root; says so otherwise.

@@ -1,0 +1,10 @@
+//! Requests that go out, over real sockets: what may be concluded when they go wrong.
+
+/// A connection cut at every byte.
+mod cuts;
+/// The client of one host: what was sent for certain, deadlines, kept connections.
+mod http;
+/// Certificates: whom we believe, and who we say we are.
+mod tls;
+/// A proxy that cuts, and a server that says what it received.
+pub(crate) mod wire;
