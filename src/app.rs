@@ -12,11 +12,16 @@ use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::connector;
 use crate::engine::{self, AfterBatch, Engine, Observer, References, View, Writer, WriterParts};
 use crate::gateway::notify::Hub;
+use crate::gateway::payout::partners::Partners;
+use crate::gateway::payout::{self, Desk, Teller};
+use crate::gateway::screening::Screening;
 use crate::gateway::{self, Gateway, Settings};
 use crate::identity::hasher::{self, Hasher};
 use crate::identity::keys::{self, SigningKeys};
+use crate::identity::vault::Vault;
 use crate::journal::checkpoint::Checkpoint;
 use crate::journal::sealer::Sealer;
 use crate::journal::sidefile::Mark;
@@ -47,7 +52,7 @@ pub enum Error {
     /// The store does not open.
     #[error(transparent)]
     Journal(#[from] journal::Error),
-    /// The signing keys cannot be used.
+    /// The keys that sign, or those that seal, cannot be used.
     #[error(transparent)]
     Keys(#[from] keys::Error),
     /// The system gives no thread.
@@ -73,11 +78,13 @@ impl App {
         let opened = store::open(&config.data, clock.now(), progress, &mut remember)?;
         let keys = SigningKeys::open(&config.data, clock.now())?;
         let hasher = Hasher::start(hasher::Options::standard())?;
+        let vault = Arc::new(Vault::load(&config.data, !opened.book.registry.is_empty())?);
         let metrics = Metrics::new();
         let hub = Arc::new(Hub::default());
         let Opened { journal, history, book, last_hash, last_time, report, site } = opened;
         let view = Arc::new(View::new(&book, references, Arc::clone(&history), last_time));
         let sealer = Arc::new(Sealer::start(site, Arc::clone(&history), limits::SEGMENT_BYTES)?);
+        let (teller, inbox) = payout::channel();
         let (engine, queue) =
             Engine::new(Arc::clone(&view), config.policies.clone(), clock.clone());
         let writer = Writer::new(WriterParts {
@@ -89,14 +96,25 @@ impl App {
             hash: last_hash,
             time: last_time,
             after_batch: housekeeping(&sealer, &history, &metrics, report.checkpoint),
-            observer: observer(&hub, &view),
+            observer: observer(&hub, &view, teller),
         });
         let writer = std::thread::Builder::new()
             .name("writer".to_owned())
             .spawn(move || run_writer(writer, &queue))?;
         let (stop, stopped) = watch::channel(false);
-        tokio::spawn(engine::run_timers(engine.clone(), stopped));
-        let parts = gateway::Parts { engine, settings: settings(config), hasher, keys, hub };
+        tokio::spawn(engine::run_timers(engine.clone(), stopped.clone()));
+        let banks = Arc::new(Partners::new(
+            Arc::clone(&view),
+            Arc::clone(&vault),
+            clock.clone(),
+            config.banks.tls.clone(),
+            connector::http::Options::standard(),
+        ));
+        let desk = Desk::new(engine.clone(), banks, payout::Options::standard());
+        tokio::spawn(Arc::clone(&desk).run(inbox, stopped));
+        let screening = Screening::new(config.screening.clone());
+        let settings = settings(config);
+        let parts = gateway::Parts { engine, settings, hasher, keys, hub, vault, desk, screening };
         let gateway = Arc::new(Gateway::new(parts));
         Ok(Self { gateway, metrics, report, stop, writer, sealer })
     }
@@ -148,9 +166,12 @@ pub fn keys_directory(config: &Config) -> &Path {
 }
 
 /// Tells listeners of each record.
-fn observer(hub: &Arc<Hub>, view: &Arc<View>) -> Observer {
+fn observer(hub: &Arc<Hub>, view: &Arc<View>, teller: Teller) -> Observer {
     let (hub, view) = (Arc::clone(hub), Arc::clone(view));
-    Box::new(move |recorded| hub.tell(&view, recorded))
+    Box::new(move |recorded| {
+        teller.tell(recorded);
+        hub.tell(&view, recorded);
+    })
 }
 
 /// The writer's thread. A batch that is not durable ends the process without another word to any

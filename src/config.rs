@@ -5,9 +5,12 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::connector::tls;
+use crate::gateway::screening::{RawScreening, Rules};
 use crate::identity::allow::Range;
 use crate::ledger::event::AccountKind;
 use crate::ledger::money::{Amount, BasisPoints, Currency};
@@ -41,8 +44,21 @@ pub struct Config {
     pub top_up_alone_max: Option<Amount>,
     /// Limits on what comes in.
     pub policies: Policies,
+    /// How banks are reached.
+    pub banks: Banks,
+    /// What looks for fraud before money leaves.
+    pub screening: Rules,
     /// What is logged, as in `RUST_LOG`.
     pub log: String,
+}
+
+/// How banks are reached.
+#[derive(Clone, Debug)]
+pub struct Banks {
+    /// Towards bank services with an `https` address.
+    pub tls: tls::Settings,
+    /// How long the answer to a transfer may wait for its end; after that it is 202.
+    pub answer_within: Duration,
 }
 
 /// Where a certificate stands.
@@ -91,6 +107,8 @@ pub struct RawConfig {
     store: RawStore,
     books: RawBooks,
     limits: Option<Vec<RawLimit>>,
+    banks: RawBanks,
+    screening: RawScreening,
     log: RawLog,
 }
 
@@ -132,6 +150,16 @@ struct RawLimit {
 
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
+struct RawBanks {
+    root_certificates: Option<PathBuf>,
+    client_certificate: Option<PathBuf>,
+    client_key: Option<PathBuf>,
+    tls13_only: Option<bool>,
+    answer_within_seconds: Option<u64>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
 struct RawLog {
     filter: Option<String>,
 }
@@ -148,6 +176,10 @@ const UTC_OFFSET: &str = "+07:00";
 const E_MONEY_CEILING: u64 = 20_000_000;
 /// See [`E_MONEY_CEILING`].
 const E_MONEY_INCOMING_PER_MONTH: u64 = 40_000_000;
+/// Most banks answer within a few seconds, and few callers wait longer.
+const ANSWER_WITHIN_SECONDS: u64 = 10;
+/// What no proxy in between would wait for.
+const ANSWER_WITHIN_SECONDS_MAX: u64 = 60;
 
 impl Config {
     /// Reads a file.
@@ -169,7 +201,7 @@ impl Config {
     /// # Errors
     /// The first key whose value makes no sense.
     pub fn from_raw(raw: RawConfig) -> Result<Self, Error> {
-        let RawConfig { server, store, books, limits, log } = raw;
+        let RawConfig { server, store, books, limits, banks, screening, log } = raw;
         let tls = match (server.tls_certificate, server.tls_key) {
             (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key }),
             (None, None) => None,
@@ -196,6 +228,9 @@ impl Config {
                 .ok_or_else(|| value("books.merchant_fee_basis_points", "is above 10000"))?,
             top_up_alone_max: amount("books.top_up_alone_max", books.top_up_alone_max)?,
             policies: policies(limits)?,
+            banks: self::banks(banks)?,
+            screening: Rules::from_raw(screening)
+                .map_err(|error| value(error.key, error.message))?,
             log: filter(log.filter.unwrap_or_else(|| "info".to_owned()))?,
         })
     }
@@ -236,10 +271,44 @@ impl Config {
                 top_up_alone_max: self.top_up_alone_max.map(Amount::get),
             },
             limits: Some(self.policies.0.iter().map(limit).collect()),
+            banks: self.banks.to_raw(),
+            screening: self.screening.raw().clone(),
             log: RawLog { filter: Some(self.log.clone()) },
         };
         toml::to_string_pretty(&raw).expect("strings and numbers become TOML")
     }
+}
+
+impl Banks {
+    fn to_raw(&self) -> RawBanks {
+        let client = self.tls.client.as_ref();
+        RawBanks {
+            root_certificates: self.tls.roots.clone(),
+            client_certificate: client.map(|identity| identity.certificate.clone()),
+            client_key: client.map(|identity| identity.key.clone()),
+            tls13_only: Some(self.tls.oldest == tls::Oldest::Tls13),
+            answer_within_seconds: Some(self.answer_within.as_secs()),
+        }
+    }
+}
+
+fn banks(raw: RawBanks) -> Result<Banks, Error> {
+    let client = match (raw.client_certificate, raw.client_key) {
+        (Some(certificate), Some(key)) => Some(tls::Identity { certificate, key }),
+        (None, None) => None,
+        _ => return Err(value("banks.client_key", "goes with banks.client_certificate")),
+    };
+    // TLS 1.3 between the parts (SNAP); older only if somebody says so.
+    let oldest = match raw.tls13_only {
+        Some(false) => tls::Oldest::Tls12,
+        None | Some(true) => tls::Oldest::Tls13,
+    };
+    let seconds = raw.answer_within_seconds.unwrap_or(ANSWER_WITHIN_SECONDS);
+    if seconds > ANSWER_WITHIN_SECONDS_MAX {
+        return Err(value("banks.answer_within_seconds", "must be at most 60"));
+    }
+    let tls = tls::Settings { oldest, roots: raw.root_certificates, client };
+    Ok(Banks { tls, answer_within: Duration::from_secs(seconds) })
 }
 
 fn value(key: &'static str, message: impl Into<String>) -> Error {
@@ -366,6 +435,9 @@ mod tests {
             ("[server]\ntrusted_proxies = ['10/8']", "server.trusted_proxies"),
             ("[server]\norigins = ['kasir.example']", "server.origins"),
             ("[server]\norigins = ['https://kasir.example/']", "server.origins"),
+            ("[banks]\nclient_key = 'k.pem'", "banks.client_key"),
+            ("[banks]\nanswer_within_seconds = 61", "banks.answer_within_seconds"),
+            ("[screening]\non_failure = 'shrug'", "screening.on_failure"),
             ("[log]\nfilter = 'gerbang=loud'", "log.filter"),
         ];
         for (text, key) in cases {

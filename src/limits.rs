@@ -24,8 +24,6 @@ pub const REFERENCE_MAX: usize = 255;
 pub const REASON_MAX: usize = 255;
 /// Longest name a client application has in its tokens.
 pub const CLIENT_ID_MAX: usize = 36;
-/// Longest address of a service or callback.
-pub const URL_MAX: usize = 255;
 /// Most entries in a client's allow list.
 pub const ALLOW_MAX: usize = 64;
 /// Most client applications.
@@ -301,3 +299,25 @@ pub const BANK_MESSAGE_MAX: usize = 200;
 pub const BANK_REFERENCE_MAX: usize = 32;
 /// Longest account number at a bank (SNAP, 34 as in an IBAN).
 pub const BANK_ACCOUNT_MAX: usize = 34;
+
+/// From when on a bank that has never seen a transfer never will. A request that is still on its way
+/// after so long would have outlived every timeout between us and the bank's books.
+pub const NOT_FOUND_IS_FINAL: Duration = Duration::from_secs(15 * 60);
+/// Questions about open payouts under way at once.
+pub const PAYOUT_QUESTIONS_MAX: usize = 256;
+/// How long a challenged payout waits for a person.
+pub const CHALLENGE_SECONDS: i64 = 24 * 3600;
+/// Between two looks at a challenged payout.
+pub const CHALLENGE_LOOK: Duration = Duration::from_secs(60);
+/// Before a step of a payout that found no room is asked for again, at first.
+pub const INSIST_PAUSE: Duration = Duration::from_millis(20);
+/// The same, at last.
+pub const INSIST_PAUSE_MAX: Duration = Duration::from_secs(5);
+/// Longest reason or code of a payout's step, in bytes.
+pub const REASON_BYTES_MAX: usize = 255;
+/// Names of beneficiaries that are kept after an inquiry.
+pub const BENEFICIARIES_KEPT: usize = 100_000;
+/// How long they are kept.
+pub const BENEFICIARY_SECONDS: i64 = 15 * 60;
+/// When it makes sense to ask again if no bank can be reached.
+pub const BANK_RETRY_AFTER_SECONDS: u32 = 10;

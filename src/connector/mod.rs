@@ -2,24 +2,26 @@
 //!
 //! ```text
 //!  gateway ── standard request, HTTP ──▶ bank service ── SNAP, HTTPS ──▶ bank
-//!             signed with the partner's                  in the bank's own dialect
-//!             key token
+//!             signed with the partner's                  in the bank's own
+//!             key token                                  dialect
 //! ```
 //!
 //! [`outcome`] is the heart of it: what a try at a bank may end as, and what each end allows.
 //! [`standard`] is what gateway and bank service say to each other, the same for every bank.
 //! [`snap`] is what bank service and bank say to each other; [`banks`] who the banks are.
-
-pub mod banks;
 //!
 //! The gateway holds a [`bank::Bank`], which is a [`bank_client::BankClient`] or a simulation's own:
+//!
 //! ```text
 //!  BankClient ──▶ breaker ──▶ bulkhead ──▶ http::Client ──▶ bank service
 //!                 is it up?   is there     what was sent
 //!                             room?        for certain?
 //! ```
+//!
 //! It knows no journal, no engine and no server: what becomes of an outcome is decided elsewhere.
+
 // What may be concluded, and what is said.
+pub mod banks;
 pub mod outcome;
 pub mod snap;
 pub mod standard;

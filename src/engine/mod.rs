@@ -290,6 +290,18 @@ impl Engine {
         self.shared.directory.propose_retiring();
     }
 
+    /// The answer that the key of `origin` has already, if any.
+    ///
+    /// # Errors
+    /// If the key belongs to another request, or the journal is unreadable.
+    pub fn known(&self, origin: &Origin) -> Result<Option<Recorded>, Error> {
+        match self.shared.view.known(origin, origin.fingerprint())? {
+            Known::New => Ok(None),
+            Known::Reused => Err(Error::ReferenceReused),
+            Known::Answered(recorded) => Ok(Some(*recorded)),
+        }
+    }
+
     async fn enter(&self, origin: &Origin) -> Result<Entered, Error> {
         let fingerprint = origin.fingerprint();
         let guard = self.shared.gate.enter(fingerprint & !gate::KIND_BITS).await;

@@ -18,11 +18,12 @@ use crate::journal::{self, History, Recorded};
 use crate::ledger::account::Account;
 use crate::ledger::book::Book;
 use crate::ledger::event::{AccountKind, Fact, Origin};
-use crate::ledger::id::{AccountId, Position, UserId};
+use crate::ledger::id::{AccountId, Position, Principal, UserId};
 use crate::ledger::money::Currency;
 use crate::ledger::order::Order;
-use crate::ledger::reference::Match;
+use crate::ledger::reference::{Match, fingerprint};
 use crate::ledger::registry::Registry;
+use crate::ledger::text::Reference;
 use crate::ledger::time::Timestamp;
 use crate::ledger::user::User;
 use crate::limits;
@@ -217,6 +218,25 @@ impl View {
             }
         }
         Ok(Known::New)
+    }
+
+    /// The answer to a principal's reference, whatever was asked under it.
+    ///
+    /// # Errors
+    /// If a record cannot be read.
+    pub fn answered(
+        &self,
+        principal: Principal,
+        reference: &Reference,
+    ) -> Result<Option<Recorded>, journal::Error> {
+        for position in self.references.find(fingerprint(principal, reference)) {
+            let recorded = self.record(position)?;
+            let origin = recorded.event.fact.origin();
+            if origin.is_some_and(|o| o.principal == principal && o.reference == *reference) {
+                return Ok(Some(recorded));
+            }
+        }
+        Ok(None)
     }
 
     /// The record at a position that is known to exist.

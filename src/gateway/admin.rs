@@ -28,12 +28,6 @@ pub struct Adjust {
     pub reference: Option<Reference>,
 }
 
-/// A house account to be opened.
-pub(super) const fn house(kind: AccountKind, currency: Currency) -> AccountOpened {
-    // The writer gives the number.
-    AccountOpened { account: AccountId(u32::MAX), kind, currency, owner: None, floor: 0 }
-}
-
 impl Gateway {
     /// Corrects a user's balance against the house's suspense account.
     ///

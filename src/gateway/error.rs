@@ -56,6 +56,15 @@ pub enum Error {
         /// When another try makes sense.
         retry_after_seconds: u64,
     },
+    /// It does not fit the state that things are in; nothing was recorded.
+    #[error("{0}")]
+    Conflict(&'static str),
+    /// The application may not come from this address.
+    #[error("not allowed from this address")]
+    AddressNotAllowed,
+    /// No bank that could do it can be reached; nothing happened and the reference is unused.
+    #[error("no bank can be reached for this at present")]
+    Unavailable,
     /// Nothing happened; try again.
     #[error("busy")]
     Busy {

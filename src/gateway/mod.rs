@@ -6,11 +6,14 @@
 pub mod admin;
 pub mod caller;
 pub mod cash_flow;
+pub mod client;
 pub mod error;
 pub mod history;
+pub mod house;
 pub mod identity;
 pub mod notify;
 pub mod pay;
+pub mod payout;
 pub mod reconcile;
 pub mod reference;
 pub mod refund;
@@ -18,20 +21,27 @@ pub mod registry;
 pub mod routing;
 pub mod screening;
 pub mod top_up;
+pub mod transfer;
+pub mod withdraw;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 pub use self::error::Error;
 
+use self::client::Rates;
 use self::notify::Hub;
-use crate::engine::{self, Engine, NameKind, Outcome, View};
+use self::payout::Desk;
+use self::payout::start::Names;
+use self::screening::Screening;
+use crate::engine::{self, Engine, Outcome, View};
 use crate::identity::hasher::Hasher;
 use crate::identity::keys::SigningKeys;
 use crate::identity::throttle::Throttle;
 use crate::identity::token::TokenCache;
+use crate::identity::vault::Vault;
 use crate::ledger::command::Command;
-use crate::ledger::event::{AccountKind, Fact};
-use crate::ledger::id::AccountId;
+use crate::ledger::event::{AccountKind, Fact, Refusal};
+use crate::ledger::id::{AccountId, Position};
 use crate::ledger::money::{Amount, BasisPoints, Currency};
 use crate::limits;
 
@@ -60,6 +70,11 @@ pub struct Gateway {
     /// Failed logins by name given.
     names: Throttle,
     hub: Arc<Hub>,
+    vault: Arc<Vault>,
+    desk: Arc<Desk>,
+    screening: Mutex<Screening>,
+    names_at_banks: Names,
+    rates: Rates,
 }
 
 /// What a gateway is made of.
@@ -74,12 +89,18 @@ pub struct Parts {
     pub keys: SigningKeys,
     /// Where live messages go.
     pub hub: Arc<Hub>,
+    /// What opens the keys of partners and clients.
+    pub vault: Arc<Vault>,
+    /// What sees to payouts.
+    pub desk: Arc<Desk>,
+    /// What looks for fraud.
+    pub screening: Screening,
 }
 
 impl Gateway {
     /// A gateway over `parts`.
     pub fn new(parts: Parts) -> Self {
-        let Parts { engine, settings, hasher, keys, hub } = parts;
+        let Parts { engine, settings, hasher, keys, hub, vault, desk, screening } = parts;
         Self {
             engine,
             settings,
@@ -89,6 +110,11 @@ impl Gateway {
             networks: Throttle::new(crate::identity::throttle::Policy::ADDRESS),
             names: Throttle::new(crate::identity::throttle::Policy::NAME),
             hub,
+            vault,
+            desk,
+            screening: Mutex::new(screening),
+            names_at_banks: Names::default(),
+            rates: Rates::default(),
         }
     }
 
@@ -123,33 +149,23 @@ impl Gateway {
         kind: AccountKind,
         currency: Currency,
     ) -> Result<AccountId, Error> {
-        if let Some(account) = self.view().house_account(kind, currency) {
-            return Ok(account);
-        }
-        let name = format!("{}:{currency}", kind.name());
-        let reservation = self.engine.reserve(NameKind::Account, &name).await;
-        if let Some(account) = self.view().house_account(kind, currency) {
-            return Ok(account);
-        }
-        let opened = admin::house(kind, currency);
-        let recorded = self.engine.record(Fact::AccountOpened(opened), vec![reservation]).await?;
-        match recorded.event.fact {
-            Fact::AccountOpened(opened) => Ok(opened.account),
-            _ => unreachable!("the answer to a record is that record"),
-        }
+        house::account(&self.engine, kind, currency).await
     }
 }
 
 /// An outcome that is not a refusal.
 fn accepted(outcome: Outcome) -> Result<Outcome, Error> {
     match &outcome.recorded.event.fact {
-        Fact::Refused(refusal) => Err(Error::Rejected {
-            rejection: refusal.rejection,
-            position: outcome.recorded.position,
-            replayed: outcome.replayed,
-        }),
+        Fact::Refused(refusal) => {
+            Err(rejected(refusal, outcome.recorded.position, outcome.replayed))
+        }
         _ => Ok(outcome),
     }
+}
+
+/// A recorded refusal as the error it is.
+const fn rejected(refusal: &Refusal, position: Position, replayed: bool) -> Error {
+    Error::Rejected { rejection: refusal.rejection, position, replayed }
 }
 
 impl From<engine::Error> for Error {

@@ -250,7 +250,7 @@ impl Names {
                 "payout": advanced.payout.get(),
                 "account": self.account(advanced.account),
                 "attempt": advanced.attempt,
-                "step": payout_step(&advanced.step),
+                "step": payout_step(self, &advanced.step),
             }),
             Fact::PayoutFailed(failed) => json!({
                 "payout": failed.payout.get(),
@@ -370,9 +370,11 @@ fn route(route: &Try) -> Value {
     })
 }
 
-fn payout_step(step: &PayoutStep) -> Value {
+fn payout_step(names: &Names, step: &PayoutStep) -> Value {
     match step {
-        PayoutStep::Released => json!("released"),
+        PayoutStep::Released { by, reason } => {
+            json!({ "released_by": names.principal(*by), "reason": reason.as_str() })
+        }
         PayoutStep::NextTry { route: next, reason } => {
             json!({ "next_try": route(next), "reason": reason.as_str() })
         }

@@ -170,7 +170,7 @@ fn advance(payout: &Payout, advanced: &PayoutAdvanced) -> Option<&'static str> {
             let held = payout::with_fee(payout.amount, route.fee);
             (!held.is_some_and(in_bounds)).then_some("its fee is out of bounds")
         }
-        PayoutStep::Released | PayoutStep::Unknown { .. } => None,
+        PayoutStep::Released { .. } | PayoutStep::Unknown { .. } => None,
     }
 }
 

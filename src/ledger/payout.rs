@@ -124,7 +124,12 @@ pub struct PayoutAdvanced {
 #[derive(Clone, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 pub enum PayoutStep {
     /// A person let it go.
-    Released,
+    Released {
+        /// Who.
+        by: Principal,
+        /// Why.
+        reason: Line,
+    },
     /// The try was not sent; this is the next.
     NextTry {
         /// How it is tried now.
@@ -207,7 +212,7 @@ impl Payout {
     #[must_use]
     pub fn advanced(self, step: &PayoutStep, position: Position) -> Self {
         match step {
-            PayoutStep::Released => Self { state: PayoutState::Sending, ..self },
+            PayoutStep::Released { .. } => Self { state: PayoutState::Sending, ..self },
             PayoutStep::NextTry { route, .. } => Self {
                 fee: route.fee,
                 attempt: self.attempt.saturating_add(1),
@@ -224,9 +229,9 @@ impl Payout {
     /// [`Rejection::PayoutNotOpen`] if it is not where the step begins.
     pub fn decide_step(&self, advanced: &PayoutAdvanced) -> Result<(), Rejection> {
         let begins = match (&advanced.step, self.state) {
-            (PayoutStep::Released, PayoutState::Challenged(_)) => true,
+            (PayoutStep::Released { .. }, PayoutState::Challenged(_)) => true,
             (PayoutStep::NextTry { .. } | PayoutStep::Unknown { .. }, PayoutState::Sending) => true,
-            (PayoutStep::Released, PayoutState::Sending | PayoutState::Unknown)
+            (PayoutStep::Released { .. }, PayoutState::Sending | PayoutState::Unknown)
             | (
                 PayoutStep::NextTry { .. } | PayoutStep::Unknown { .. },
                 PayoutState::Challenged(_) | PayoutState::Unknown,
@@ -304,7 +309,7 @@ pub fn challenge_reference(payout: Position) -> Reference {
 /// The reference, in the system's name space, of what follows the try `attempt` without ending it.
 pub fn step_reference(payout: Position, attempt: u8, step: &PayoutStep) -> Reference {
     match step {
-        PayoutStep::Released => challenge_reference(payout),
+        PayoutStep::Released { .. } => challenge_reference(payout),
         PayoutStep::NextTry { .. } => reference(format!("payout/{payout}/{attempt}/next")),
         PayoutStep::Unknown { .. } => reference(format!("payout/{payout}/{attempt}/unknown")),
     }

@@ -376,6 +376,11 @@ impl Registry {
         }
     }
 
+    /// Whether all three tables are.
+    pub fn is_empty(&self) -> bool {
+        self.partners.is_empty() && self.routes.is_empty() && self.clients.is_empty()
+    }
+
     /// Changes that lead from empty tables to these.
     pub fn changes(&self) -> impl Iterator<Item = RegistryChange> + '_ {
         let partners = self.partners.values().cloned().map(RegistryChange::PartnerSet);

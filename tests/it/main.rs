@@ -23,6 +23,8 @@ mod dependencies;
 mod disk;
 /// The second opinion: the rules once more, in signed integers and maps.
 mod model;
+/// Payouts: what was promised against what banks did.
+mod payouts;
 /// The real binary, killed and stopped.
 mod process;
 /// Numbers from a seed.

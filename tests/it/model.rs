@@ -142,7 +142,7 @@ impl Model {
         let closed = Some(Rejection::PayoutNotOpen);
         let Some(payout) = self.payout(advanced.payout, advanced.account) else { return closed };
         let from = match &advanced.step {
-            PayoutStep::Released => Stage::Challenged,
+            PayoutStep::Released { .. } => Stage::Challenged,
             PayoutStep::NextTry { .. } | PayoutStep::Unknown { .. } => Stage::Sending,
         };
         if payout.stage != from || payout.tries != advanced.attempt {
@@ -270,7 +270,7 @@ impl Model {
             Fact::PayoutAdvanced(advanced) => {
                 let payout = self.payouts.get_mut(&advanced.payout.get()).unwrap();
                 match &advanced.step {
-                    PayoutStep::Released => payout.stage = Stage::Sending,
+                    PayoutStep::Released { .. } => payout.stage = Stage::Sending,
                     PayoutStep::Unknown { .. } => payout.stage = Stage::Unknown,
                     PayoutStep::NextTry { route, .. } => {
                         let fee = route.fee.map_or(0, units);

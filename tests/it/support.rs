@@ -12,6 +12,8 @@ use gerbang::clock::Clock;
 use gerbang::engine::{Engine, References, View, Writer, WriterParts};
 use gerbang::gateway::identity::SignUp;
 use gerbang::gateway::notify::Hub;
+use gerbang::gateway::payout::{self, Desk};
+use gerbang::gateway::screening::{RawScreening, Rules, Screening};
 use gerbang::gateway::{Gateway, Parts, Settings};
 use gerbang::http::api::{Api, Options};
 use gerbang::http::reply::Reply;
@@ -20,6 +22,7 @@ use gerbang::http::server::{self, Service};
 use gerbang::identity::hasher::Hasher;
 use gerbang::identity::keys::SigningKeys;
 use gerbang::identity::secret::Secret;
+use gerbang::identity::vault::Vault;
 use gerbang::journal::{BatchBuilder, Hash, History, Journal, MemoryJournal, replay};
 use gerbang::ledger::book::Book;
 use gerbang::ledger::event::{AccountKind, Event, Fact, Role, SessionRevoked};
@@ -31,6 +34,8 @@ use gerbang::ledger::time::Timestamp;
 use gerbang::telemetry::Metrics;
 use serde_json::json;
 use tokio::sync::watch;
+
+use crate::payouts::bank::{Faults, SimulatedBanks, Ways};
 
 pub(crate) use crate::ask::{Answer, Ask, ask, get, login_of, post, raw};
 
@@ -51,6 +56,10 @@ pub(crate) struct TestGateway {
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) clock: Clock,
     pub(crate) journal: MemoryJournal,
+    #[expect(dead_code, reason = "for tests of transfers")]
+    pub(crate) banks: Arc<SimulatedBanks>,
+    #[expect(dead_code, reason = "for tests of transfers")]
+    pub(crate) vault: Arc<Vault>,
     settings: Settings,
     stop: watch::Sender<bool>,
     writer: JoinHandle<()>,
@@ -122,6 +131,7 @@ impl TestGateway {
         let (engine, queue) = Engine::new(Arc::clone(&view), policies(), clock.clone());
         let (hub, metrics) = (Arc::new(Hub::default()), Metrics::new());
         let listeners = Arc::clone(&hub);
+        let (teller, inbox) = payout::channel();
         let writer = Writer::new(WriterParts {
             journal: Box::new(journal.clone()),
             book,
@@ -131,7 +141,10 @@ impl TestGateway {
             hash,
             time,
             after_batch: Box::new(|_, _, _, _| {}),
-            observer: Box::new(move |recorded| listeners.tell(&view, recorded)),
+            observer: Box::new(move |recorded| {
+                teller.tell(recorded);
+                listeners.tell(&view, recorded);
+            }),
         });
         let log = tracing::dispatcher::get_default(Clone::clone);
         // It ends when the runtime of the test drops the last task that can send to it.
@@ -140,7 +153,24 @@ impl TestGateway {
             drop(writer.run(&queue));
         });
         let keys = SigningKeys::in_memory(KEYS);
-        let parts = Parts { engine, settings: settings.clone(), hasher, keys, hub };
+        let banks = SimulatedBanks::new(KEYS, Faults::NONE, clock.clone());
+        let ways = Arc::new(Ways(Arc::clone(&banks)));
+        let desk = Desk::new(engine.clone(), ways, payout::Options::standard());
+        let (stop, stopped) = watch::channel(false);
+        tokio::spawn(Arc::clone(&desk).run(inbox, stopped));
+        let screening = Screening::new(Rules::from_raw(RawScreening::default()).unwrap());
+        let vault = Arc::new(Vault::in_memory(KEYS));
+        let settings_of = settings.clone();
+        let parts = Parts {
+            engine,
+            settings: settings_of,
+            hasher,
+            keys,
+            hub,
+            vault: Arc::clone(&vault),
+            desk,
+            screening,
+        };
         let gateway = Arc::new(Gateway::new(parts));
         let shown = Options {
             offset_seconds: 7 * 3600,
@@ -150,8 +180,7 @@ impl TestGateway {
             origins: vec![ORIGIN.to_owned()],
         };
         let api = Arc::new(Api::new(Arc::clone(&gateway), metrics, shown));
-        let (stop, _) = watch::channel(false);
-        Self { api, gateway, clock, journal, settings, stop, writer }
+        Self { api, gateway, clock, journal, banks, vault, settings, stop, writer }
     }
 
     /// Sends a request.

@@ -233,6 +233,12 @@ impl From<Error> for ApiError {
             Error::RateLimited { retry_after_seconds } => {
                 Self::new(Code::RateLimited).retry_after(seconds(retry_after_seconds))
             }
+            Error::Conflict(why) => Self::with_detail(Code::Conflict, why),
+            Error::AddressNotAllowed => Self::new(Code::IpNotAllowed),
+            Error::Unavailable => {
+                Self::with_detail(Code::Unavailable, "no bank can be reached for this at present")
+                    .retry_after(limits::BANK_RETRY_AFTER_SECONDS)
+            }
             Error::Busy { retry_after_seconds } => {
                 Self::new(Code::Busy).retry_after(seconds(retry_after_seconds))
             }

@@ -12,7 +12,7 @@ const GENESIS: &str = "010001000000000000000100000000e025dafe5b06000000000000000
          00000000000000000000000000000000000000000000000000000000000000000000000000000000\
          00000000000000000000000000000000000000000000000000000000000000000000000000a1ffff\
          ff0000000072b99b09e9d086fa6b77944b9fcd482842fd781e972f79d82a5a6cd1184d24a4";
-const EVERY_FACT: &str = "7dccade6ff4fbf92cd9661004117d45a42f824020f2ca34a8f614fce1667e603";
+const EVERY_FACT: &str = "56f4d6c3a88ad32c4a4007f4739bb6087d0be04f4ec7c63ba5565eb469c11596";
 
 #[test]
 fn genesis_has_the_bytes_it_always_had() {
@@ -28,7 +28,7 @@ fn every_fact_has_the_bytes_it_always_had() {
     let mut world = World::new();
     world.begin(2);
     let batch = world.batch(every_fact());
-    assert_eq!(batch.bytes().len(), 4_785);
+    assert_eq!(batch.bytes().len(), 4_790);
     assert_eq!(batch.hash().to_string(), EVERY_FACT);
 }
 

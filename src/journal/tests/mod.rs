@@ -241,7 +241,11 @@ fn facts_about_payouts() -> [Fact; 8] {
         advanced(26, 2, PayoutStep::Unknown { reason: line("timeout") }),
         Fact::Moved(Movement { amount: amount(26_500), fee, ..paid }),
         started("PAYOUT-2", Some(Timestamp::from_seconds(1_800_000_000))),
-        advanced(30, 1, PayoutStep::Released),
+        advanced(
+            30,
+            1,
+            PayoutStep::Released { by: Principal::User(UserId(1)), reason: line("known") },
+        ),
         Fact::PayoutFailed(Box::new(PayoutFailed {
             origin: origin(1, "FAILED"),
             payout: second,

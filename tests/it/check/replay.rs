@@ -136,7 +136,7 @@ impl<'a> Replay<'a> {
             }
             Command::AdvancePayout(advanced) => match &advanced.step {
                 PayoutStep::NextTry { route, .. } => route.fee.map(|fee| (advanced.account, fee)),
-                PayoutStep::Released | PayoutStep::Unknown { .. } => None,
+                PayoutStep::Released { .. } | PayoutStep::Unknown { .. } => None,
             },
             _ => None,
         };

@@ -53,7 +53,7 @@ pub(super) fn command(
         }
         "next" => PayoutStep::NextTry { route, reason },
         "unknown" => PayoutStep::Unknown { reason },
-        "let-go" => PayoutStep::Released,
+        "let-go" => PayoutStep::Released { by, reason },
         _ => return Ok(None),
     };
     let (payout, account) = (world.labelled(words.word(1)?)?, world.account(words, 2)?);

@@ -12,7 +12,7 @@ mod life;
 mod plant;
 mod workload;
 
-pub(crate) use life::recover;
+pub(crate) use life::{Recovered, recover};
 
 use std::collections::BTreeMap;
 
@@ -55,7 +55,7 @@ const SOMETIMES: [&str; 20] = [
 ];
 
 #[expect(clippy::disallowed_methods, reason = "a test is told which seed to run again")]
-fn told(name: &str) -> Option<u64> {
+pub(crate) fn told(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|value| value.parse().unwrap())
 }
 

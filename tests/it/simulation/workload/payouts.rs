@@ -53,7 +53,7 @@ fn go_on(random: &mut Random, mut sent: Sent, asked: &Asked<'_>) -> Command {
         sent.attempt = sent.attempt.wrapping_add(1);
     }
     let step = match random.below(10) {
-        0..2 => PayoutStep::Released,
+        0..2 => PayoutStep::Released { by: admin(random), reason: Line::empty() },
         2..4 => PayoutStep::NextTry { route: route(random), reason: Line::empty() },
         4..6 => PayoutStep::Unknown { reason: Line::empty() },
         6..8 => return paid(random, &sent, asked),

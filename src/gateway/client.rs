@@ -1,0 +1,117 @@
+//! Client applications (EDR-4): a token they signed, from an address they may come from.
+//!
+//! # Invariants
+//!
+//! - Who it is, is settled in this order: the id the token claims, its signature by that client's
+//!   key, its time, the address. A client that does not exist and a wrong signature look alike.
+//! - Everything fails closed: a key that does not open, an allow list that cannot be read or is
+//!   empty, a client that is switched off.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Mutex;
+
+use super::{Error, Gateway};
+use crate::identity::allow::AllowList;
+use crate::identity::token::{self, InvalidToken};
+use crate::ledger::id::{AccountId, UserId};
+use crate::ledger::registry::{Client, SealedKey};
+use crate::ledger::text::{ClientId, Line};
+use crate::ledger::time::Timestamp;
+
+/// What key tokens of a client are sealed for.
+pub fn purpose(id: &ClientId) -> String {
+    format!("client/{}", id.as_str())
+}
+
+/// A client that has proved who it is.
+#[derive(Clone, Debug)]
+pub struct Application {
+    /// Its row as it is now.
+    pub client: Client,
+    /// Its escrow account.
+    pub account: AccountId,
+}
+
+/// How many requests each client has left in the present second.
+#[derive(Default)]
+pub struct Rates(Mutex<HashMap<UserId, (i64, u32)>>);
+
+impl Rates {
+    /// Whether one more request fits; the second is the clock's.
+    fn take(&self, client: UserId, per_second: Option<u32>, now: Timestamp) -> bool {
+        let Some(per_second) = per_second else { return true };
+        let mut rates = self.0.lock().expect("no holder of this lock panics");
+        let (second, used) = rates.entry(client).or_insert_with(|| (now.seconds(), 0));
+        if *second != now.seconds() {
+            (*second, *used) = (now.seconds(), 0);
+        }
+        *used = used.saturating_add(1);
+        *used <= per_second
+    }
+}
+
+impl Gateway {
+    /// The client whose token this is, come from `address`.
+    ///
+    /// # Errors
+    /// [`Error::InvalidToken`], [`Error::AddressNotAllowed`], or too many requests in a second.
+    pub fn authenticate_client(&self, token: &str, address: IpAddr) -> Result<Application, Error> {
+        let now = self.engine.clock().now();
+        let unknown = InvalidToken::InvalidSignature;
+        let id = ClientId::parse(&token::peek_issuer(token)?).map_err(|_| unknown)?;
+        let registry = self.view().registry();
+        let client = registry.clients.get(&id).ok_or(unknown)?;
+        self.verify_client(client, token, now)?;
+        if client.disabled {
+            return Err(Error::Forbidden("this client is switched off"));
+        }
+        let allowed = AllowList::parse(client.allow.iter().map(Line::as_str));
+        if !allowed.is_ok_and(|allowed| allowed.allows(address)) {
+            return Err(Error::AddressNotAllowed);
+        }
+        if !self.rates.take(client.user, client.requests_per_second, now) {
+            return Err(Error::RateLimited { retry_after_seconds: 1 });
+        }
+        let user = self.view().user(client.user).ok_or(unknown)?;
+        Ok(Application { client: client.clone(), account: user.account })
+    }
+
+    /// Either of the keys that are good now verifies; the error is the current key's.
+    fn verify_client(
+        &self,
+        client: &Client,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<(), InvalidToken> {
+        let by = |key: &SealedKey| {
+            let key = self.vault.open(&purpose(&client.id), key).map_err(|_| {
+                tracing::error!(client = client.id.as_str(), "a client's key does not open");
+                InvalidToken::InvalidSignature
+            })?;
+            token::verify_client(token, now, key.expose(), client.id.as_str())
+        };
+        match (by(&client.keys.current), &client.keys.previous) {
+            (Err(InvalidToken::InvalidSignature), Some(previous)) => by(previous),
+            (verified, _) => verified,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_per_client_and_second() {
+        let rates = Rates::default();
+        let at = Timestamp::from_seconds;
+        for _ in 0..3 {
+            assert!(rates.take(UserId(1), Some(3), at(10)));
+        }
+        assert!(!rates.take(UserId(1), Some(3), at(10)));
+        assert!(rates.take(UserId(2), Some(3), at(10)));
+        assert!(rates.take(UserId(1), None, at(10)));
+        assert!(rates.take(UserId(1), Some(3), at(11)));
+    }
+}

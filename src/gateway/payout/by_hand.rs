@@ -1,0 +1,148 @@
+//! What a person decides: to let a challenged payout go or not, and how an unknown one ended.
+
+use super::drive::{Case, line, origin};
+use super::{Desk, Standing, standing};
+use crate::gateway::caller::Caller;
+use crate::gateway::{Error, Gateway};
+use crate::ledger::command::Command;
+use crate::ledger::event::Fact;
+use crate::ledger::id::{Position, Principal, PublicId};
+use crate::ledger::order::Order;
+use crate::ledger::payout::{self, Payout, PayoutAdvanced, PayoutFailed, PayoutState, PayoutStep};
+use crate::ledger::text::{Line, Reference};
+
+/// How a person says that an unknown payout ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Settlement {
+    /// The bank has paid it.
+    Succeeded,
+    /// The bank has not, and will not.
+    Failed,
+}
+
+/// Who says so, and why.
+struct Word {
+    by: Principal,
+    reason: Line,
+}
+
+impl Gateway {
+    /// Open payouts that an administrator may have to look at, oldest first.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`]; the journal cannot be read.
+    pub fn open_payouts(&self, caller: &Caller, states: &[&str]) -> Result<Vec<Standing>, Error> {
+        caller.require_admin()?;
+        let open = self.view().orders(|order| matches!(order, Order::Payout(_)));
+        let standings = open.into_iter().map(|(payout, _)| standing(self.view(), payout));
+        let wanted =
+            |standing: &Standing| states.is_empty() || states.contains(&standing.state.name());
+        standings.filter(|found| found.as_ref().map_or(true, wanted)).collect()
+    }
+
+    /// Lets a challenged payout go, or ends it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Conflict`] if it is not challenged or was decided before.
+    pub async fn decide_challenge(
+        &self,
+        caller: &Caller,
+        id: &str,
+        release: bool,
+        reason: Line,
+    ) -> Result<Standing, Error> {
+        caller.require_admin()?;
+        let (case, state) = self.open_payout(id).await?;
+        let PayoutState::Challenged(_) = state.state else {
+            return Err(Error::Conflict("the payout does not wait for a decision"));
+        };
+        let word = Word { by: caller.principal(), reason };
+        let fact = self.desk.decide(&case, &state, release, word).await;
+        self.decided(&case, fact)
+    }
+
+    /// Says how an unknown payout ended, for a reason.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Conflict`] if it is not unknown or has ended otherwise.
+    pub async fn settle_payout(
+        &self,
+        caller: &Caller,
+        id: &str,
+        settlement: Settlement,
+        reason: Line,
+    ) -> Result<Standing, Error> {
+        caller.require_admin()?;
+        let (case, state) = self.open_payout(id).await?;
+        if state.state != PayoutState::Unknown {
+            return Err(Error::Conflict("only an unknown payout is settled by hand"));
+        }
+        let by = caller.principal();
+        let fact = match settlement {
+            Settlement::Succeeded => self.desk.settle(&case, &state, by, reason).await,
+            Settlement::Failed => {
+                let reference = payout::end_reference(case.payout());
+                self.desk.fail_by_hand(&case, &state, reference, Word { by, reason }).await
+            }
+        };
+        self.decided(&case, fact)
+    }
+
+    async fn open_payout(&self, id: &str) -> Result<(Case, Payout), Error> {
+        let id = PublicId::parse("out", id).ok_or(Error::NotFound)?;
+        let payout = Position::new(id.number).ok_or(Error::NotFound)?;
+        let found = standing(self.view(), payout)?;
+        if PublicId::new(found.recorded.time, payout.get()) != id {
+            return Err(Error::NotFound);
+        }
+        match self.view().order(payout) {
+            Some(Order::Payout(state)) => Ok((self.desk.case(payout).await, state)),
+            _ => Err(Error::Conflict("the payout has ended")),
+        }
+    }
+
+    fn decided(&self, case: &Case, fact: Option<Fact>) -> Result<Standing, Error> {
+        match fact {
+            None | Some(Fact::Refused(_)) => {
+                Err(Error::Conflict("it was decided otherwise before"))
+            }
+            Some(_) => standing(self.view(), case.payout()),
+        }
+    }
+}
+
+impl Desk {
+    async fn decide(&self, case: &Case, state: &Payout, release: bool, word: Word) -> Option<Fact> {
+        let reference = payout::challenge_reference(case.payout());
+        if !release {
+            return self.fail_by_hand(case, state, reference, word).await;
+        }
+        let Word { by, reason } = word;
+        let advanced = PayoutAdvanced {
+            origin: origin(reference, "released"),
+            payout: case.payout(),
+            account: state.account,
+            attempt: state.attempt,
+            step: PayoutStep::Released { by, reason },
+        };
+        self.insist(Command::AdvancePayout(Box::new(advanced))).await
+    }
+
+    async fn fail_by_hand(
+        &self,
+        case: &Case,
+        state: &Payout,
+        reference: Reference,
+        Word { by, reason }: Word,
+    ) -> Option<Fact> {
+        let failed = PayoutFailed {
+            origin: origin(reference, "failed"),
+            payout: case.payout(),
+            account: state.account,
+            by,
+            code: line("settled_by_hand"),
+            reason,
+        };
+        self.insist(Command::FailPayout(Box::new(failed))).await
+    }
+}

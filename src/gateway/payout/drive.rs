@@ -1,0 +1,404 @@
+//! One payout's task: from what the journal says to what it says next.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Desk, bank_reference, schedule};
+use crate::connector::outcome::{Outcome, Reason, Standing, Transferred};
+use crate::connector::standard::{StatusRequest, TransferRequest};
+use crate::engine;
+use crate::gateway::house;
+use crate::gateway::routing::{self, Candidate, Question};
+use crate::journal::{self, Recorded};
+use crate::ledger::command::Command;
+use crate::ledger::event::{AccountKind, Fact, Fee, Movement, MovementKind, Origin};
+use crate::ledger::id::{Position, Principal};
+use crate::ledger::order::Order;
+use crate::ledger::payout::{self, Payout, PayoutAdvanced, PayoutFailed, PayoutStarted};
+use crate::ledger::payout::{PayoutState, PayoutStep, Try};
+use crate::ledger::reference::DigestBuilder;
+use crate::ledger::registry::{BankCode, Usage};
+use crate::ledger::text::{Line, Reference};
+use crate::ledger::time::{BOOK_OFFSET_SECONDS, Timestamp};
+use crate::limits;
+
+/// What a payout's entries say, read once.
+pub(super) struct Case {
+    payout: Position,
+    started: Box<PayoutStarted>,
+}
+
+impl Case {
+    pub(super) const fn payout(&self) -> Position {
+        self.payout
+    }
+}
+
+/// A try as it was written.
+struct Tried {
+    reference: String,
+    time: Timestamp,
+    route: Try,
+}
+
+impl Desk {
+    /// Carries a payout on until it ends or a person has to look at it. `fresh`: its try was just
+    /// written and nobody has sent it.
+    pub(super) async fn drive(self: Arc<Self>, payout: Position, mut fresh: bool) {
+        let case = self.case(payout).await;
+        let mut passed_over = Vec::new();
+        let mut asked = 0;
+        while let Some(Order::Payout(state)) = self.view().order(payout) {
+            match state.state {
+                PayoutState::Challenged(until) => {
+                    self.await_decision(&case, &state, until).await;
+                    // If it was released, whoever heard of that goes on.
+                    return;
+                }
+                PayoutState::Sending if std::mem::take(&mut fresh) => {
+                    let tried = self.tried(&state).await;
+                    let outcome = self.send(&case, &state, &tried).await;
+                    passed_over.push(tried.route.bank);
+                    fresh = self.follow(&case, &state, outcome, &passed_over).await;
+                }
+                PayoutState::Sending => {
+                    // Written, and perhaps sent, by a process that is gone.
+                    if !self.ask(&case, &state).await {
+                        let reason = Reason::new("restarted", "the outcome was not recorded");
+                        self.became_unknown(&case, &state, &reason).await;
+                    }
+                }
+                PayoutState::Unknown => {
+                    let Some(wait) = schedule::wait(asked, payout.get()) else {
+                        tracing::error!(%payout, "a payout stays unknown: a person has to look");
+                        return;
+                    };
+                    tokio::time::sleep(wait).await;
+                    asked += 1;
+                    self.ask(&case, &state).await;
+                }
+            }
+        }
+    }
+
+    /// Waits until a person has decided or the time is over, and then ends it.
+    async fn await_decision(&self, case: &Case, state: &Payout, until: Timestamp) {
+        loop {
+            let now = self.engine.clock().now();
+            let left = until.micros_since(now);
+            if left <= 0 {
+                break;
+            }
+            // In short stretches: the clock may be set.
+            let left = Duration::from_micros(left.unsigned_abs());
+            tokio::time::sleep(left.min(limits::CHALLENGE_LOOK)).await;
+            match self.view().order(case.payout) {
+                Some(Order::Payout(Payout { state: PayoutState::Challenged(_), .. })) => {}
+                _ => return,
+            }
+        }
+        let reason = Reason::new("challenge_expired", "nobody released it in time");
+        let reference = payout::challenge_reference(case.payout);
+        self.fail(case, state, &reason, reference).await;
+    }
+
+    async fn send(&self, case: &Case, state: &Payout, tried: &Tried) -> Outcome<Transferred> {
+        let Try { bank: code, interbank, why, .. } = &tried.route;
+        let (payout, attempt) = (case.payout, state.attempt);
+        tracing::info!(%payout, attempt, bank = %code, interbank, %why, "a payout is sent");
+        let Some(bank) = self.banks.bank(*code, usage(*interbank)) else {
+            return Outcome::NotSent(Reason::new("no_route", "the partner's route is gone"));
+        };
+        let beneficiary = &case.started.beneficiary;
+        let request = TransferRequest {
+            reference: tried.reference.clone(),
+            beneficiary_bank_code: beneficiary.bank.to_string(),
+            beneficiary_account_number: beneficiary.number.as_str().to_owned(),
+            beneficiary_account_name: beneficiary.name.as_str().to_owned(),
+            amount: state.amount.to_string(),
+            currency: case.started.currency.code().to_owned(),
+            remark: case.started.remark.as_str().to_owned(),
+            date: tried.time.to_rfc3339(BOOK_OFFSET_SECONDS),
+        };
+        bank.transfer(&request).await
+    }
+
+    /// Writes down what a try ended as. True if there is another try to send.
+    async fn follow(
+        &self,
+        case: &Case,
+        state: &Payout,
+        outcome: Outcome<Transferred>,
+        passed_over: &[BankCode],
+    ) -> bool {
+        let (payout, attempt, name) = (case.payout, state.attempt, outcome.name());
+        match outcome {
+            Outcome::Succeeded(Transferred { bank_reference }) => {
+                tracing::info!(%payout, attempt, outcome = name, "a try has ended");
+                self.succeed(case, state, &bank_reference).await;
+                false
+            }
+            Outcome::Refused(reason) => {
+                tracing::info!(%payout, attempt, outcome = name, code = reason.code, "a try has ended");
+                self.fail(case, state, &reason, payout::end_reference(payout)).await;
+                false
+            }
+            Outcome::Unknown(reason) => {
+                tracing::warn!(%payout, attempt, outcome = name, code = reason.code, "a try has ended");
+                self.became_unknown(case, state, &reason).await;
+                false
+            }
+            Outcome::NotSent(reason) => {
+                tracing::warn!(%payout, attempt, outcome = name, code = reason.code, "a try has ended");
+                if let Some(next) = self.next_way(case, state, passed_over)
+                    && self.try_next(case, state, next, &reason).await
+                {
+                    return true;
+                }
+                self.fail(case, state, &reason, payout::end_reference(payout)).await;
+                false
+            }
+        }
+    }
+
+    /// The best way that was not tried yet.
+    fn next_way(&self, case: &Case, state: &Payout, passed_over: &[BankCode]) -> Option<Candidate> {
+        let registry = self.view().registry();
+        let owner = self.view().account(state.account)?.owner;
+        let client = owner.and_then(|user| registry.client_of(user));
+        let now = self.engine.clock().now();
+        let question = Question {
+            bank: case.started.beneficiary.bank,
+            amount: state.amount,
+            at: now,
+            fallback: client.is_none_or(|client| client.allow_interbank_fallback),
+        };
+        let is_left = |code| !passed_over.contains(&code) && self.banks.is_available(code, now);
+        routing::plan(&registry, &question, is_left).candidates.into_iter().next()
+    }
+
+    async fn try_next(&self, case: &Case, state: &Payout, next: Candidate, why: &Reason) -> bool {
+        let route = start_of(&next);
+        let step = PayoutStep::NextTry { route, reason: words(why) };
+        let fact = self.advance(case, state, step).await;
+        matches!(fact, Some(Fact::PayoutAdvanced(_)))
+    }
+
+    async fn became_unknown(&self, case: &Case, state: &Payout, reason: &Reason) {
+        self.advance(case, state, PayoutStep::Unknown { reason: words(reason) }).await;
+    }
+
+    async fn advance(&self, case: &Case, state: &Payout, step: PayoutStep) -> Option<Fact> {
+        let reference = payout::step_reference(case.payout, state.attempt, &step);
+        let advanced = PayoutAdvanced {
+            origin: origin(reference, step_name(&step)),
+            payout: case.payout,
+            account: state.account,
+            attempt: state.attempt,
+            step,
+        };
+        self.insist(Command::AdvancePayout(Box::new(advanced))).await
+    }
+
+    /// Asks the bank once what became of the present try. True if that ended the payout.
+    async fn ask(&self, case: &Case, state: &Payout) -> bool {
+        let _turn = self.asking.acquire().await;
+        let tried = self.tried(state).await;
+        let Try { bank: code, interbank, .. } = tried.route;
+        let Some(bank) = self.banks.bank(code, usage(interbank)) else { return false };
+        let request = StatusRequest {
+            reference: tried.reference,
+            interbank,
+            amount: state.amount.to_string(),
+            currency: case.started.currency.code().to_owned(),
+            date: tried.time.to_rfc3339(BOOK_OFFSET_SECONDS),
+        };
+        let standing = bank.status(&request).await;
+        let payout = case.payout;
+        match standing {
+            Standing::Found(Outcome::Succeeded(Transferred { bank_reference })) => {
+                self.succeed(case, state, &bank_reference).await;
+                true
+            }
+            Standing::Found(Outcome::Refused(reason)) => {
+                self.fail(case, state, &reason, payout::end_reference(payout)).await;
+                true
+            }
+            Standing::Found(Outcome::NotSent(_) | Outcome::Unknown(_)) => false,
+            Standing::NotFound(reason) => {
+                let age = self.engine.clock().now().micros_since(tried.time);
+                let age = Duration::from_micros(u64::try_from(age).unwrap_or(0));
+                // Until then it may still be on its way.
+                let is_final = age >= self.options.not_found_is_final;
+                if is_final {
+                    self.fail(case, state, &reason, payout::end_reference(payout)).await;
+                }
+                is_final
+            }
+        }
+    }
+
+    async fn succeed(&self, case: &Case, state: &Payout, bank_reference: &str) {
+        let note = line(bank_reference);
+        self.settle(case, state, Principal::System, note).await;
+    }
+
+    /// Ends a payout as paid. `None` if it ended otherwise before.
+    pub(super) async fn settle(
+        &self,
+        case: &Case,
+        state: &Payout,
+        by: Principal,
+        note: Line,
+    ) -> Option<Fact> {
+        let Case { payout, started } = case;
+        let fee = match state.fee {
+            None => None,
+            Some(amount) => {
+                Some(Fee { account: self.house(AccountKind::Fees, started).await, amount })
+            }
+        };
+        let movement = Movement {
+            origin: origin(payout::end_reference(*payout), "paid"),
+            kind: MovementKind::PaidOut { payout: *payout, by },
+            debit: state.account,
+            credit: self.house(AccountKind::Clearing, started).await,
+            amount: state.held(),
+            currency: started.currency,
+            fee,
+            note,
+        };
+        self.insist(Command::Move(movement)).await
+    }
+
+    async fn fail(&self, case: &Case, state: &Payout, reason: &Reason, reference: Reference) {
+        let failed = PayoutFailed {
+            origin: origin(reference, "failed"),
+            payout: case.payout,
+            account: state.account,
+            by: Principal::System,
+            code: line(&reason.code),
+            reason: line(&reason.message),
+        };
+        self.insist(Command::FailPayout(Box::new(failed))).await;
+    }
+
+    /// Has a command recorded, however long that takes. `None` if its reference is another's: what
+    /// was to be said contradicts what was said before.
+    pub(super) async fn insist(&self, command: Command) -> Option<Fact> {
+        let mut pause = limits::INSIST_PAUSE;
+        loop {
+            match self.engine.submit(command.clone()).await {
+                Ok(outcome) => {
+                    if let Fact::Refused(refusal) = &outcome.recorded.event.fact {
+                        let code = refusal.rejection.code();
+                        tracing::warn!(code, ?command, "a step of a payout was refused");
+                    }
+                    return Some(outcome.recorded.event.fact);
+                }
+                Err(engine::Error::ReferenceReused) => {
+                    tracing::error!(?command, "a payout had ended otherwise before");
+                    return None;
+                }
+                Err(engine::Error::Busy(_)) => {}
+                Err(engine::Error::Journal(error)) => {
+                    tracing::error!(%error, "the journal could not be read");
+                }
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(limits::INSIST_PAUSE_MAX);
+        }
+    }
+
+    async fn house(
+        &self,
+        kind: AccountKind,
+        started: &PayoutStarted,
+    ) -> crate::ledger::id::AccountId {
+        let mut pause = limits::INSIST_PAUSE;
+        loop {
+            match house::account(&self.engine, kind, started.currency).await {
+                Ok(account) => return account,
+                Err(error) => tracing::warn!(%error, "the house's account could not be opened"),
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(limits::INSIST_PAUSE_MAX);
+        }
+    }
+
+    pub(super) async fn case(&self, payout: Position) -> Case {
+        match self.read(payout).await.event.fact {
+            Fact::PayoutStarted(started) => Case { payout, started },
+            other => unreachable!("payouts begin with their start: {other:?}"),
+        }
+    }
+
+    async fn tried(&self, state: &Payout) -> Tried {
+        let recorded = self.read(state.tried).await;
+        let (reference, time) = (bank_reference(&recorded), recorded.time);
+        let route = match recorded.event.fact {
+            Fact::PayoutStarted(started) => started.route,
+            Fact::PayoutAdvanced(advanced) => match advanced.step {
+                PayoutStep::NextTry { route, .. } => route,
+                other => unreachable!("no try is written by {other:?}"),
+            },
+            other => unreachable!("no try is written by {other:?}"),
+        };
+        Tried { reference, time, route }
+    }
+
+    /// A record that is known to exist, however long that takes: without it nothing can be done.
+    async fn read(&self, position: Position) -> Recorded {
+        let mut pause = limits::INSIST_PAUSE;
+        loop {
+            let read: Result<Recorded, journal::Error> = self.view().record(position);
+            match read {
+                Ok(recorded) => return recorded,
+                Err(error) => tracing::error!(%error, "the journal could not be read"),
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(limits::INSIST_PAUSE_MAX);
+        }
+    }
+}
+
+/// A way as it is written before it is tried.
+pub(super) fn start_of(way: &Candidate) -> Try {
+    let interbank = way.usage == Usage::Interbank;
+    Try { bank: way.bank, interbank, fee: way.fee, why: line(way.why) }
+}
+
+const fn usage(interbank: bool) -> Usage {
+    if interbank { Usage::Interbank } else { Usage::Transfer }
+}
+
+const fn step_name(step: &PayoutStep) -> &'static str {
+    match step {
+        PayoutStep::Released { .. } => "released",
+        PayoutStep::NextTry { .. } => "next",
+        PayoutStep::Unknown { .. } => "unknown",
+    }
+}
+
+/// Of the system, with a digest of what is said and not of its words: the bank may word the same
+/// end in two ways.
+pub(super) fn origin(reference: Reference, says: &str) -> Origin {
+    let digest = DigestBuilder::new("payout").text(says).finish();
+    Origin { principal: Principal::System, reference, digest }
+}
+
+fn words(reason: &Reason) -> Line {
+    line(&format!("{}: {}", reason.code, reason.message))
+}
+
+/// Words from outside as a line: cut to what the journal keeps, without what no line may hold.
+pub(super) fn line(text: &str) -> Line {
+    let mut kept = String::new();
+    for c in text.chars().filter(|c| !c.is_control()) {
+        if kept.len() + c.len_utf8() > limits::REASON_BYTES_MAX {
+            break;
+        }
+        kept.push(c);
+    }
+    Line::parse(kept.trim(), limits::REASON_BYTES_MAX).unwrap_or_else(|_| Line::empty())
+}

@@ -1,0 +1,297 @@
+//! Payouts: what the journal says is to be sent, carried to banks and to its end.
+//!
+//! ```text
+//!  start ──▶ journal ──▶ desk ──▶ one task per open payout ──▶ bank
+//!             ▲  "begun"            │                           │
+//!             └─────── steps ◀──────┴──── outcome ◀─────────────┘
+//! ```
+//!
+//! The journal commands, this room obeys: a payout is taken up because its entry was committed, by
+//! this process just now or by an earlier one. The rules are `ledger::payout`'s; what may be
+//! concluded from a bank's answer is `connector::outcome`'s.
+//!
+//! # Invariants
+//!
+//! - A try is sent at most once: by the task that was told of its entry as it was committed. A task
+//!   that finds a try in the journal (after a restart) asks about it and never sends it.
+//! - Another try is written only after `not_sent`, and sent only once it is written.
+//! - What is unknown has a next question until the schedule is used up; then a person looks at it.
+//! - A caller that goes away, or waits no longer, changes nothing.
+
+pub mod by_hand;
+mod drive;
+pub mod partners;
+pub mod schedule;
+pub mod start;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dashmap::DashMap;
+use tokio::sync::{Semaphore, mpsc, watch};
+
+use super::Error;
+use crate::connector::bank::Bank;
+use crate::engine::{Engine, View};
+use crate::journal::Recorded;
+use crate::ledger::event::{Fact, MovementKind};
+use crate::ledger::id::{Position, Principal, PublicId};
+use crate::ledger::order::Order;
+use crate::ledger::payout::{self, PayoutStarted, PayoutState, PayoutStep};
+use crate::ledger::registry::{BankCode, Usage};
+use crate::ledger::time::Timestamp;
+use crate::limits;
+
+/// How banks are reached. Production goes by the registry's rows; simulations supply their own.
+pub trait Banks: Send + Sync + 'static {
+    /// The present way to a partner by one of its services; `None` if there is none, or its row
+    /// makes no sense.
+    fn bank(&self, code: BankCode, usage: Usage) -> Option<Arc<dyn Bank>>;
+
+    /// Whether it is worth asking a partner at `now`.
+    fn is_available(&self, code: BankCode, now: Timestamp) -> bool;
+}
+
+/// What can be set apart from the rules.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// From when on a bank that has never seen a try never will: counted from the try's entry.
+    pub not_found_is_final: Duration,
+    /// Questions about open payouts under way at once.
+    pub asking_max: usize,
+}
+
+impl Options {
+    /// The values of `limits`.
+    pub const fn standard() -> Self {
+        Self {
+            not_found_is_final: limits::NOT_FOUND_IS_FINAL,
+            asking_max: limits::PAYOUT_QUESTIONS_MAX,
+        }
+    }
+}
+
+/// Told of each record, and tells the desk of those that concern it. Held by the writer.
+pub struct Teller(mpsc::UnboundedSender<News>);
+
+/// What the desk is told.
+pub struct Inbox(mpsc::UnboundedReceiver<News>);
+
+enum News {
+    Begun(Position),
+    Ended(Position),
+}
+
+/// A teller, and the inbox it tells.
+pub fn channel() -> (Teller, Inbox) {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    (Teller(sender), Inbox(receiver))
+}
+
+impl Teller {
+    /// A record became durable.
+    pub fn tell(&self, recorded: &Recorded) {
+        let news = match &recorded.event.fact {
+            Fact::PayoutStarted(_) => News::Begun(recorded.position),
+            Fact::PayoutAdvanced(advanced)
+                if matches!(advanced.step, PayoutStep::Released { .. }) =>
+            {
+                News::Begun(advanced.payout)
+            }
+            Fact::PayoutFailed(failed) => News::Ended(failed.payout),
+            Fact::Moved(movement) => match movement.kind {
+                MovementKind::PaidOut { payout, .. } => News::Ended(payout),
+                _ => return,
+            },
+            _ => return,
+        };
+        // An error means that the desk is gone: the process ends, and the next one resumes.
+        let _ = self.0.send(news);
+    }
+}
+
+/// Sees to open payouts.
+pub struct Desk {
+    engine: Engine,
+    banks: Arc<dyn Banks>,
+    options: Options,
+    /// Who waits for an end.
+    waiting: DashMap<Position, watch::Sender<bool>>,
+    asking: Semaphore,
+}
+
+/// How a payout stands, as its asker may know it.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// Its entry.
+    pub recorded: Recorded,
+    /// How far it is.
+    pub state: State,
+}
+
+/// How far a payout is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum State {
+    /// It waits for a person.
+    Challenged,
+    /// On its way.
+    Sent,
+    /// Nobody can say yet.
+    Unknown,
+    /// Paid.
+    Succeeded {
+        /// Where the end stands.
+        position: Position,
+        /// The bank's reference, or a person's reason.
+        note: String,
+    },
+    /// Nothing was paid.
+    Failed {
+        /// Where the end stands.
+        position: Position,
+        /// The bank's code, or ours.
+        code: String,
+        /// In words.
+        reason: String,
+    },
+}
+
+impl State {
+    /// The word for it on the wire.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Challenged => "held",
+            Self::Sent => "sent",
+            Self::Unknown => "unknown",
+            Self::Succeeded { .. } => "succeeded",
+            Self::Failed { .. } => "failed",
+        }
+    }
+}
+
+impl Standing {
+    /// What was asked for.
+    pub fn started(&self) -> &PayoutStarted {
+        match &self.recorded.event.fact {
+            Fact::PayoutStarted(started) => started,
+            _ => unreachable!("made of such an entry"),
+        }
+    }
+}
+
+impl Desk {
+    /// A desk that sends through `banks`.
+    pub fn new(engine: Engine, banks: Arc<dyn Banks>, options: Options) -> Arc<Self> {
+        let asking = Semaphore::new(options.asking_max);
+        Arc::new(Self { engine, banks, options, waiting: DashMap::new(), asking })
+    }
+
+    /// How banks are reached.
+    pub fn banks(&self) -> &Arc<dyn Banks> {
+        &self.banks
+    }
+
+    /// Takes up what is open, then what is begun, until `stop` turns true.
+    pub async fn run(self: Arc<Self>, mut inbox: Inbox, mut stop: watch::Receiver<bool>) {
+        let open = self.view().orders(|order| matches!(order, Order::Payout(_)));
+        if !open.is_empty() {
+            tracing::info!(payouts = open.len(), "open payouts are taken up again");
+        }
+        for (payout, _) in open {
+            tokio::spawn(Arc::clone(&self).drive(payout, false));
+        }
+        loop {
+            let news = tokio::select! {
+                biased;
+                _ = stop.wait_for(|stop| *stop) => return,
+                news = inbox.0.recv() => news,
+            };
+            match news {
+                None => return,
+                Some(News::Begun(payout)) => {
+                    tokio::spawn(Arc::clone(&self).drive(payout, true));
+                }
+                Some(News::Ended(payout)) => {
+                    if let Some((_, waiting)) = self.waiting.remove(&payout) {
+                        waiting.send_replace(true);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits until a payout has ended, or `most` is over.
+    pub async fn ended(&self, payout: Position, most: Duration) {
+        let mut end =
+            self.waiting.entry(payout).or_insert_with(|| watch::Sender::new(false)).subscribe();
+        // Looked at after registering, so that an end between the two is not missed.
+        if self.view().order(payout).is_some() {
+            // Either way the state is looked at again.
+            let _ = tokio::time::timeout(most, end.wait_for(|ended| *ended)).await;
+        }
+        drop(end);
+        self.waiting.remove_if(&payout, |_, sender| sender.receiver_count() == 0);
+    }
+
+    fn view(&self) -> &Arc<View> {
+        self.engine.view()
+    }
+}
+
+/// How the payout that began at `position` stands.
+///
+/// # Errors
+/// [`Error::NotFound`] if none began there; the journal cannot be read.
+pub fn standing(view: &View, position: Position) -> Result<Standing, Error> {
+    if position > view.position() {
+        return Err(Error::NotFound);
+    }
+    // The order first: if it closes in between, its end is there.
+    let order = view.order(position);
+    let recorded = view.record(position)?;
+    if !matches!(recorded.event.fact, Fact::PayoutStarted(_)) {
+        return Err(Error::NotFound);
+    }
+    let state = match order {
+        Some(Order::Payout(payout)) => match payout.state {
+            PayoutState::Challenged(_) => State::Challenged,
+            PayoutState::Sending => State::Sent,
+            PayoutState::Unknown => State::Unknown,
+        },
+        _ => end(view, position)?,
+    };
+    Ok(Standing { recorded, state })
+}
+
+/// The end of a payout that is not open.
+fn end(view: &View, payout: Position) -> Result<State, Error> {
+    for reference in [payout::end_reference(payout), payout::challenge_reference(payout)] {
+        let Some(end) = view.answered(Principal::System, &reference)? else { continue };
+        let position = end.position;
+        match end.event.fact {
+            Fact::Moved(movement) => {
+                let note = movement.note.as_str().to_owned();
+                return Ok(State::Succeeded { position, note });
+            }
+            Fact::PayoutFailed(failed) => {
+                let (code, reason) = (failed.code.as_str(), failed.reason.as_str());
+                let (code, reason) = (code.to_owned(), reason.to_owned());
+                return Ok(State::Failed { position, code, reason });
+            }
+            _ => {}
+        }
+    }
+    unreachable!("a payout that is not open has an end: {payout}")
+}
+
+/// The public id of the payout whose entry this is.
+pub fn public_id(recorded: &Recorded) -> String {
+    PublicId::new(recorded.time, recorded.position.get()).text("out")
+}
+
+/// The name of a try at the bank: its entry's time and place, as 26 digits and letters. No other
+/// entry of any store with another history shares it.
+pub fn bank_reference(tried: &Recorded) -> String {
+    let id = PublicId::new(tried.time, tried.position.get()).text("try");
+    id.trim_start_matches("try_").to_owned()
+}

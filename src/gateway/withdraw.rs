@@ -1,0 +1,88 @@
+//! A user takes money out of a wallet to a bank account (EZPY-7): a payout like any other.
+
+use std::time::Duration;
+
+use super::caller::Caller;
+use super::payout::start::{Ask, Begun};
+use super::payout::{Standing, public_id, standing};
+use super::{Error, Gateway, reference};
+use crate::ledger::event::Role;
+use crate::ledger::id::{Position, PublicId};
+use crate::ledger::money::{Amount, Currency};
+use crate::ledger::payout::Purpose;
+use crate::ledger::reference::DigestBuilder;
+use crate::ledger::registry::BankCode;
+use crate::ledger::text::{Line, Reference};
+
+/// A withdrawal as asked for, its fields checked.
+#[derive(Clone, Debug)]
+pub struct Withdraw {
+    /// How much the bank account gets.
+    pub amount: Amount,
+    /// Of what; the default currency if none is named.
+    pub currency: Option<Currency>,
+    /// The bank.
+    pub bank: BankCode,
+    /// The account there.
+    pub number: Line,
+    /// The name its owner says is on it; a bank that says otherwise stops it.
+    pub name: Option<Line>,
+    /// The caller's key, if they gave one.
+    pub reference: Option<Reference>,
+}
+
+impl Gateway {
+    /// Begins a withdrawal and waits, for `most` at the longest, how it ends.
+    ///
+    /// # Errors
+    /// A refusal, recorded; a reference used for something else; no bank to be reached.
+    pub async fn withdraw(
+        &self,
+        caller: &Caller,
+        withdraw: Withdraw,
+        most: Duration,
+    ) -> Result<Begun, Error> {
+        let (account, currency) = self.account_in(&caller.user, withdraw.currency)?;
+        let digest = DigestBuilder::new("withdrawal")
+            .number(withdraw.amount.get())
+            .text(currency.code())
+            .text(withdraw.bank.as_str())
+            .text(withdraw.number.as_str())
+            .text(withdraw.name.as_ref().map_or("", Line::as_str))
+            .finish();
+        let begun = self
+            .begin_payout(Ask {
+                origin: reference::origin(caller.principal(), withdraw.reference, digest),
+                user: caller.user.id,
+                account,
+                amount: withdraw.amount,
+                currency,
+                purpose: Purpose::Withdrawal,
+                sender: Line::empty(),
+                bank: withdraw.bank,
+                number: withdraw.number,
+                expected: withdraw.name,
+                remark: Line::empty(),
+                fallback: true,
+            })
+            .await?;
+        self.wait_for(begun, most).await
+    }
+
+    /// The caller's withdrawal of this id; an administrator may see all.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if there is none, or it is none of theirs.
+    pub fn withdrawal(&self, caller: &Caller, id: &str) -> Result<Standing, Error> {
+        let position = PublicId::parse("out", id).ok_or(Error::NotFound)?.number;
+        let position = Position::new(position).ok_or(Error::NotFound)?;
+        let standing = standing(self.view(), position)?;
+        let theirs = self.owns(&caller.user, standing.started().account);
+        let visible = theirs || caller.user.role == Role::Admin;
+        if visible && public_id(&standing.recorded) == id {
+            Ok(standing)
+        } else {
+            Err(Error::NotFound)
+        }
+    }
+}

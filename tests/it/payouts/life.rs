@@ -1,0 +1,296 @@
+//! Lives of a gateway between crashes, over banks that go on by themselves.
+//!
+//! One thread, paused time. A life ends where the seed says: after so much time, or at an append
+//! that fails. What is left is the journal, what clients remember, and the banks.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crossbeam_channel::Receiver;
+use gerbang::clock::Clock;
+use gerbang::engine::{Engine, Entry, Writer, WriterParts};
+use gerbang::gateway::client::Application;
+use gerbang::gateway::notify::Hub;
+use gerbang::gateway::payout::{self, Desk, Inbox, Teller};
+use gerbang::gateway::screening::{RawScreening, Rules, Screening};
+use gerbang::gateway::transfer::Transfer;
+use gerbang::gateway::{Error, Gateway, Parts};
+use gerbang::identity::hasher::Hasher;
+use gerbang::identity::keys::SigningKeys;
+use gerbang::identity::vault::Vault;
+use gerbang::journal::memory::Fault;
+use gerbang::journal::{Batch, MemoryJournal};
+use gerbang::ledger::order::Order;
+use gerbang::ledger::policy::Policies;
+use gerbang::ledger::registry::BankCode;
+use gerbang::ledger::text::{ClientId, Line, Reference};
+use gerbang::ledger::time::Timestamp;
+use gerbang::telemetry::Metrics;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+
+use super::bank::{Faults, SimulatedBanks, Ways};
+use super::world;
+use crate::random::Random;
+use crate::simulation::{Recovered, recover};
+use crate::support::settings;
+
+/// Lives that end in a crash; one more follows, in which nothing goes wrong.
+const LIVES: u64 = 6;
+const CLIENTS: u64 = 6;
+/// Longer than anything stays on its way at the banks.
+pub(crate) const NOT_FOUND_IS_FINAL: Duration = Duration::from_secs(20);
+pub(crate) const ROUGH: Faults = Faults {
+    percent: 30,
+    latency: Duration::from_millis(800),
+    lateness: Duration::from_secs(12),
+    lies: false,
+};
+
+/// What a client asked for and what it heard.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub(crate) reference: String,
+    pub(crate) bank: &'static str,
+    pub(crate) number: String,
+    pub(crate) amount: u64,
+    /// States it was told, in order: the payout's position and the word.
+    pub(crate) heard: Vec<(u64, &'static str)>,
+}
+
+/// What is left at the end.
+pub(crate) struct Ended {
+    pub(crate) batches: Vec<Batch>,
+    pub(crate) asked: Vec<Asked>,
+    pub(crate) banks: Arc<SimulatedBanks>,
+}
+
+type Memory = Arc<Mutex<Vec<Asked>>>;
+
+/// Runs a whole simulation over banks that behave like this until its last life.
+pub(crate) fn run(seed: u64, faults: Faults) -> Ended {
+    let mut random = Random::new(seed);
+    let clock = Clock::manual(world::dawn());
+    let banks = SimulatedBanks::new(random.next(), faults, clock.clone());
+    let mut journal = world::begin();
+    let memory = Memory::default();
+    let mut number = 0;
+    loop {
+        journal = journal.reopen().unwrap();
+        let is_last = number >= LIVES;
+        if is_last {
+            banks.set_faults(Faults { percent: 0, ..faults });
+            banks.close(&[]);
+        }
+        let life = Life {
+            random: random.fork(),
+            journal: journal.clone(),
+            clock: clock.clone(),
+            banks: Arc::clone(&banks),
+            memory: Arc::clone(&memory),
+            is_last,
+        };
+        // A fault that was meant for an earlier life may end the last one: then it was not the last.
+        if life.run() && is_last {
+            break;
+        }
+        number += 1;
+    }
+    let asked = memory.lock().unwrap().clone();
+    Ended { batches: journal.batches().unwrap(), asked, banks }
+}
+
+struct Life {
+    random: Random,
+    journal: MemoryJournal,
+    clock: Clock,
+    banks: Arc<SimulatedBanks>,
+    memory: Memory,
+    is_last: bool,
+}
+
+impl Life {
+    /// From recovery to the crash. Whether the writer lived to its end.
+    fn run(mut self) -> bool {
+        let recovered = recover(&self.journal.batches().unwrap());
+        if !self.is_last && self.random.percent(60) {
+            let fault = match self.random.below(3) {
+                0 => Fault::Lost,
+                1 => Fault::Unacknowledged,
+                _ => Fault::Torn(usize::try_from(self.random.range(1, 800)).unwrap()),
+            };
+            self.journal.fail_append(self.random.below(60), fault);
+        }
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+        runtime.unwrap().block_on(self.live(recovered))
+    }
+
+    async fn live(mut self, recovered: Recovered) -> bool {
+        let (teller, inbox) = payout::channel();
+        let (engine, queue) =
+            Engine::new(Arc::clone(&recovered.view), Policies::default(), self.clock.clone());
+        let writer = self.writer(recovered, teller);
+        let dead = Arc::new(Mutex::new(false));
+        tokio::spawn(tell_time(self.clock.clone()));
+        tokio::spawn(write(writer, queue, Arc::clone(&dead), self.random.fork()));
+        let (_stop, stopped) = watch::channel(false);
+        let gateway = self.gateway(&engine, inbox, stopped);
+        for number in 0..CLIENTS {
+            let client = Client {
+                gateway: Arc::clone(&gateway),
+                memory: Arc::clone(&self.memory),
+                random: self.random.fork(),
+                number,
+                transfers: if self.is_last { 2 } else { 12 },
+            };
+            tokio::spawn(client.run());
+        }
+        let end = Instant::now() + Duration::from_millis(self.random.range(300, 25_000));
+        loop {
+            sleep(Duration::from_millis(25)).await;
+            if !self.is_last && self.random.percent(1) {
+                self.banks
+                    .close([&["009"][..], &["014", "008"], &[]][self.random.below(3) as usize]);
+            }
+            if *dead.lock().unwrap() {
+                return false;
+            }
+            if !self.is_last && Instant::now() >= end {
+                return true;
+            }
+            let open = engine.view().orders(|order| matches!(order, Order::Payout(_)));
+            if self.is_last && open.is_empty() && Instant::now() >= end {
+                return true;
+            }
+            assert!(end.elapsed() < Duration::from_secs(3_600), "stay open: {open:?}");
+        }
+    }
+
+    fn writer(&self, recovered: Recovered, teller: Teller) -> Writer {
+        Writer::new(WriterParts {
+            journal: Box::new(self.journal.clone()),
+            book: recovered.book,
+            view: recovered.view,
+            clock: self.clock.clone(),
+            metrics: Metrics::new(),
+            hash: recovered.hash,
+            time: recovered.time,
+            after_batch: Box::new(|_, _, _, _| ()),
+            observer: Box::new(move |recorded| teller.tell(recorded)),
+        })
+    }
+
+    fn gateway(
+        &self,
+        engine: &Engine,
+        inbox: Inbox,
+        stopped: watch::Receiver<bool>,
+    ) -> Arc<Gateway> {
+        let options = payout::Options { not_found_is_final: NOT_FOUND_IS_FINAL, asking_max: 4 };
+        let desk = Desk::new(engine.clone(), Arc::new(Ways(Arc::clone(&self.banks))), options);
+        tokio::spawn(Arc::clone(&desk).run(inbox, stopped));
+        Arc::new(Gateway::new(Parts {
+            engine: engine.clone(),
+            settings: settings(),
+            hasher: Hasher::simulated(1),
+            keys: SigningKeys::in_memory(1),
+            hub: Arc::new(Hub::default()),
+            vault: Arc::new(Vault::in_memory(1)),
+            desk,
+            screening: Screening::new(Rules::from_raw(RawScreening::default()).unwrap()),
+        }))
+    }
+}
+
+/// Wall time follows running time.
+async fn tell_time(clock: Clock) {
+    let (began, start) = (Instant::now(), clock.now());
+    loop {
+        sleep(Duration::from_millis(5)).await;
+        let micros = i64::try_from(began.elapsed().as_micros()).unwrap();
+        clock.set(Timestamp::from_micros(start.micros() + micros));
+    }
+}
+
+/// The writer as a task.
+async fn write(
+    mut writer: Writer,
+    queue: Receiver<Entry>,
+    dead: Arc<Mutex<bool>>,
+    mut random: Random,
+) {
+    loop {
+        sleep(Duration::from_millis(random.range(1, 5))).await;
+        let most = usize::try_from(random.range(1, 12)).unwrap();
+        let mut entries: Vec<Entry> = queue.try_iter().take(most).collect();
+        if writer.commit(&mut entries).is_err() {
+            *dead.lock().unwrap() = true;
+            return;
+        }
+    }
+}
+
+struct Client {
+    gateway: Arc<Gateway>,
+    memory: Memory,
+    random: Random,
+    number: u64,
+    transfers: usize,
+}
+
+impl Client {
+    async fn run(mut self) {
+        let registry = self.gateway.view().registry();
+        let client = registry.clients[&ClientId::parse("1").unwrap()].clone();
+        let account = self.gateway.view().user(client.user).unwrap().account;
+        let application = Application { client, account };
+        for _ in 0..self.transfers {
+            sleep(Duration::from_millis(self.random.below(700))).await;
+            let index = self.choose();
+            let most = Duration::from_millis(self.random.below(4_000));
+            let transfer = {
+                let asked = &self.memory.lock().unwrap()[index];
+                transfer(asked)
+            };
+            let heard = match self.gateway.transfer(&application, transfer, most).await {
+                Ok(begun) => {
+                    let standing = begun.standing;
+                    (standing.recorded.position.get(), standing.state.name())
+                }
+                Err(Error::Rejected { position, .. }) => (position.get(), "rejected"),
+                Err(Error::Unavailable | Error::Busy { .. }) => continue,
+                Err(error) => panic!("{error:?}"),
+            };
+            self.memory.lock().unwrap()[index].heard.push(heard);
+        }
+    }
+
+    /// A new transfer, or one asked for before: by anybody, in any life.
+    fn choose(&mut self) -> usize {
+        let mut memory = self.memory.lock().unwrap();
+        if !memory.is_empty() && self.random.percent(35) {
+            return usize::try_from(self.random.below(memory.len() as u64)).unwrap();
+        }
+        let number = memory.len();
+        memory.push(Asked {
+            reference: format!("FDP{}-{number}", self.number),
+            bank: ["009", "014", "008", "022"][self.random.below(4) as usize],
+            number: format!("01154711{:02}", self.random.below(100)),
+            amount: self.random.range(1, 400) * 1_000,
+            heard: Vec::new(),
+        });
+        number
+    }
+}
+
+fn transfer(asked: &Asked) -> Transfer {
+    Transfer {
+        transaction: Reference::parse(&asked.reference).unwrap(),
+        sender: Line::parse("0847652590", 34).unwrap(),
+        bank: BankCode::parse(asked.bank).unwrap(),
+        number: Line::parse(&asked.number, 34).unwrap(),
+        amount: crate::world::amount(asked.amount),
+        remark: Line::empty(),
+    }
+}
