@@ -16,11 +16,9 @@ pub fn fingerprint(principal: Principal, reference: &Reference) -> u64 {
         Principal::User(user) => (1, user.0),
         Principal::Operator => (2, 0),
     };
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(&[kind]);
-    hasher.update(&number.to_le_bytes());
-    hasher.update(reference.as_str().as_bytes());
-    let [a, b, c, d, e, f, g, h, ..] = *hasher.finalize().as_bytes();
+    // Put together first: hashing what is short in one go takes half the time.
+    let key = [&[kind], number.to_le_bytes().as_slice(), reference.as_str().as_bytes()].concat();
+    let [a, b, c, d, e, f, g, h, ..] = *blake3::hash(&key).as_bytes();
     u64::from_le_bytes([a, b, c, d, e, f, g, h])
 }
 
@@ -54,12 +52,13 @@ impl Origin {
 }
 
 /// Builds the digest of a request from its parts, in the order the route fixes.
-pub struct DigestBuilder(blake3::Hasher);
+pub struct DigestBuilder(Vec<u8>);
 
 impl DigestBuilder {
     /// Begins with the operation's name, so that two routes never share a digest.
     pub fn new(operation: &str) -> Self {
-        Self(blake3::Hasher::new()).text(operation)
+        // Room for most requests, which are hashed in one go.
+        Self(Vec::with_capacity(256)).text(operation)
     }
 
     /// Adds a text; its length goes first, so that parts cannot run into each other.
@@ -67,22 +66,21 @@ impl DigestBuilder {
     pub fn text(self, part: &str) -> Self {
         let length = u64::try_from(part.len()).unwrap_or(u64::MAX);
         let mut this = self.number(length);
-        this.0.update(part.as_bytes());
+        this.0.extend_from_slice(part.as_bytes());
         this
     }
 
     /// Adds a number.
     #[must_use]
     pub fn number(mut self, part: u64) -> Self {
-        self.0.update(&part.to_le_bytes());
+        self.0.extend_from_slice(&part.to_le_bytes());
         self
     }
 
     /// The digest of all parts.
     pub fn finish(self) -> Digest {
-        let mut digest = [0; 16];
-        self.0.finalize_xof().fill(&mut digest);
-        Digest(digest)
+        let hash = blake3::hash(&self.0);
+        Digest(*hash.as_bytes().first_chunk().expect("a hash has 256 bits"))
     }
 }
 

@@ -5,7 +5,8 @@
 use std::fmt;
 
 use jiff::civil::Date;
-use jiff::tz::{Offset, TimeZone};
+use jiff::fmt::temporal::DateTimePrinter;
+use jiff::tz::Offset;
 
 /// Microseconds since 1970-01-01T00:00:00Z. Ordered; may be before 1970 only if a test says so.
 #[derive(
@@ -73,12 +74,15 @@ impl Timestamp {
 
     /// The calendar day at an offset from UTC given in seconds.
     pub fn date(self, offset_seconds: i32) -> Date {
-        self.zoned(offset_seconds).date()
+        let (time, offset) = self.local(offset_seconds);
+        offset.to_datetime(time).date()
     }
 
     /// RFC 3339 with microseconds, at an offset from UTC given in seconds.
     pub fn to_rfc3339(self, offset_seconds: i32) -> String {
-        self.zoned(offset_seconds).strftime("%Y-%m-%dT%H:%M:%S%.6f%:z").to_string()
+        static PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
+        let (time, offset) = self.local(offset_seconds);
+        PRINTER.timestamp_with_offset_to_string(&time, offset)
     }
 
     /// From RFC 3339 text with an offset; `None` if it is not that.
@@ -86,11 +90,10 @@ impl Timestamp {
         text.parse::<jiff::Timestamp>().ok().map(|time| Self(time.as_microsecond()))
     }
 
-    fn zoned(self, offset_seconds: i32) -> jiff::Zoned {
+    fn local(self, offset_seconds: i32) -> (jiff::Timestamp, Offset) {
         // A clock outside jiff's years -9999..9999 is clamped: it only changes what is printed.
         let time = jiff::Timestamp::from_microsecond(self.0).unwrap_or(jiff::Timestamp::MAX);
-        let offset = Offset::from_seconds(offset_seconds).unwrap_or(Offset::UTC);
-        time.to_zoned(TimeZone::fixed(offset))
+        (time, Offset::from_seconds(offset_seconds).unwrap_or(Offset::UTC))
     }
 }
 
