@@ -2,7 +2,7 @@
 //!
 //! A sequence lock in safe code: the one writer makes the sequence odd, stores the words, makes it
 //! even; a reader that saw the same even sequence before and after has one consistent picture. A
-//! reader never blocks the writer, and the writer blocks a reader for the time of fourteen stores.
+//! reader never blocks the writer, and the writer blocks a reader for the time of eleven stores.
 
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
@@ -12,8 +12,12 @@ use crate::ledger::id::{AccountId, Position, UserId};
 use crate::ledger::money::{Currency, Total};
 use crate::ledger::time::Month;
 
-/// What changes about an account, in 64-bit words.
-const WORDS: usize = 13;
+/// What changes about an account, in 64-bit words: the low bits of five totals; what they have above
+/// 64 bits, by twos, and the month; the latest entry, with the freeze in the topmost bit.
+const WORDS: usize = 9;
+
+/// No position gets so far.
+const FROZEN: u64 = 1 << 63;
 
 /// Tries before a reader gives its core away.
 const SPINS_MAX: u32 = 64;
@@ -90,59 +94,68 @@ impl Cell {
     }
 
     fn unpack(&self, words: [u64; WORDS]) -> Account {
-        let [debits, debits_high, credits, credits_high, held, held_high, rest @ ..] = words;
-        let [released, released_high, incoming, incoming_high, month, last, frozen] = rest;
+        let [debits, credits, held, released, incoming, outer, inner, rest, last] = words;
         let Blank { id, kind, currency, owner, floor } = self.blank;
         Account {
             id,
             kind,
-            frozen: frozen != 0,
+            frozen: last & FROZEN != 0,
             currency,
             owner,
             floor,
-            debits: join(debits, debits_high),
-            credits: join(credits, credits_high),
-            held: join(held, held_high),
-            released: join(released, released_high),
-            month: Month::from_bits(month),
-            incoming: join(incoming, incoming_high),
-            last: Position::new(last),
+            debits: total(debits, high(outer)),
+            credits: total(credits, low(outer)),
+            held: total(held, high(inner)),
+            released: total(released, low(inner)),
+            incoming: total(incoming, high(rest)),
+            month: Month::from_bits(low(rest)),
+            last: Position::new(last & !FROZEN),
         }
     }
 }
 
 fn pack(account: &Account) -> [u64; WORDS] {
-    let [debits, debits_high] = split(account.debits);
-    let [credits, credits_high] = split(account.credits);
-    let [held, held_high] = split(account.held);
-    let [released, released_high] = split(account.released);
-    let [incoming, incoming_high] = split(account.incoming);
+    let Account { debits, credits, held, released, incoming, .. } = account;
     let last = account.last.map_or(0, Position::get);
     [
-        debits,
-        debits_high,
-        credits,
-        credits_high,
-        held,
-        held_high,
-        released,
-        released_high,
-        incoming,
-        incoming_high,
-        account.month.to_bits(),
-        last,
-        u64::from(account.frozen),
+        lowest(*debits),
+        lowest(*credits),
+        lowest(*held),
+        lowest(*released),
+        lowest(*incoming),
+        join(highest(*debits), highest(*credits)),
+        join(highest(*held), highest(*released)),
+        join(highest(*incoming), account.month.to_bits()),
+        if account.frozen { last | FROZEN } else { last },
     ]
 }
 
-/// Low and high half.
-#[expect(clippy::cast_possible_truncation, reason = "each half is taken on purpose")]
-fn split(total: Total) -> [u64; 2] {
-    [total.units() as u64, (total.units() >> 64) as u64]
+/// The lower 64 bits of a total.
+#[expect(clippy::cast_possible_truncation, reason = "the lower half is taken on purpose")]
+const fn lowest(total: Total) -> u64 {
+    total.units() as u64
 }
 
-fn join(low: u64, high: u64) -> Total {
-    Total::from_units((u128::from(high) << 64) | u128::from(low))
+/// What a total has above 64 bits: 32 bits at most.
+const fn highest(total: Total) -> u64 {
+    (total.units() >> 64) as u64
+}
+
+const fn total(low: u64, high: u64) -> Total {
+    Total::from_units(((high as u128) << 64) | low as u128)
+}
+
+/// Two numbers of 32 bits in one word.
+const fn join(high: u64, low: u64) -> u64 {
+    (high << 32) | low
+}
+
+const fn high(word: u64) -> u64 {
+    word >> 32
+}
+
+const fn low(word: u64) -> u64 {
+    word & 0xFFFF_FFFF
 }
 
 #[cfg(test)]
@@ -158,7 +171,7 @@ mod tests {
             owner: Some(UserId(3)),
             floor: -5,
         };
-        // Every word tells the step, and both halves of a total do.
+        // Every word tells the step, and both ends of a total do.
         let total = Total::from_units((u128::from(step) << 64) | u128::from(step));
         Account {
             frozen: step % 2 == 1,

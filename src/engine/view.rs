@@ -130,14 +130,13 @@ impl View {
 
     /// The user with this name.
     pub fn user_by_name(&self, username: &str) -> Option<Arc<User>> {
-        let id =
-            self.usernames.find(username, |id| self.is(id, username, |u| u.username.as_str()))?;
+        let id = self.usernames.find(username, |id| self.is(id, username, User::username))?;
         self.user(id)
     }
 
     /// The user with this address.
     pub fn user_by_email(&self, email: &str) -> Option<Arc<User>> {
-        let id = self.emails.find(email, |id| self.is(id, email, |u| u.email.as_str()))?;
+        let id = self.emails.find(email, |id| self.is(id, email, User::email))?;
         self.user(id)
     }
 
@@ -346,8 +345,8 @@ impl View {
             return;
         }
         self.users.set(user.id.0, ArcSwap::new(Arc::clone(user)));
-        self.usernames.insert(user.username.as_str(), user.id);
-        self.emails.insert(user.email.as_str(), user.id);
+        self.usernames.insert(user.username(), user.id);
+        self.emails.insert(user.email(), user.id);
     }
 
     fn publish_order(&self, position: Position, order: Option<Order>) {

@@ -47,7 +47,7 @@ impl Gateway {
         let suspense = self.house_account(AccountKind::Suspense, currency).await?;
         let Adjust { amount, credit, reason, reference, .. } = adjust;
         let digest = DigestBuilder::new("adjustment")
-            .text(user.username.as_str())
+            .text(user.username())
             .number(amount.get())
             .text(currency.code())
             .number(u64::from(credit))
@@ -81,7 +81,7 @@ impl Gateway {
         reason: Line,
     ) -> Result<Outcome, Error> {
         let digest = DigestBuilder::new("freeze")
-            .text(user.username.as_str())
+            .text(user.username())
             .number(u64::from(frozen))
             .text(reason.as_str())
             .finish();

@@ -35,7 +35,7 @@ use crate::ledger::user::User;
 use crate::limits;
 
 const MAGIC: &[u8; 8] = b"gerbangC";
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 const PREFIX: &str = "checkpoint-";
 const COMPRESSION_LEVEL: i32 = 1;
 

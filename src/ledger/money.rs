@@ -84,7 +84,7 @@ impl BasisPoints {
 
 /// A sum of amounts that only grows.
 ///
-/// 128 bits hold 10^23 of the largest amounts, so adding cannot overflow before every disk is full.
+/// It stays below 2^96, which is 79 million million of the largest amounts: more than a disk holds.
 #[derive(
     Clone,
     Copy,
@@ -103,6 +103,9 @@ impl Total {
     /// Nothing yet.
     pub const ZERO: Self = Self(0);
 
+    /// Bits that hold every total.
+    pub const BITS: u32 = 96;
+
     /// A total read back from where it was published.
     pub const fn from_units(units: u128) -> Self {
         Self(units)
@@ -116,7 +119,8 @@ impl Total {
     /// This total with `amount` more.
     #[must_use]
     pub fn plus(self, amount: Amount) -> Self {
-        Self(self.0.checked_add(u128::from(amount.get())).expect("10^23 amounts cannot be stored"))
+        let sum = self.0.checked_add(u128::from(amount.get()));
+        Self(sum.filter(|sum| *sum < 1 << Self::BITS).expect("so many amounts cannot be stored"))
     }
 
     /// `self - other`, which may be negative.
@@ -124,7 +128,7 @@ impl Total {
         Balance(
             self.0
                 .checked_signed_diff(other.0)
-                .expect("totals stay below 2^127: 10^23 amounts cannot be stored"),
+                .expect("totals stay below 2^127: so many amounts cannot be stored"),
         )
     }
 }

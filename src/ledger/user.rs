@@ -1,9 +1,11 @@
 //! A user: name, role, credential, and the failures that lock their login.
 
+use std::ops::Range;
+
 use super::event::{Credential, Role, UserChange, UserCreated};
 use super::id::{AccountId, UserId};
 use super::lockout::Lockout;
-use super::text::{Email, Line, Username};
+use super::text::Line;
 use super::time::Timestamp;
 
 /// The state of a user.
@@ -21,16 +23,32 @@ pub struct User {
     pub sessions_from: Timestamp,
     /// When they signed up.
     pub created_at: Timestamp,
-    /// Unique.
-    pub username: Username,
-    /// Unique.
-    pub email: Email,
-    /// For display.
-    pub name: Line,
-    /// E.164, if given.
-    pub phone: Option<Line>,
+    texts: Texts,
     /// How they prove who they are.
     pub credential: Credential,
+}
+
+/// Username, email, name and phone, one behind the other in one box: there may be millions.
+#[derive(Clone, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+struct Texts {
+    all: Box<str>,
+    /// Where the first three end.
+    ends: [u16; 3],
+}
+
+impl Texts {
+    fn new(parts: [&str; 4]) -> Self {
+        let [username, email, name, _] = parts.map(|part| u16::try_from(part.len()));
+        let [username, email, name] =
+            [username, email, name].map(|length| length.expect("texts have bounds"));
+        let email = username.saturating_add(email);
+        let name = email.saturating_add(name);
+        Self { all: parts.concat().into(), ends: [username, email, name] }
+    }
+
+    fn part(&self, part: impl FnOnce([usize; 3]) -> Range<usize>) -> &str {
+        self.all.get(part(self.ends.map(usize::from))).expect("cut where texts were joined")
+    }
 }
 
 impl User {
@@ -43,12 +61,29 @@ impl User {
             lockout: Lockout::default(),
             sessions_from: Timestamp::EPOCH,
             created_at: at,
-            username: created.username.clone(),
-            email: created.email.clone(),
-            name: created.name.clone(),
-            phone: created.phone.clone(),
+            texts: Texts::new([
+                created.username.as_str(),
+                created.email.as_str(),
+                created.name.as_str(),
+                created.phone.as_ref().map_or("", Line::as_str),
+            ]),
             credential: created.credential.clone(),
         }
+    }
+
+    /// Unique.
+    pub fn username(&self) -> &str {
+        self.texts.part(|[username, ..]| 0..username)
+    }
+
+    /// Unique.
+    pub fn email(&self) -> &str {
+        self.texts.part(|[username, email, _]| username..email)
+    }
+
+    /// For display.
+    pub fn name(&self) -> &str {
+        self.texts.part(|[_, email, name]| email..name)
     }
 
     /// Follows a change decided at `at`.

@@ -158,6 +158,6 @@ fn reason(text: &str) -> Result<Line, ApiError> {
 }
 
 fn changed(user: &User, position: u64) -> ChangedView {
-    let username = user.username.to_string();
+    let username = user.username().to_owned();
     ChangedView { username, role: None, frozen: None, currency: None, position }
 }

@@ -129,7 +129,7 @@ pub(super) fn look_up(context: Context<'_>) -> Result<Reply, ApiError> {
     let segments = context.request.segments();
     let username = segments.as_slice().last().copied().unwrap_or_default();
     let user = context.gateway.look_up(username)?;
-    let (username, name) = (user.username.to_string(), user.name.to_string());
+    let (username, name) = (user.username().to_owned(), user.name().to_owned());
     Ok(Reply::ok(&RecipientView { username, name }))
 }
 
@@ -176,9 +176,9 @@ impl Context<'_> {
     fn user(&self, user: &User) -> UserView {
         UserView {
             id: user_public_id(user),
-            username: user.username.to_string(),
-            name: user.name.to_string(),
-            email: user.email.to_string(),
+            username: user.username().to_owned(),
+            name: user.name().to_owned(),
+            email: user.email().to_owned(),
             role: user.role.name(),
             created_at: self.time(user.created_at),
         }

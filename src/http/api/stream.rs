@@ -144,7 +144,7 @@ impl Session {
         about.insert("time".to_owned(), recorded.time.to_rfc3339(self.offset_seconds).into());
         if kind == "top_up_settled" {
             // The fields the EZPY paper's clients read.
-            about.insert("user".to_owned(), caller.user.email.as_str().into());
+            about.insert("user".to_owned(), caller.user.email().into());
             let nominal = about.get("amount").map_or_else(String::new, Value::to_string);
             about.insert("nominal".to_owned(), nominal.into());
             about.insert("pesan".to_owned(), "settlement".into());

@@ -170,7 +170,7 @@ pub(super) fn name_of(gateway: &Gateway, account: AccountId) -> String {
     let view = gateway.view();
     let Some(account) = view.account(account) else { return String::new() };
     match account.owner.and_then(|owner| view.user(owner)) {
-        Some(user) => user.username.as_str().to_owned(),
+        Some(user) => user.username().to_owned(),
         None => format!("gerbang:{}", account.kind.name()),
     }
 }
