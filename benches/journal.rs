@@ -13,7 +13,7 @@ use gerbang::journal::sealer::Sealer;
 use gerbang::journal::sidefile::Mark;
 use gerbang::journal::store::{Opened, open};
 use gerbang::journal::{Batch, BatchBuilder, Hash, Journal, SledJournal};
-use gerbang::ledger::book::{Book, Link};
+use gerbang::ledger::book::{Book, Links};
 use gerbang::ledger::event::{
     AccountKind, AccountOpened, Credential, Digest, Event, Fact, Movement, MovementKind, Origin,
     Role, UserCreated,
@@ -59,7 +59,7 @@ impl World {
         self.random
     }
 
-    fn entry(&mut self, fact: Fact) -> (Event, Vec<Link>) {
+    fn entry(&mut self, fact: Fact) -> (Event, Links) {
         let event = Event { at: self.time, fact };
         let links = self.book.apply(self.book.next(), &event);
         (event, links)

@@ -396,6 +396,7 @@ fn is_shown(shown: Option<Order>, known: Option<Order>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::entry::Held;
     use super::super::tests::{ANI, BUDI, CLEARING, engine, moving};
     use super::*;
     use crate::ledger::money::Total;
@@ -409,7 +410,7 @@ mod tests {
         let Command::Move(mut refund) = moving("refund", (ANI, BUDI), 1) else { unreachable!() };
         refund.kind = MovementKind::Refund { payment, paid: refund.amount };
         let event = Event { at: engine.clock().now(), fact: Fact::Moved(refund) };
-        let (reply, _answer) = Reply::one(Vec::new());
+        let (reply, _answer) = Reply::one(Held::Names(Vec::new()));
         assert!(actor.agree(event, reply));
         actor.forget_orders();
         assert_eq!(actor.orders.len(), 1, "the view does not show it yet");
@@ -436,7 +437,7 @@ mod tests {
         let (payment, paid) = (Position::FIRST, Amount::new(100).unwrap());
         let Command::Move(mut refund) = moving("refund", (ANI, BUDI), 40) else { unreachable!() };
         refund.kind = MovementKind::Refund { payment, paid };
-        let (reply, _answer) = Reply::one(Vec::new());
+        let (reply, _answer) = Reply::one(Held::Names(Vec::new()));
         actor.handle_submit(Request { command: Command::Move(refund), reply });
         let Some(Message::Settled(settled)) = mailbox.recv().await else {
             panic!("the receiver answers");

@@ -73,6 +73,11 @@ impl Cell {
         self.blank.currency
     }
 
+    /// Whose the account is.
+    pub(super) const fn owner(&self) -> Option<UserId> {
+        self.blank.owner
+    }
+
     /// The account as last stored.
     pub(super) fn load(&self) -> Account {
         for tries in 0_u32.. {

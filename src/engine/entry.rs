@@ -23,14 +23,36 @@ pub struct Entry {
 #[error("too much is waiting")]
 pub struct Busy;
 
-/// What a caller is told: the record, once durable.
-pub(super) type Answer = Result<Recorded, Busy>;
+/// What a caller is told: the record, once durable. On the heap, since it passes through many hands.
+pub(super) type Answer = Result<Box<Recorded>, Busy>;
+
+/// What stays taken until an answer is out.
+pub(super) enum Held {
+    /// The key of a request.
+    Key(Key),
+    /// Names that the fact takes.
+    Names(#[expect(dead_code, reason = "held for its drop")] Vec<Guard>),
+}
+
+/// The key of a request, held.
+pub(super) struct Key {
+    _guard: Guard,
+    /// As of its origin, so that nobody computes it again.
+    fingerprint: u64,
+}
+
+impl Key {
+    /// The key with this fingerprint, held by `guard`.
+    pub(super) const fn new(guard: Guard, fingerprint: u64) -> Self {
+        Self { _guard: guard, fingerprint }
+    }
+}
 
 /// The way back to a caller. Dropping it tells the caller that nothing happened.
 pub(super) struct Reply {
     to: Option<Caller>,
-    /// Frees the keys when the answer is out. Dropped after the caller is told.
-    _guards: Vec<Guard>,
+    /// Freed when the answer is out: dropped after the caller is told.
+    held: Held,
 }
 
 enum Caller {
@@ -40,14 +62,22 @@ enum Caller {
 
 impl Reply {
     /// To a caller that waits for one answer.
-    pub(super) fn one(guards: Vec<Guard>) -> (Self, oneshot::Receiver<Answer>) {
+    pub(super) fn one(held: Held) -> (Self, oneshot::Receiver<Answer>) {
         let (sender, receiver) = oneshot::channel();
-        (Self { to: Some(Caller::One(sender)), _guards: guards }, receiver)
+        (Self { to: Some(Caller::One(sender)), held }, receiver)
     }
 
     /// To slot `index` of a caller that waits for many.
-    pub(super) fn slot(collector: &Arc<Collector>, index: usize, guard: Guard) -> Self {
-        Self { to: Some(Caller::Slot(Arc::clone(collector), index)), _guards: vec![guard] }
+    pub(super) fn slot(collector: &Arc<Collector>, index: usize, key: Key) -> Self {
+        Self { to: Some(Caller::Slot(Arc::clone(collector), index)), held: Held::Key(key) }
+    }
+
+    /// The fingerprint of the key that this answers.
+    pub(super) const fn fingerprint(&self) -> Option<u64> {
+        match &self.held {
+            Held::Key(key) => Some(key.fingerprint),
+            Held::Names(_) => None,
+        }
     }
 
     /// Tells the caller. One that has gone away is not missed: what happened, happened.

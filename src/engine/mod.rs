@@ -43,7 +43,7 @@ pub use self::writer::{AfterBatch, Observer, Writer, WriterParts};
 
 use self::actor::{Message, Request};
 use self::directory::Directory;
-use self::entry::{Answer, Collector, Reply};
+use self::entry::{Answer, Collector, Held, Key, Reply};
 use self::gate::Gate;
 use crate::clock::Clock;
 use crate::journal::{self, Recorded};
@@ -118,7 +118,7 @@ impl Asked {
 #[derive(Clone, Debug)]
 pub struct Outcome {
     /// The record; its fact is a refusal if the answer is no.
-    pub recorded: Recorded,
+    pub recorded: Box<Recorded>,
     /// Whether it answers an earlier request with the same key.
     pub replayed: bool,
 }
@@ -173,8 +173,8 @@ impl Engine {
     /// If the key belongs to another request, or too much is waiting, or the journal is unreadable.
     pub async fn submit(&self, command: Command) -> Result<Outcome, Error> {
         let (reply, answer) = match self.enter(command.origin()).await? {
-            Entered::Known(outcome) => return Ok(*outcome),
-            Entered::New(guard) => Reply::one(vec![guard]),
+            Entered::Known(outcome) => return Ok(outcome),
+            Entered::New(key) => Reply::one(Held::Key(key)),
         };
         self.dispatch(command, reply);
         Ok(Outcome { recorded: answer.await.map_err(|_| Busy)??, replayed: false })
@@ -190,9 +190,9 @@ impl Engine {
         let mut early = Vec::with_capacity(asked.len());
         for (index, asked) in asked.into_iter().enumerate() {
             match self.enter(asked.origin()).await {
-                Ok(Entered::New(guard)) => {
+                Ok(Entered::New(key)) => {
                     early.push(None);
-                    let reply = Reply::slot(&collector, index, guard);
+                    let reply = Reply::slot(&collector, index, key);
                     match asked {
                         Asked::Decide(command) => self.dispatch(command, reply),
                         // What finds the queue full is dropped, which tells its caller `busy`.
@@ -205,7 +205,7 @@ impl Engine {
                 }
                 Ok(Entered::Known(outcome)) => {
                     collector.skip();
-                    early.push(Some(Ok(*outcome)));
+                    early.push(Some(Ok(outcome)));
                 }
                 Err(error) => {
                     collector.skip();
@@ -227,7 +227,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Busy`] if too much is waiting.
-    pub async fn record(&self, fact: Fact, names: Vec<Reservation>) -> Result<Recorded, Busy> {
+    pub async fn record(&self, fact: Fact, names: Vec<Reservation>) -> Result<Box<Recorded>, Busy> {
         self.queue(fact, names)?.await
     }
 
@@ -240,8 +240,9 @@ impl Engine {
         &self,
         fact: Fact,
         names: Vec<Reservation>,
-    ) -> Result<impl Future<Output = Result<Recorded, Busy>> + Send + use<>, Busy> {
-        let (reply, answer) = Reply::one(names.into_iter().map(|name| name.guard).collect());
+    ) -> Result<impl Future<Output = Result<Box<Recorded>, Busy>> + Send + use<>, Busy> {
+        let names = names.into_iter().map(|name| name.guard).collect();
+        let (reply, answer) = Reply::one(Held::Names(names));
         let event = Event { at: self.shared.now(), fact };
         self.shared.push(Entry { event, reply })?;
         Ok(async { answer.await.map_err(|_| Busy)? })
@@ -259,8 +260,8 @@ impl Engine {
         note: Line,
     ) -> Result<Outcome, Error> {
         let (reply, answer) = match self.enter(&origin).await? {
-            Entered::Known(outcome) => return Ok(*outcome),
-            Entered::New(guard) => Reply::one(vec![guard]),
+            Entered::Known(outcome) => return Ok(outcome),
+            Entered::New(key) => Reply::one(Held::Key(key)),
         };
         let fact = Fact::Refused(Refusal { origin, account: None, amount, rejection, note });
         self.shared.push(Entry { event: Event { at: self.shared.now(), fact }, reply })?;
@@ -306,11 +307,9 @@ impl Engine {
         let fingerprint = origin.fingerprint();
         let guard = self.shared.gate.enter(fingerprint & !gate::KIND_BITS).await;
         match self.shared.view.known(origin, fingerprint)? {
-            Known::New => Ok(Entered::New(guard)),
+            Known::New => Ok(Entered::New(Key::new(guard, fingerprint))),
             Known::Reused => Err(Error::ReferenceReused),
-            Known::Answered(recorded) => {
-                Ok(Entered::Known(Box::new(Outcome { recorded: *recorded, replayed: true })))
-            }
+            Known::Answered(recorded) => Ok(Entered::Known(Outcome { recorded, replayed: true })),
         }
     }
 
@@ -360,8 +359,8 @@ pub struct Reservation {
 }
 
 enum Entered {
-    New(gate::Guard),
-    Known(Box<Outcome>),
+    New(Key),
+    Known(Outcome),
 }
 
 impl Shared {

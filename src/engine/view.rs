@@ -114,6 +114,11 @@ impl View {
         self.accounts.get(id.0).map(Cell::currency)
     }
 
+    /// Whose the account with this number is; none for the house's own.
+    pub fn owner(&self, id: AccountId) -> Option<UserId> {
+        self.accounts.get(id.0).and_then(Cell::owner)
+    }
+
     /// The account with this number and a position as of which it stands so.
     pub fn account_as_of(&self, id: AccountId) -> Option<(Account, Position)> {
         // Read first: whatever the account shows beyond it carries its own, later position.
@@ -147,7 +152,7 @@ impl View {
 
     /// A user's account in `currency`.
     pub fn account_of(&self, user: &User, currency: Currency) -> Option<AccountId> {
-        if self.account(user.account)?.currency == currency {
+        if self.currency(user.account)? == currency {
             return Some(user.account);
         }
         let further = self.further.get(&user.id.0)?;
@@ -263,8 +268,9 @@ impl View {
         Timestamp::from_micros(self.time.load(Ordering::Acquire))
     }
 
-    /// Publishes what `recorded` changed, with the state taken from `book`. Writer only.
-    pub(super) fn publish(&self, book: &Book, recorded: &Recorded) {
+    /// Publishes what `recorded` changed, with the state taken from `book`; `fingerprint` is that of
+    /// the key it answers. Writer only.
+    pub(super) fn publish(&self, book: &Book, recorded: &Recorded, fingerprint: Option<u64>) {
         let fact = &recorded.event.fact;
         match fact {
             Fact::UserCreated(created) => {
@@ -310,7 +316,8 @@ impl View {
             self.publish_order(order, book.orders.get(&order).copied());
         }
         if let Some(origin) = fact.origin() {
-            self.references.insert(origin.fingerprint(), recorded.position);
+            let fingerprint = fingerprint.unwrap_or_else(|| origin.fingerprint());
+            self.references.insert(fingerprint, recorded.position);
         }
     }
 

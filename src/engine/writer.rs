@@ -19,7 +19,7 @@ use super::entry::Entry;
 use super::view::View;
 use crate::clock::Clock;
 use crate::journal::{AppendError, BatchBuilder, Hash, Journal, Recorded};
-use crate::ledger::book::{Book, Link};
+use crate::ledger::book::{Book, Links};
 use crate::ledger::event::{Event, Fact};
 use crate::ledger::id::{AccountId, Position, UserId};
 use crate::ledger::time::Timestamp;
@@ -48,7 +48,7 @@ pub struct Writer {
     time: Timestamp,
     after_batch: AfterBatch,
     observer: Observer,
-    links: Vec<Vec<Link>>,
+    links: Vec<Links>,
 }
 
 /// What a writer is made of.
@@ -165,10 +165,11 @@ impl Writer {
         let mut told = Vec::with_capacity(entries.len());
         let mut position = first;
         for (entry, links) in entries.drain(..).zip(self.links.drain(..)) {
-            let recorded = Recorded { position, time, event: entry.event, links };
-            self.view.publish(&self.book, &recorded);
+            let Entry { event, reply } = entry;
+            let recorded = Box::new(Recorded { position, time, event, links });
+            self.view.publish(&self.book, &recorded, reply.fingerprint());
             self.metrics.recorded(&recorded.event.fact);
-            told.push((entry.reply, recorded));
+            told.push((reply, recorded));
             position = position.plus(1);
         }
         self.view.advance(self.book.position, time);

@@ -107,7 +107,7 @@ impl Gateway {
         by: Principal,
         user: &User,
         role: Role,
-    ) -> Result<Recorded, Error> {
+    ) -> Result<Box<Recorded>, Error> {
         if role == Role::Admin && user.role != Role::Admin {
             return Err(Error::invalid("role", "administrators are made as such"));
         }
@@ -120,7 +120,11 @@ impl Gateway {
     ///
     /// # Errors
     /// [`Error::Invalid`] if the user has one.
-    pub async fn open_account(&self, user: &User, currency: Currency) -> Result<Recorded, Error> {
+    pub async fn open_account(
+        &self,
+        user: &User,
+        currency: Currency,
+    ) -> Result<Box<Recorded>, Error> {
         let name = format!("{}:{currency}", user.id.0);
         let reservation = self.engine.reserve(NameKind::Account, &name).await;
         if self.view().account_of(user, currency).is_some() {

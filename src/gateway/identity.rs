@@ -51,7 +51,7 @@ impl Gateway {
     /// # Errors
     /// A weak password, a name that is taken, or too much waiting to be hashed. Names that are
     /// taken count as failures of the network they are asked from: nobody lists users this way.
-    pub async fn sign_up_from(&self, wanted: SignUp, from: IpAddr) -> Result<Recorded, Error> {
+    pub async fn sign_up_from(&self, wanted: SignUp, from: IpAddr) -> Result<Box<Recorded>, Error> {
         let now = self.engine.clock().now();
         self.check_network(from, now)?;
         let result = self.sign_up(wanted).await;
@@ -65,7 +65,7 @@ impl Gateway {
     ///
     /// # Errors
     /// As there, without the limit.
-    pub async fn sign_up(&self, wanted: SignUp) -> Result<Recorded, Error> {
+    pub async fn sign_up(&self, wanted: SignUp) -> Result<Box<Recorded>, Error> {
         let SignUp { username, name, email, phone, password, role } = wanted;
         let administrator = role == Role::Admin;
         Rules { username: username.as_str(), email: email.as_str(), administrator }
@@ -144,7 +144,7 @@ impl Gateway {
     ///
     /// # Errors
     /// If too much is waiting.
-    pub async fn log_out(&self, caller: &Caller) -> Result<Recorded, Error> {
+    pub async fn log_out(&self, caller: &Caller) -> Result<Box<Recorded>, Error> {
         let revoked = SessionRevoked {
             user: caller.user.id,
             token: caller.session.id.0,
@@ -217,7 +217,7 @@ impl Gateway {
         Ok(())
     }
 
-    async fn change(&self, user: UserId, change: UserChange) -> Result<Recorded, Error> {
+    async fn change(&self, user: UserId, change: UserChange) -> Result<Box<Recorded>, Error> {
         let changed = UserChanged { user, by: Principal::System, change };
         Ok(self.engine.record(Fact::UserChanged(changed), Vec::new()).await?)
     }

@@ -22,7 +22,7 @@ use rkyv::ser::allocator::Arena;
 use super::chain::Hash;
 use super::error::{Error, Flaw};
 use super::files::Reader;
-use crate::ledger::book::Link;
+use crate::ledger::book::{Link, Links};
 use crate::ledger::event::Event;
 use crate::ledger::id::Position;
 use crate::ledger::time::Timestamp;
@@ -62,7 +62,7 @@ pub struct Recorded {
     /// What happened.
     pub event: Event,
     /// Its place in the history of each account it touches, giver first.
-    pub links: Vec<Link>,
+    pub links: Links,
 }
 
 /// An encoded batch: immutable, checked, cheap to clone.
@@ -150,6 +150,7 @@ impl Batch {
         let record: Record =
             rkyv::api::low::from_bytes::<Record, Failure>(record).map_err(|Failure| broken())?;
         let Record { event, links } = record;
+        let links = Links::try_from(&*links).map_err(|_| broken())?;
         Ok(Recorded { position, time: self.time(), event, links })
     }
 }

@@ -12,9 +12,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arrayvec::ArrayVec;
+
 use super::account::Account;
 use super::command::{Command, decide_parties};
-use super::event::{AccountOpened, Event, Fact, Hold, MovementKind, UserChanged};
+use super::event::UserChanged;
+use super::event::{ACCOUNTS_TOUCHED_MAX, AccountOpened, Event, Fact, Hold, MovementKind};
 use super::id::{AccountId, Position, UserId};
 use super::money::{Balance, Currency, Total};
 use super::order::{Order, TopUpState};
@@ -54,6 +57,9 @@ pub struct Link {
     /// The account's balance after this one.
     pub balance_after: Balance,
 }
+
+/// An entry's links, giver first: an entry touches three accounts at most.
+pub type Links = ArrayVec<Link, ACCOUNTS_TOUCHED_MAX>;
 
 impl Book {
     /// A book without entries.
@@ -104,14 +110,13 @@ impl Book {
 
     /// Follows the entry at `position`. Cannot fail: an event that does not fit this book is a bug
     /// or a broken journal, and ends the process.
-    pub fn apply(&mut self, position: Position, event: &Event) -> Vec<Link> {
+    pub fn apply(&mut self, position: Position, event: &Event) -> Links {
         assert_eq!(position.get(), self.next().get(), "entries are applied in order");
         self.open(&event.fact, event.at);
         let subject = event.fact.subject();
         let order = subject.and_then(|subject| self.orders.get(&subject)).copied();
-        let touched = event.fact.accounts();
-        let mut links = Vec::with_capacity(touched.iter().count());
-        for id in touched.iter() {
+        let mut links = Links::new();
+        for id in event.fact.accounts().iter() {
             let account = self.accounts.get_mut(id.0).expect("accounts open before they move");
             account.apply(&event.fact, event.at, order.as_ref());
             let balance_after = account.balance();

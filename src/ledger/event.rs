@@ -526,10 +526,13 @@ impl Fact {
     }
 }
 
-/// Up to three different accounts, without a heap.
+/// Most accounts that one fact touches: giver, receiver, and the house for its fee.
+pub const ACCOUNTS_TOUCHED_MAX: usize = 3;
+
+/// Different accounts, without a heap.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct AccountsTouched {
-    accounts: [Option<AccountId>; 3],
+    accounts: [Option<AccountId>; ACCOUNTS_TOUCHED_MAX],
 }
 
 impl AccountsTouched {

@@ -32,9 +32,9 @@ struct ItemBody {
 }
 
 #[derive(Serialize)]
-struct ItemView {
+struct ItemView<'a> {
     #[serde(flatten)]
-    payment: PaymentView,
+    payment: PaymentView<'a>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     replayed: bool,
 }

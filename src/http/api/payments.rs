@@ -39,16 +39,16 @@ struct RefundBody {
 
 /// A payment as recorded.
 #[derive(Serialize)]
-pub(super) struct PaymentView {
+pub(super) struct PaymentView<'a> {
     id: String,
     status: &'static str,
     from: String,
     to: String,
     amount: u64,
     fee: u64,
-    currency: String,
-    note: String,
-    reference: String,
+    currency: &'a str,
+    note: &'a str,
+    reference: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     balance_after: Option<Units>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -131,9 +131,9 @@ impl PayBody {
     }
 }
 
-impl PaymentView {
+impl<'a> PaymentView<'a> {
     /// The view of a payment's record. The same record gives the same view for ever.
-    pub(super) fn of(context: Context<'_>, recorded: &Recorded) -> Result<Self, ApiError> {
+    pub(super) fn of(context: Context<'_>, recorded: &'a Recorded) -> Result<Self, ApiError> {
         let movement = movement(recorded)?;
         let link = recorded.links.iter().find(|link| link.account == movement.debit);
         Ok(Self {
@@ -143,9 +143,9 @@ impl PaymentView {
             to: context.name_of(movement.credit),
             amount: movement.amount.get(),
             fee: movement.fee.map_or(0, |fee| fee.amount.get()),
-            currency: movement.currency.to_string(),
-            note: movement.note.to_string(),
-            reference: movement.origin.reference.to_string(),
+            currency: movement.currency.code(),
+            note: movement.note.as_str(),
+            reference: movement.origin.reference.as_str(),
             balance_after: link.map(|link| Units(link.balance_after.units())),
             refunded: None,
             position: recorded.position.get(),

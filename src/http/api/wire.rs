@@ -168,10 +168,10 @@ fn number(text: &str, radix: u32) -> Option<u64> {
 /// The username of an account's owner, or the house's word for one of its own.
 pub(super) fn name_of(gateway: &Gateway, account: AccountId) -> String {
     let view = gateway.view();
-    let Some(account) = view.account(account) else { return String::new() };
-    match account.owner.and_then(|owner| view.user(owner)) {
+    let Some(kind) = view.kind(account) else { return String::new() };
+    match view.owner(account).and_then(|owner| view.user(owner)) {
         Some(user) => user.username().to_owned(),
-        None => format!("gerbang:{}", account.kind.name()),
+        None => format!("gerbang:{}", kind.name()),
     }
 }
 

@@ -60,7 +60,7 @@ fn a_borrowed_record_is_written_like_an_owned_one() {
     world.begin(2);
     let batch = world.batch([payment(0, 2)]);
     let recorded = batch.record(batch.first()).unwrap().unwrap();
-    let record = Record { event: recorded.event, links: recorded.links };
+    let record = Record { event: recorded.event, links: recorded.links.to_vec() };
     let owned = rkyv::to_bytes::<rkyv::rancor::Failure>(&record).unwrap();
     let end = batch.bytes().len() - 32;
     assert_eq!(&batch.bytes()[end - owned.len()..end], &*owned);

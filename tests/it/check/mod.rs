@@ -143,7 +143,7 @@ fn outcomes(key: &Key, attempts: &[&Attempt], record: Option<&Recorded>) -> Resu
                 let Some(record) = record else {
                     return Err(format!("answered, and not in the journal: {outcome:?}"));
                 };
-                if *record != outcome.recorded {
+                if *record != *outcome.recorded {
                     return Err(format!("the answer {outcome:?} is not the record {record:?}"));
                 }
                 if !says(&attempt.command, &record.event.fact) {
