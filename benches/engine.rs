@@ -15,7 +15,7 @@ use common::{NOW, Random, commands, event, good, sized, user};
 use criterion::{BenchmarkGroup, Criterion, SamplingMode, Throughput, measurement::WallTime};
 use criterion::{criterion_group, criterion_main};
 use gerbang::clock::Clock;
-use gerbang::engine::{Asked, Engine, Entry, References, View, Writer, WriterParts};
+use gerbang::engine::{Asked, Engine, References, Teller, View, Writer, WriterParts};
 use gerbang::journal::lock::Lock;
 use gerbang::journal::{BatchBuilder, Hash, History, Journal, MemoryJournal, SledJournal};
 use gerbang::ledger::book::{Book, Link};
@@ -83,16 +83,13 @@ impl World {
             after_batch: Box::new(|_, _, _, _| {}),
             observer: Box::new(|_| {}),
         });
-        let writer = std::thread::spawn(move || writer_thread(writer, &queue));
+        let teller = Teller::start(runtime.handle());
+        let writer = std::thread::spawn(move || good(writer.run(&queue, &teller)));
         let elapsed = runtime.block_on(drive(engine));
         runtime.shutdown_timeout(Duration::from_secs(5));
         let writer = writer.join().expect("the writer does not panic");
         (elapsed, writer.book().clone())
     }
-}
-
-fn writer_thread(writer: Writer, queue: &crossbeam_channel::Receiver<Entry>) -> Writer {
-    good(writer.run(queue))
 }
 
 /// Callers that hand over many commands at once, as the batch route does.

@@ -8,15 +8,17 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::connector;
-use crate::engine::{self, AfterBatch, Engine, Observer, References, View, Writer, WriterParts};
+use crate::engine::{self, AfterBatch, Engine, Observer, References, Teller, View};
+use crate::engine::{Writer, WriterParts};
 use crate::gateway::notify::Hub;
 use crate::gateway::payout::partners::Partners;
-use crate::gateway::payout::{self, Desk, Teller};
+use crate::gateway::payout::{self, Announcer, Desk};
 use crate::gateway::screening::Screening;
 use crate::gateway::{self, Gateway, Settings};
 use crate::identity::hasher::{self, Hasher};
@@ -84,7 +86,7 @@ impl App {
         let Opened { journal, history, book, last_hash, last_time, report, site } = opened;
         let view = Arc::new(View::new(&book, references, Arc::clone(&history), last_time));
         let sealer = Arc::new(Sealer::start(site, Arc::clone(&history), limits::SEGMENT_BYTES)?);
-        let (teller, inbox) = payout::channel();
+        let (announcer, inbox) = payout::channel();
         let (engine, queue) =
             Engine::new(Arc::clone(&view), config.policies.clone(), clock.clone());
         let writer = Writer::new(WriterParts {
@@ -96,11 +98,12 @@ impl App {
             hash: last_hash,
             time: last_time,
             after_batch: housekeeping(&sealer, &history, &metrics, report.checkpoint),
-            observer: observer(&hub, &view, teller),
+            observer: observer(&hub, &view, announcer),
         });
+        let teller = Teller::start(&Handle::current());
         let writer = std::thread::Builder::new()
             .name("writer".to_owned())
-            .spawn(move || run_writer(writer, &queue))?;
+            .spawn(move || run_writer(writer, &queue, &teller))?;
         let (stop, stopped) = watch::channel(false);
         tokio::spawn(engine::run_timers(engine.clone(), stopped.clone()));
         let banks = Arc::new(Partners::new(
@@ -166,19 +169,23 @@ pub fn keys_directory(config: &Config) -> &Path {
 }
 
 /// Tells listeners of each record.
-fn observer(hub: &Arc<Hub>, view: &Arc<View>, teller: Teller) -> Observer {
+fn observer(hub: &Arc<Hub>, view: &Arc<View>, announcer: Announcer) -> Observer {
     let (hub, view) = (Arc::clone(hub), Arc::clone(view));
     Box::new(move |recorded| {
-        teller.tell(recorded);
+        announcer.tell(recorded);
         hub.tell(&view, recorded);
     })
 }
 
 /// The writer's thread. A batch that is not durable ends the process without another word to any
 /// client: what was stored is found out by the next start.
-fn run_writer(writer: Writer, queue: &crossbeam_channel::Receiver<engine::Entry>) -> Writer {
+fn run_writer(
+    writer: Writer,
+    queue: &crossbeam_channel::Receiver<engine::Entry>,
+    teller: &Teller,
+) -> Writer {
     let _fatal = engine::AbortOnPanic;
-    match writer.run(queue) {
+    match writer.run(queue, teller) {
         Ok(writer) => writer,
         Err(error) => die(&error),
     }

@@ -187,6 +187,8 @@ pub const MAILBOX_MAX: usize = 8_192;
 pub const QUEUE_MAX: usize = 65_536;
 /// Entries of one batch.
 pub const BATCH_ENTRIES_MAX: usize = 8_192;
+/// Durable batches whose callers are not told yet; beyond it the writer waits.
+pub const BATCHES_UNTOLD_MAX: usize = 16;
 /// Time an actor may be idle before it retires.
 pub const ACTOR_IDLE: Duration = Duration::from_secs(10);
 

@@ -11,7 +11,7 @@
 //!                  writer ── apply to the book ── encode ── append, durable
 //!                     │                                        owns: book, journal, positions
 //!                     ├── publish to the view                  read by everybody
-//!                     └── answer, in order
+//!                     └── teller: answer, in order
 //! ```
 //!
 //! A caller that goes away cancels nothing: from the moment a command is sent it is a message, and
@@ -25,6 +25,7 @@ mod gate;
 mod names;
 mod references;
 mod slots;
+mod teller;
 #[cfg(test)]
 mod tests;
 mod timers;
@@ -37,6 +38,7 @@ use crossbeam_channel::{Receiver, Sender, TrySendError};
 
 pub use self::entry::{Busy, Entry};
 pub use self::references::References;
+pub use self::teller::Teller;
 pub use self::timers::{expire_due, run as run_timers};
 pub use self::view::{Known, View};
 pub use self::writer::{AfterBatch, Observer, Writer, WriterParts};
@@ -295,11 +297,11 @@ impl Engine {
     ///
     /// # Errors
     /// If the key belongs to another request, or the journal is unreadable.
-    pub fn known(&self, origin: &Origin) -> Result<Option<Recorded>, Error> {
+    pub fn known(&self, origin: &Origin) -> Result<Option<Box<Recorded>>, Error> {
         match self.shared.view.known(origin, origin.fingerprint())? {
             Known::New => Ok(None),
             Known::Reused => Err(Error::ReferenceReused),
-            Known::Answered(recorded) => Ok(Some(*recorded)),
+            Known::Answered(recorded) => Ok(Some(recorded)),
         }
     }
 

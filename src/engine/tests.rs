@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use tokio::runtime::Handle;
+
 use super::*;
 use crate::journal::memory::Fault;
 use crate::journal::{BatchBuilder, Hash, History, Journal, MemoryJournal};
@@ -141,7 +143,8 @@ async fn a_task_does_not_retire_before_its_word_is_committed() {
 async fn nothing_is_lost_to_a_task_that_retires() {
     const PAYMENTS: u64 = 2_000;
     let (engine, queue, writer, _) = engine();
-    let writer = std::thread::spawn(move || writer.run(&queue).unwrap());
+    let teller = Teller::start(&Handle::current());
+    let writer = std::thread::spawn(move || writer.run(&queue, &teller).unwrap());
     engine.submit(moving("fund", (CLEARING, ANI), PAYMENTS)).await.unwrap();
     let retiring = {
         let engine = engine.clone();

@@ -3,10 +3,11 @@
 //! # Invariants
 //!
 //! - A batch is appended to the journal, then published to the view, then answered, in this order.
-//! - Answers go out in the order of positions.
+//! - Answers go out in the order of positions, batch by batch (see `teller`).
 //! - Recorded times never go back, whatever the clock does, and nothing is written before it was
 //!   decided.
-//! - After a failed append nothing more is written and nobody is answered: the process ends.
+//! - After a failed append nothing more is written, and nobody is answered whose record is not
+//!   durable: the process ends.
 //!
 //! Nothing here decides: an entry that arrives has been agreed to by every account it touches.
 
@@ -16,6 +17,7 @@ use std::time::Duration;
 use crossbeam_channel::Receiver;
 
 use super::entry::Entry;
+use super::teller::{Answers, Teller};
 use super::view::View;
 use crate::clock::Clock;
 use crate::journal::{AppendError, BatchBuilder, Hash, Journal, Recorded};
@@ -26,8 +28,16 @@ use crate::ledger::time::Timestamp;
 use crate::limits;
 use crate::telemetry::{Began, Metrics};
 
-/// How long the writer waits for more when far less came than the last time.
-const GATHER: Duration = Duration::from_micros(100);
+/// The writer waits for more in steps of this.
+const GATHER_STEP: Duration = Duration::from_micros(100);
+/// So many steps at most.
+const GATHER_STEPS_MAX: u32 = 5;
+/// As long as so many come in a step.
+const GATHER_WORTH: usize = 2;
+/// And only if the last batch had so many.
+const GATHER_FROM: usize = 16;
+/// And until so many are there.
+const GATHER_ENOUGH: usize = 256;
 
 /// Called after each batch with the book as it then is: seals and checkpoints hang on it.
 pub type AfterBatch = Box<dyn FnMut(&mut dyn Journal, &Book, Hash, Timestamp) + Send>;
@@ -82,26 +92,20 @@ impl Writer {
         Self { journal, book, view, clock, metrics, hash, time, after_batch, observer, links }
     }
 
-    /// Takes entries until every sender is gone, a batch at a time.
+    /// Takes entries until every sender is gone, a batch at a time, and leaves the answers to
+    /// `teller`.
     ///
     /// # Errors
     /// If a batch could not be made durable: the process must end without another word.
-    pub fn run(mut self, queue: &Receiver<Entry>) -> Result<Self, AppendError> {
+    pub fn run(mut self, queue: &Receiver<Entry>, teller: &Teller) -> Result<Self, AppendError> {
         let mut entries = Vec::with_capacity(limits::BATCH_ENTRIES_MAX);
         let mut last = 0;
         while let Ok(first) = queue.recv() {
             entries.push(first);
             entries.extend(queue.try_iter().take(limits::BATCH_ENTRIES_MAX - 1));
-            // A flush costs nearly the same for one entry as for hundreds. Under load, what was just
-            // answered is on its way again: worth a moment. A payment alone after a rush waits it
-            // once; after that nothing does.
-            if entries.len() < last / 2 {
-                std::thread::sleep(GATHER);
-                let room = limits::BATCH_ENTRIES_MAX - entries.len();
-                entries.extend(queue.try_iter().take(room));
-            }
+            gather(queue, &mut entries, last);
             last = entries.len();
-            if let Err(error) = self.commit(&mut entries) {
+            if let Err(error) = self.commit_then(&mut entries, |answers| teller.tell(answers)) {
                 // sled syncs once more when it is dropped, and that could hang or claim success.
                 std::mem::forget(self);
                 return Err(error);
@@ -115,6 +119,14 @@ impl Writer {
     /// # Errors
     /// If the batch could not be made durable. Nobody has been answered, nor ever will be.
     pub fn commit(&mut self, entries: &mut Vec<Entry>) -> Result<(), AppendError> {
+        self.commit_then(entries, drop)
+    }
+
+    fn commit_then(
+        &mut self,
+        entries: &mut Vec<Entry>,
+        tell: impl FnOnce(Answers),
+    ) -> Result<(), AppendError> {
         if entries.is_empty() {
             return Ok(());
         }
@@ -141,7 +153,7 @@ impl Writer {
         self.time = time;
         self.hash = batch.hash();
         self.view.history().push(batch);
-        self.answer(first, time, entries);
+        tell(self.publish(first, time, entries));
         (self.after_batch)(self.journal.as_mut(), &self.book, self.hash, self.time);
         Ok(())
     }
@@ -161,22 +173,23 @@ impl Writer {
         self.time
     }
 
-    fn answer(&mut self, first: Position, time: Timestamp, entries: &mut Vec<Entry>) {
-        let mut told = Vec::with_capacity(entries.len());
+    /// Shows a durable batch to every reader.
+    fn publish(&mut self, first: Position, time: Timestamp, entries: &mut Vec<Entry>) -> Answers {
+        let mut answers = Vec::with_capacity(entries.len());
         let mut position = first;
         for (entry, links) in entries.drain(..).zip(self.links.drain(..)) {
             let Entry { event, reply } = entry;
             let recorded = Box::new(Recorded { position, time, event, links });
             self.view.publish(&self.book, &recorded, reply.fingerprint());
             self.metrics.recorded(&recorded.event.fact);
-            told.push((reply, recorded));
+            answers.push((reply, recorded));
             position = position.plus(1);
         }
         self.view.advance(self.book.position, time);
-        for (reply, recorded) in told {
-            (self.observer)(&recorded);
-            reply.send(Ok(recorded));
+        for (_, recorded) in &answers {
+            (self.observer)(recorded);
         }
+        Answers::new(answers)
     }
 
     /// Gives a new user or account the next free number: only here is it known which is next.
@@ -207,5 +220,18 @@ impl Writer {
             | Fact::PayoutFailed(_)
             | Fact::RegistryChanged(_) => {}
         }
+    }
+}
+
+/// Waits for more under load. A flush costs nearly the same for one entry as for hundreds, mostly in
+/// processor time that others need, so that half as many flushes save more than the wait costs.
+fn gather(queue: &Receiver<Entry>, entries: &mut Vec<Entry>, last: usize) {
+    let mut steps = if last < GATHER_FROM { 0 } else { GATHER_STEPS_MAX };
+    while steps > 0 && entries.len() < GATHER_ENOUGH {
+        std::thread::sleep(GATHER_STEP);
+        let before = entries.len();
+        entries.extend(queue.try_iter().take(limits::BATCH_ENTRIES_MAX - before));
+        // Nobody comes: they all wait for us.
+        steps = if entries.len() - before < GATHER_WORTH { 0 } else { steps - 1 };
     }
 }

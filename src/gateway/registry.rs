@@ -37,7 +37,7 @@ impl Gateway {
         let reservation = self.engine.reserve(NameKind::Registry, "registry").await;
         self.view().registry().decide(&change).map_err(|error| refused(&change, error))?;
         let fact = Fact::RegistryChanged(Box::new(RegistryChanged { by, change }));
-        Ok(self.engine.record(fact, vec![reservation]).await?)
+        Ok(*self.engine.record(fact, vec![reservation]).await?)
     }
 
     fn check_client(&self, client: &Client) -> Result<(), Error> {

@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use gerbang::clock::Clock;
-use gerbang::engine::{Asked, Engine, Error, View, Writer, WriterParts};
+use gerbang::engine::{Asked, Engine, Error, Teller, View, Writer, WriterParts};
 use gerbang::journal::{Batch, MemoryJournal};
 use gerbang::ledger::command::Command;
 use gerbang::ledger::event::{Fact, Hold, HoldReleased, MovementKind, TopUpRequested};
@@ -69,13 +69,15 @@ impl Bank {
             after_batch: Box::new(|_, _, _, _| ()),
             observer: Box::new(|_| ()),
         });
-        let writer = std::thread::spawn(move || writer.run(&queue).unwrap());
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_time().build();
+        let runtime = runtime.unwrap();
+        let teller = Teller::start(runtime.handle());
+        let writer = std::thread::spawn(move || writer.run(&queue, &teller).unwrap());
         let clock = AtomicU64::new(1);
         let (attempts, reads) = (Mutex::default(), Mutex::default());
         let clients = Arc::new(Clients { engine, clock, attempts, reads });
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_time().build();
-        Self { clients, journal, writer, runtime: runtime.unwrap() }
+        Self { clients, journal, writer, runtime }
     }
 
     /// Runs clients; a deadlock among accounts would never end.

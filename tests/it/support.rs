@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use gerbang::clock::Clock;
-use gerbang::engine::{Engine, References, View, Writer, WriterParts};
+use gerbang::engine::{Engine, References, Teller, View, Writer, WriterParts};
 use gerbang::gateway::identity::SignUp;
 use gerbang::gateway::notify::Hub;
 use gerbang::gateway::payout::{self, Desk};
@@ -33,6 +33,7 @@ use gerbang::ledger::text::{Email, Line, Username};
 use gerbang::ledger::time::Timestamp;
 use gerbang::telemetry::Metrics;
 use serde_json::json;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use crate::payouts::bank::{Faults, SimulatedBanks, Ways};
@@ -131,7 +132,7 @@ impl TestGateway {
         let (engine, queue) = Engine::new(Arc::clone(&view), policies(), clock.clone());
         let (hub, metrics) = (Arc::new(Hub::default()), Metrics::new());
         let listeners = Arc::clone(&hub);
-        let (teller, inbox) = payout::channel();
+        let (announcer, inbox) = payout::channel();
         let writer = Writer::new(WriterParts {
             journal: Box::new(journal.clone()),
             book,
@@ -142,15 +143,16 @@ impl TestGateway {
             time,
             after_batch: Box::new(|_, _, _, _| {}),
             observer: Box::new(move |recorded| {
-                teller.tell(recorded);
+                announcer.tell(recorded);
                 listeners.tell(&view, recorded);
             }),
         });
         let log = tracing::dispatcher::get_default(Clone::clone);
+        let teller = Teller::start(&Handle::current());
         // It ends when the runtime of the test drops the last task that can send to it.
         let writer = std::thread::spawn(move || {
             let _log = tracing::dispatcher::set_default(&log);
-            drop(writer.run(&queue));
+            drop(writer.run(&queue, &teller));
         });
         let keys = SigningKeys::in_memory(KEYS);
         let banks = SimulatedBanks::new(KEYS, Faults::NONE, clock.clone());

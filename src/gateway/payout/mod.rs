@@ -72,7 +72,7 @@ impl Options {
 }
 
 /// Told of each record, and tells the desk of those that concern it. Held by the writer.
-pub struct Teller(mpsc::UnboundedSender<News>);
+pub struct Announcer(mpsc::UnboundedSender<News>);
 
 /// What the desk is told.
 pub struct Inbox(mpsc::UnboundedReceiver<News>);
@@ -82,13 +82,13 @@ enum News {
     Ended(Position),
 }
 
-/// A teller, and the inbox it tells.
-pub fn channel() -> (Teller, Inbox) {
+/// An announcer, and the inbox it tells.
+pub fn channel() -> (Announcer, Inbox) {
     let (sender, receiver) = mpsc::unbounded_channel();
-    (Teller(sender), Inbox(receiver))
+    (Announcer(sender), Inbox(receiver))
 }
 
-impl Teller {
+impl Announcer {
     /// A record became durable.
     pub fn tell(&self, recorded: &Recorded) {
         let news = match &recorded.event.fact {

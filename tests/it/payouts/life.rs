@@ -11,7 +11,7 @@ use gerbang::clock::Clock;
 use gerbang::engine::{Engine, Entry, Writer, WriterParts};
 use gerbang::gateway::client::Application;
 use gerbang::gateway::notify::Hub;
-use gerbang::gateway::payout::{self, Desk, Inbox, Teller};
+use gerbang::gateway::payout::{self, Announcer, Desk, Inbox};
 use gerbang::gateway::screening::{RawScreening, Rules, Screening};
 use gerbang::gateway::transfer::Transfer;
 use gerbang::gateway::{Error, Gateway, Parts};
@@ -127,10 +127,10 @@ impl Life {
     }
 
     async fn live(mut self, recovered: Recovered) -> bool {
-        let (teller, inbox) = payout::channel();
+        let (announcer, inbox) = payout::channel();
         let (engine, queue) =
             Engine::new(Arc::clone(&recovered.view), Policies::default(), self.clock.clone());
-        let writer = self.writer(recovered, teller);
+        let writer = self.writer(recovered, announcer);
         let dead = Arc::new(Mutex::new(false));
         tokio::spawn(tell_time(self.clock.clone()));
         tokio::spawn(write(writer, queue, Arc::clone(&dead), self.random.fork()));
@@ -167,7 +167,7 @@ impl Life {
         }
     }
 
-    fn writer(&self, recovered: Recovered, teller: Teller) -> Writer {
+    fn writer(&self, recovered: Recovered, announcer: Announcer) -> Writer {
         Writer::new(WriterParts {
             journal: Box::new(self.journal.clone()),
             book: recovered.book,
@@ -177,7 +177,7 @@ impl Life {
             hash: recovered.hash,
             time: recovered.time,
             after_batch: Box::new(|_, _, _, _| ()),
-            observer: Box::new(move |recorded| teller.tell(recorded)),
+            observer: Box::new(move |recorded| announcer.tell(recorded)),
         })
     }
 
