@@ -17,6 +17,7 @@ use crate::connector;
 use crate::engine::{self, AfterBatch, Engine, Observer, References, Teller, View};
 use crate::engine::{Writer, WriterParts};
 use crate::gateway::notify::Hub;
+use crate::gateway::payout::callbacks::Callbacks;
 use crate::gateway::payout::partners::Partners;
 use crate::gateway::payout::{self, Announcer, Desk};
 use crate::gateway::screening::Screening;
@@ -33,6 +34,7 @@ use crate::ledger::book::Book;
 use crate::ledger::id::Position;
 use crate::ledger::time::Timestamp;
 use crate::limits;
+use crate::outbound;
 use crate::telemetry::Metrics;
 
 /// A running gateway over a store on disk.
@@ -113,7 +115,13 @@ impl App {
             config.banks.tls.clone(),
             connector::http::Options::standard(),
         ));
-        let desk = Desk::new(engine.clone(), banks, payout::Options::standard());
+        let callbacks = Callbacks::new(
+            Arc::clone(&vault),
+            config.callbacks.clone(),
+            Arc::new(outbound::System),
+            config.banks.tls.clone(),
+        );
+        let desk = Desk::new(engine.clone(), banks, callbacks, payout::Options::standard());
         tokio::spawn(Arc::clone(&desk).run(inbox, stopped));
         let screening = Screening::new(config.screening.clone());
         let settings = settings(config);

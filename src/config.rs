@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::connector::tls;
+use crate::gateway::payout::callbacks;
 use crate::gateway::screening::{RawScreening, Rules};
 use crate::identity::allow::Range;
 use crate::ledger::event::AccountKind;
@@ -46,6 +47,8 @@ pub struct Config {
     pub policies: Policies,
     /// How banks are reached.
     pub banks: Banks,
+    /// How clients are told of ends.
+    pub callbacks: callbacks::Settings,
     /// What looks for fraud before money leaves.
     pub screening: Rules,
     /// What is logged, as in `RUST_LOG`.
@@ -108,6 +111,7 @@ pub struct RawConfig {
     books: RawBooks,
     limits: Option<Vec<RawLimit>>,
     banks: RawBanks,
+    callbacks: RawCallbacks,
     screening: RawScreening,
     log: RawLog,
 }
@@ -160,6 +164,13 @@ struct RawBanks {
 
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
+struct RawCallbacks {
+    http: Option<bool>,
+    private_networks: Option<Vec<String>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
 struct RawLog {
     filter: Option<String>,
 }
@@ -201,7 +212,7 @@ impl Config {
     /// # Errors
     /// The first key whose value makes no sense.
     pub fn from_raw(raw: RawConfig) -> Result<Self, Error> {
-        let RawConfig { server, store, books, limits, banks, screening, log } = raw;
+        let RawConfig { server, store, books, limits, banks, callbacks, screening, log } = raw;
         let tls = match (server.tls_certificate, server.tls_key) {
             (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key }),
             (None, None) => None,
@@ -215,7 +226,7 @@ impl Config {
                 text => Some(address("server.operations_listen", text)?),
             },
             tls,
-            proxies: proxies(&server.trusted_proxies.unwrap_or_default())?,
+            proxies: ranges("server.trusted_proxies", &server.trusted_proxies.unwrap_or_default())?,
             origins: origins(server.origins.unwrap_or_default())?,
             data: store.data.unwrap_or_else(|| DATA.into()),
             currency: match books.currency.as_deref() {
@@ -229,6 +240,13 @@ impl Config {
             top_up_alone_max: amount("books.top_up_alone_max", books.top_up_alone_max)?,
             policies: policies(limits)?,
             banks: self::banks(banks)?,
+            callbacks: callbacks::Settings {
+                http: callbacks.http.unwrap_or(false),
+                private: ranges(
+                    "callbacks.private_networks",
+                    &callbacks.private_networks.unwrap_or_default(),
+                )?,
+            },
             screening: Rules::from_raw(screening)
                 .map_err(|error| value(error.key, error.message))?,
             log: filter(log.filter.unwrap_or_else(|| "info".to_owned()))?,
@@ -272,6 +290,12 @@ impl Config {
             },
             limits: Some(self.policies.0.iter().map(limit).collect()),
             banks: self.banks.to_raw(),
+            callbacks: RawCallbacks {
+                http: Some(self.callbacks.http),
+                private_networks: Some(
+                    self.callbacks.private.iter().map(ToString::to_string).collect(),
+                ),
+            },
             screening: self.screening.raw().clone(),
             log: RawLog { filter: Some(self.log.clone()) },
         };
@@ -320,10 +344,8 @@ fn address(key: &'static str, text: &str) -> Result<SocketAddr, Error> {
 }
 
 /// As browsers send them: a scheme, a host, a port perhaps, and no slash behind.
-fn proxies(texts: &[String]) -> Result<Vec<Range>, Error> {
-    let wrong = |text: &str| {
-        value("server.trusted_proxies", format!("{text:?} is no address or range like 10.0.0.0/8"))
-    };
+fn ranges(key: &'static str, texts: &[String]) -> Result<Vec<Range>, Error> {
+    let wrong = |text: &str| value(key, format!("{text:?} is no address or range like 10.0.0.0/8"));
     texts.iter().map(|text| text.parse().map_err(|_| wrong(text))).collect()
 }
 

@@ -323,3 +323,7 @@ pub const BENEFICIARIES_KEPT: usize = 100_000;
 pub const BENEFICIARY_SECONDS: i64 = 15 * 60;
 /// When it makes sense to ask again if no bank can be reached.
 pub const BANK_RETRY_AFTER_SECONDS: u32 = 10;
+/// Until a callback has answered (Standard Webhooks: 15 to 30 s).
+pub const CALLBACK_TIMEOUT: Duration = Duration::from_secs(15);
+/// Callbacks under way at once.
+pub const CALLBACKS_MAX: usize = 64;

@@ -36,7 +36,7 @@ use crate::ledger::event::{Event, Fact, MovementKind};
 use crate::ledger::id::{AccountId, Position};
 use crate::ledger::money::Amount;
 use crate::ledger::order::Order;
-use crate::ledger::payout::Payout;
+use crate::ledger::payout::{Callback, Payout};
 use crate::ledger::policy::Policy;
 use crate::ledger::rejection::Rejection;
 use crate::ledger::time::Timestamp;
@@ -215,7 +215,7 @@ impl Actor {
                 self.spendable().decide_payout_step(advanced, order)
             }
             Command::FailPayout(failed) => self.account.decide_payout_failure(failed, order),
-            Command::RequestTopUp(_) | Command::Freeze(_) => Ok(()),
+            Command::RequestTopUp(_) | Command::Freeze(_) | Command::NoteCallback(_) => Ok(()),
         }
     }
 
@@ -389,6 +389,9 @@ fn is_shown(shown: Option<Order>, known: Option<Order>) -> bool {
         }
         (Some(Order::Payout(shown)), Some(Order::Payout(known))) => {
             shown == Payout { tried: shown.tried, ..known }
+        }
+        (Some(Order::Callback(shown)), Some(Order::Callback(known))) => {
+            shown == Callback { end: shown.end, ..known }
         }
         (shown, known) => shown == known,
     }

@@ -301,7 +301,8 @@ impl View {
             | Fact::Refused(_)
             | Fact::PayoutStarted(_)
             | Fact::PayoutAdvanced(_)
-            | Fact::PayoutFailed(_) => {}
+            | Fact::PayoutFailed(_)
+            | Fact::CallbackTried(_) => {}
         }
         for link in &recorded.links {
             self.publish_account(book.account(link.account).expect("just applied"));

@@ -28,16 +28,8 @@ use crate::ledger::time::Timestamp;
 use crate::limits;
 use crate::telemetry::{Began, Metrics};
 
-/// The writer waits for more in steps of this.
-const GATHER_STEP: Duration = Duration::from_micros(100);
-/// So many steps at most.
-const GATHER_STEPS_MAX: u32 = 5;
-/// As long as so many come in a step.
-const GATHER_WORTH: usize = 2;
-/// And only if the last batch had so many.
-const GATHER_FROM: usize = 16;
-/// And until so many are there.
-const GATHER_ENOUGH: usize = 256;
+/// How long the writer waits for more when far less came than the last time.
+const GATHER: Duration = Duration::from_micros(100);
 
 /// Called after each batch with the book as it then is: seals and checkpoints hang on it.
 pub type AfterBatch = Box<dyn FnMut(&mut dyn Journal, &Book, Hash, Timestamp) + Send>;
@@ -103,7 +95,14 @@ impl Writer {
         while let Ok(first) = queue.recv() {
             entries.push(first);
             entries.extend(queue.try_iter().take(limits::BATCH_ENTRIES_MAX - 1));
-            gather(queue, &mut entries, last);
+            // A flush costs nearly the same for one entry as for hundreds. Under load, what was just
+            // answered is on its way again: worth a moment. A payment alone after a rush waits it
+            // once; after that nothing does.
+            if entries.len() < last / 2 {
+                std::thread::sleep(GATHER);
+                let room = limits::BATCH_ENTRIES_MAX - entries.len();
+                entries.extend(queue.try_iter().take(room));
+            }
             last = entries.len();
             if let Err(error) = self.commit_then(&mut entries, |answers| teller.tell(answers)) {
                 // sled syncs once more when it is dropped, and that could hang or claim success.
@@ -218,20 +217,8 @@ impl Writer {
             | Fact::PayoutStarted(_)
             | Fact::PayoutAdvanced(_)
             | Fact::PayoutFailed(_)
-            | Fact::RegistryChanged(_) => {}
+            | Fact::RegistryChanged(_)
+            | Fact::CallbackTried(_) => {}
         }
-    }
-}
-
-/// Waits for more under load. A flush costs nearly the same for one entry as for hundreds, mostly in
-/// processor time that others need, so that half as many flushes save more than the wait costs.
-fn gather(queue: &Receiver<Entry>, entries: &mut Vec<Entry>, last: usize) {
-    let mut steps = if last < GATHER_FROM { 0 } else { GATHER_STEPS_MAX };
-    while steps > 0 && entries.len() < GATHER_ENOUGH {
-        std::thread::sleep(GATHER_STEP);
-        let before = entries.len();
-        entries.extend(queue.try_iter().take(limits::BATCH_ENTRIES_MAX - before));
-        // Nobody comes: they all wait for us.
-        steps = if entries.len() - before < GATHER_WORTH { 0 } else { steps - 1 };
     }
 }

@@ -69,6 +69,7 @@ impl Gateway {
             expected: None,
             remark: transfer.remark,
             fallback: client.allow_interbank_fallback,
+            callback: client.callback.is_some(),
         };
         if client.per_transfer_max.is_some_and(|max| ask.amount > max) {
             return self.refuse_payout(ask, Rejection::TransferLimit, Line::empty()).await;

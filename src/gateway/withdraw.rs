@@ -64,6 +64,7 @@ impl Gateway {
                 expected: withdraw.name,
                 remark: Line::empty(),
                 fallback: true,
+                callback: false,
             })
             .await?;
         self.wait_for(begun, most).await

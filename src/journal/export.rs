@@ -252,6 +252,14 @@ impl Names {
                 "attempt": advanced.attempt,
                 "step": payout_step(self, &advanced.step),
             }),
+            Fact::CallbackTried(tried) => json!({
+                "payout": tried.payout.get(),
+                "account": self.account(tried.account),
+                "attempt": tried.attempt,
+                "status": tried.status,
+                "note": tried.note.as_str(),
+                "done": tried.done,
+            }),
             Fact::PayoutFailed(failed) => json!({
                 "payout": failed.payout.get(),
                 "account": self.account(failed.account),
@@ -335,6 +343,7 @@ impl Names {
             "remark": started.remark.as_str(),
             "route": route(&started.route),
             "rule": started.rule.as_str(),
+            "callback": started.callback,
             "challenged_until": started.challenged_until.map(|until| until.to_string()),
         })
     }
@@ -422,5 +431,6 @@ fn fact_name(fact: &Fact) -> &'static str {
         Fact::PayoutAdvanced(_) => "payout_advanced",
         Fact::PayoutFailed(_) => "payout_failed",
         Fact::RegistryChanged(_) => "registry_changed",
+        Fact::CallbackTried(_) => "callback_tried",
     }
 }

@@ -74,6 +74,7 @@ fn misfit(book: &Book, position: Position, fact: &Fact) -> Option<&'static str> 
                 None => Some("there is no such payout"),
             }
         }
+        Fact::CallbackTried(tried) => about(book, tried.account, |_| tried.payout < position),
         Fact::PayoutFailed(failed) => match open_payout(book, failed.payout, failed.account) {
             Some(_) => None,
             None => Some("there is no such payout"),

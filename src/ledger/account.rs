@@ -332,7 +332,8 @@ impl Account {
             | Fact::PayoutStarted(_)
             | Fact::PayoutAdvanced(_)
             | Fact::PayoutFailed(_)
-            | Fact::RegistryChanged(_) => {}
+            | Fact::RegistryChanged(_)
+            | Fact::CallbackTried(_) => {}
         }
     }
 

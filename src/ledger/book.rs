@@ -21,7 +21,7 @@ use super::event::{ACCOUNTS_TOUCHED_MAX, AccountOpened, Event, Fact, Hold, Movem
 use super::id::{AccountId, Position, UserId};
 use super::money::{Balance, Currency, Total};
 use super::order::{Order, TopUpState};
-use super::payout::Payout;
+use super::payout::{Callback, Payout};
 use super::policy::Policies;
 use super::registry::Registry;
 use super::rejection::Rejection;
@@ -104,7 +104,7 @@ impl Book {
             Command::StartPayout(started) => account.decide_payout(started),
             Command::AdvancePayout(advanced) => account.decide_payout_step(advanced, order),
             Command::FailPayout(failed) => account.decide_payout_failure(failed, order),
-            Command::RequestTopUp(_) | Command::Freeze(_) => Ok(()),
+            Command::RequestTopUp(_) | Command::Freeze(_) | Command::NoteCallback(_) => Ok(()),
         }
     }
 
@@ -173,7 +173,8 @@ impl Book {
             | Fact::PayoutStarted(_)
             | Fact::PayoutAdvanced(_)
             | Fact::PayoutFailed(_)
-            | Fact::RegistryChanged(_) => {}
+            | Fact::RegistryChanged(_)
+            | Fact::CallbackTried(_) => {}
         }
     }
 
@@ -221,7 +222,8 @@ impl Book {
             | Fact::Refused(_)
             | Fact::PayoutStarted(_)
             | Fact::PayoutAdvanced(_)
-            | Fact::PayoutFailed(_) => {}
+            | Fact::PayoutFailed(_)
+            | Fact::CallbackTried(_) => {}
         }
     }
 }
@@ -266,7 +268,7 @@ pub fn next_order(
                 Some((request, order.map(|o| decided(o, TopUpState::Approved(position)))))
             }
             MovementKind::HoldPosted { hold } => Some((hold, None)),
-            MovementKind::PaidOut { payout, .. } => Some((payout, None)),
+            MovementKind::PaidOut { payout, .. } => Some((payout, ended(order, position))),
             MovementKind::Payment
             | MovementKind::TopUp { request: None, .. }
             | MovementKind::Adjustment { .. } => None,
@@ -281,7 +283,14 @@ pub fn next_order(
             }
             _ => None,
         },
-        Fact::PayoutFailed(failed) => Some((failed.payout, None)),
+        Fact::PayoutFailed(failed) => Some((failed.payout, ended(order, position))),
+        Fact::CallbackTried(tried) => match order {
+            Some(Order::Callback(callback)) => {
+                let next = Callback { tried: tried.attempt, ..callback };
+                Some((tried.payout, (!tried.done).then_some(Order::Callback(next))))
+            }
+            _ => None,
+        },
         Fact::Genesis
         | Fact::AccountOpened(_)
         | Fact::UserCreated(_)
@@ -293,11 +302,19 @@ pub fn next_order(
     }
 }
 
+/// What is left of a payout that ends at `position`.
+fn ended(order: Option<Order>, position: Position) -> Option<Order> {
+    match order {
+        Some(Order::Payout(payout)) => payout.ended(position).map(Order::Callback),
+        _ => None,
+    }
+}
+
 fn decided(order: Order, state: TopUpState) -> Order {
     match order {
         Order::TopUp { account, amount, currency, requested_by, .. } => {
             Order::TopUp { account, amount, currency, requested_by, state }
         }
-        Order::Hold { .. } | Order::Refunds { .. } | Order::Payout(_) => order,
+        Order::Hold { .. } | Order::Refunds { .. } | Order::Payout(_) | Order::Callback(_) => order,
     }
 }

@@ -7,7 +7,7 @@ use super::event::{Fact, FreezeSet, Hold, HoldReleased, Movement, Origin, Refusa
 use super::event::{TopUpRejected, TopUpRequested};
 use super::id::{AccountId, Position};
 use super::money::Currency;
-use super::payout::{PayoutAdvanced, PayoutFailed, PayoutStarted};
+use super::payout::{CallbackTried, PayoutAdvanced, PayoutFailed, PayoutStarted};
 use super::rejection::Rejection;
 use super::text::Line;
 
@@ -32,6 +32,8 @@ pub enum Command {
     AdvancePayout(Box<PayoutAdvanced>),
     /// End a payout of which nothing was paid.
     FailPayout(Box<PayoutFailed>),
+    /// Note a try to tell a payout's end.
+    NoteCallback(Box<CallbackTried>),
 }
 
 impl Command {
@@ -47,6 +49,7 @@ impl Command {
             Self::StartPayout(started) => started.account,
             Self::AdvancePayout(advanced) => advanced.account,
             Self::FailPayout(failed) => failed.account,
+            Self::NoteCallback(tried) => tried.account,
         }
     }
 
@@ -58,6 +61,7 @@ impl Command {
             Self::RejectTopUp(rejected) => Some(rejected.request),
             Self::AdvancePayout(advanced) => Some(advanced.payout),
             Self::FailPayout(failed) => Some(failed.payout),
+            Self::NoteCallback(tried) => Some(tried.payout),
             Self::Hold(_) | Self::RequestTopUp(_) | Self::Freeze(_) | Self::StartPayout(_) => None,
         }
     }
@@ -74,6 +78,7 @@ impl Command {
             Self::StartPayout(started) => &started.origin,
             Self::AdvancePayout(advanced) => &advanced.origin,
             Self::FailPayout(failed) => &failed.origin,
+            Self::NoteCallback(tried) => &tried.origin,
         }
     }
 
@@ -89,6 +94,7 @@ impl Command {
             Self::StartPayout(started) => Fact::PayoutStarted(started),
             Self::AdvancePayout(advanced) => Fact::PayoutAdvanced(advanced),
             Self::FailPayout(failed) => Fact::PayoutFailed(failed),
+            Self::NoteCallback(tried) => Fact::CallbackTried(tried),
         }
     }
 
@@ -105,6 +111,7 @@ impl Command {
             Self::StartPayout(started) => (started.origin, Some(started.amount)),
             Self::AdvancePayout(advanced) => (advanced.origin, None),
             Self::FailPayout(failed) => (failed.origin, None),
+            Self::NoteCallback(tried) => (tried.origin, None),
         };
         Fact::Refused(Refusal {
             origin,

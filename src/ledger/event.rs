@@ -8,7 +8,7 @@ use std::fmt;
 
 use super::id::{AccountId, Position, Principal, UserId};
 use super::money::{Amount, Currency};
-use super::payout::{PayoutAdvanced, PayoutFailed, PayoutStarted};
+use super::payout::{CallbackTried, PayoutAdvanced, PayoutFailed, PayoutStarted};
 use super::posting::Posting;
 use super::registry::RegistryChanged;
 use super::rejection::Rejection;
@@ -59,6 +59,8 @@ pub enum Fact {
     PayoutFailed(Box<PayoutFailed>),
     /// A partner, a route or a client is new, another or gone.
     RegistryChanged(Box<RegistryChanged>),
+    /// The end of a payout was told to its callback, or that was tried.
+    CallbackTried(Box<CallbackTried>),
 }
 
 /// Who asked, what they call the request, and a digest of what they asked.
@@ -464,6 +466,7 @@ impl Fact {
             Self::PayoutStarted(started) => Some(&started.origin),
             Self::PayoutAdvanced(advanced) => Some(&advanced.origin),
             Self::PayoutFailed(failed) => Some(&failed.origin),
+            Self::CallbackTried(tried) => Some(&tried.origin),
             Self::Genesis
             | Self::AccountOpened(_)
             | Self::UserCreated(_)
@@ -481,6 +484,7 @@ impl Fact {
             Self::TopUpRejected(rejected) => Some(rejected.request),
             Self::PayoutAdvanced(advanced) => Some(advanced.payout),
             Self::PayoutFailed(failed) => Some(failed.payout),
+            Self::CallbackTried(tried) => Some(tried.payout),
             Self::Genesis
             | Self::AccountOpened(_)
             | Self::UserCreated(_)
@@ -514,6 +518,7 @@ impl Fact {
             Self::PayoutStarted(started) => touched.push(started.account),
             Self::PayoutAdvanced(advanced) => touched.push(advanced.account),
             Self::PayoutFailed(failed) => touched.push(failed.account),
+            Self::CallbackTried(tried) => touched.push(tried.account),
             Self::AccountOpened(opened) => touched.push(opened.account),
             Self::UserCreated(created) => touched.push(created.account.account),
             Self::Genesis

@@ -4,7 +4,7 @@
 
 use super::id::{AccountId, Position, Principal};
 use super::money::{Amount, Currency, Total};
-use super::payout::Payout;
+use super::payout::{Callback, Payout};
 use super::time::Timestamp;
 
 /// The state of something that an earlier entry began.
@@ -39,6 +39,8 @@ pub enum Order {
     },
     /// Money on its way to a bank; gone once it has ended.
     Payout(Payout),
+    /// The end of a payout that is still to be told; gone once it is.
+    Callback(Callback),
 }
 
 /// How far a requested top-up is.

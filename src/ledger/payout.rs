@@ -59,6 +59,8 @@ pub struct PayoutStarted {
     pub rule: Line,
     /// Until when it waits for a person to release it, if a rule says so.
     pub challenged_until: Option<Timestamp>,
+    /// Whether its end is to be told to a callback.
+    pub callback: bool,
 }
 
 /// Why money leaves.
@@ -161,6 +163,36 @@ pub struct PayoutFailed {
     pub reason: Line,
 }
 
+/// The end of a payout was told to its callback, or that was tried.
+#[derive(Clone, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub struct CallbackTried {
+    /// Of the system, under [`callback_reference`].
+    pub origin: Origin,
+    /// Where the payout began.
+    pub payout: Position,
+    /// Whose money it was.
+    pub account: AccountId,
+    /// Which try, counted from 1.
+    pub attempt: u16,
+    /// The status of the answer, if one came.
+    pub status: Option<u16>,
+    /// Why none came, or an administrator's reason for the try.
+    pub note: Line,
+    /// Whether no further try follows by itself.
+    pub done: bool,
+}
+
+/// The state of a payout that has ended and whose callback is to be told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub struct Callback {
+    /// Whose money it was.
+    pub account: AccountId,
+    /// The entry that ended it.
+    pub end: Position,
+    /// How often it was tried.
+    pub tried: u16,
+}
+
 /// How far an open payout is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 pub enum PayoutState {
@@ -187,6 +219,8 @@ pub struct Payout {
     pub tried: Position,
     /// How far it is.
     pub state: PayoutState,
+    /// Whether its end is to be told to a callback.
+    pub callback: bool,
 }
 
 impl Payout {
@@ -200,7 +234,13 @@ impl Payout {
             attempt: 1,
             tried: position,
             state,
+            callback: started.callback,
         }
+    }
+
+    /// What is left of it once it has ended at `position`.
+    pub fn ended(&self, position: Position) -> Option<Callback> {
+        self.callback.then_some(Callback { account: self.account, end: position, tried: 0 })
     }
 
     /// What is on hold for it: the amount and the fee.
@@ -313,6 +353,11 @@ pub fn step_reference(payout: Position, attempt: u8, step: &PayoutStep) -> Refer
         PayoutStep::NextTry { .. } => reference(format!("payout/{payout}/{attempt}/next")),
         PayoutStep::Unknown { .. } => reference(format!("payout/{payout}/{attempt}/unknown")),
     }
+}
+
+/// The reference, in the system's name space, of a try to tell a payout's end to its callback.
+pub fn callback_reference(payout: Position, attempt: u16) -> Reference {
+    reference(format!("payout/{payout}/callback/{attempt}"))
 }
 
 fn reference(text: String) -> Reference {

@@ -130,7 +130,7 @@ impl Model {
                 let ends = open.is_some_and(|p| !(by_person && p.stage == Stage::Sending));
                 (!ends).then_some(Rejection::PayoutNotOpen)
             }
-            Command::RequestTopUp(_) | Command::Freeze(_) => None,
+            Command::RequestTopUp(_) | Command::Freeze(_) | Command::NoteCallback(_) => None,
         }
     }
 
@@ -249,7 +249,8 @@ impl Model {
             | Fact::UserChanged(_)
             | Fact::SessionRevoked(_)
             | Fact::Refused(_)
-            | Fact::RegistryChanged(_) => {}
+            | Fact::RegistryChanged(_)
+            | Fact::CallbackTried(_) => {}
         }
     }
 

@@ -106,8 +106,8 @@ async fn what_does_not_fit_is_refused_by_its_field_and_leaves_no_trace() {
         (set(client("1", UserId(99))), "user: must be a user of the role client"),
         (set(allow("10.0.0.0/33")), "allow: entry 1: must be an address"),
         (set(allow("fe80::1%eth0")), "allow: entry 1: must be an address"),
-        (set(hook("http://iki.contoh.id/hook")), "callback: must begin with https://"),
-        (set(hook("https://a@iki.contoh.id/hook")), "callback: must begin with https://"),
+        (set(hook("ftp://iki.contoh.id/hook")), "callback: must begin with https://"),
+        (set(hook("https://a@iki.contoh.id/hook")), "callback: must hold no user"),
     ];
     for (wanted, expected) in cases {
         let error = change(&gateway, wanted.clone()).await.unwrap_err();

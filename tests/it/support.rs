@@ -59,7 +59,6 @@ pub(crate) struct TestGateway {
     pub(crate) journal: MemoryJournal,
     #[expect(dead_code, reason = "for tests of transfers")]
     pub(crate) banks: Arc<SimulatedBanks>,
-    #[expect(dead_code, reason = "for tests of transfers")]
     pub(crate) vault: Arc<Vault>,
     settings: Settings,
     stop: watch::Sender<bool>,
@@ -73,6 +72,17 @@ pub(crate) fn settings() -> Settings {
         merchant_fee: BasisPoints::new(0).unwrap(),
         top_up_alone_max: Amount::new(5_000_000),
         signup: true,
+    }
+}
+
+/// How answers look.
+fn shown() -> Options {
+    Options {
+        offset_seconds: 7 * 3600,
+        metrics: true,
+        api: true,
+        proxies: Vec::new(),
+        origins: vec![ORIGIN.to_owned()],
     }
 }
 
@@ -157,11 +167,12 @@ impl TestGateway {
         let keys = SigningKeys::in_memory(KEYS);
         let banks = SimulatedBanks::new(KEYS, Faults::NONE, clock.clone());
         let ways = Arc::new(Ways(Arc::clone(&banks)));
-        let desk = Desk::new(engine.clone(), ways, payout::Options::standard());
+        let vault = Arc::new(Vault::in_memory(KEYS));
+        let callbacks = crate::payouts::callbacks::at_home(Arc::clone(&vault));
+        let desk = Desk::new(engine.clone(), ways, callbacks, payout::Options::standard());
         let (stop, stopped) = watch::channel(false);
         tokio::spawn(Arc::clone(&desk).run(inbox, stopped));
         let screening = Screening::new(Rules::from_raw(RawScreening::default()).unwrap());
-        let vault = Arc::new(Vault::in_memory(KEYS));
         let settings_of = settings.clone();
         let parts = Parts {
             engine,
@@ -174,14 +185,7 @@ impl TestGateway {
             screening,
         };
         let gateway = Arc::new(Gateway::new(parts));
-        let shown = Options {
-            offset_seconds: 7 * 3600,
-            metrics: true,
-            api: true,
-            proxies: Vec::new(),
-            origins: vec![ORIGIN.to_owned()],
-        };
-        let api = Arc::new(Api::new(Arc::clone(&gateway), metrics, shown));
+        let api = Arc::new(Api::new(Arc::clone(&gateway), metrics, shown()));
         Self { api, gateway, clock, journal, banks, vault, settings, stop, writer }
     }
 

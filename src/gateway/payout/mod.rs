@@ -19,6 +19,7 @@
 //! - A caller that goes away, or waits no longer, changes nothing.
 
 pub mod by_hand;
+pub mod callbacks;
 mod drive;
 pub mod partners;
 pub mod schedule;
@@ -30,6 +31,7 @@ use std::time::Duration;
 use dashmap::DashMap;
 use tokio::sync::{Semaphore, mpsc, watch};
 
+use self::callbacks::Callbacks;
 use super::Error;
 use crate::connector::bank::Bank;
 use crate::engine::{Engine, View};
@@ -118,6 +120,8 @@ pub struct Desk {
     /// Who waits for an end.
     waiting: DashMap<Position, watch::Sender<bool>>,
     asking: Semaphore,
+    callbacks: Callbacks,
+    telling: Semaphore,
 }
 
 /// How a payout stands, as its asker may know it.
@@ -181,9 +185,21 @@ impl Standing {
 
 impl Desk {
     /// A desk that sends through `banks`.
-    pub fn new(engine: Engine, banks: Arc<dyn Banks>, options: Options) -> Arc<Self> {
+    pub fn new(
+        engine: Engine,
+        banks: Arc<dyn Banks>,
+        callbacks: Callbacks,
+        options: Options,
+    ) -> Arc<Self> {
         let asking = Semaphore::new(options.asking_max);
-        Arc::new(Self { engine, banks, options, waiting: DashMap::new(), asking })
+        let telling = Semaphore::new(limits::CALLBACKS_MAX);
+        let waiting = DashMap::new();
+        Arc::new(Self { engine, banks, options, waiting, asking, callbacks, telling })
+    }
+
+    /// How clients are told.
+    pub const fn callbacks(&self) -> &Callbacks {
+        &self.callbacks
     }
 
     /// How banks are reached.
@@ -193,12 +209,16 @@ impl Desk {
 
     /// Takes up what is open, then what is begun, until `stop` turns true.
     pub async fn run(self: Arc<Self>, mut inbox: Inbox, mut stop: watch::Receiver<bool>) {
-        let open = self.view().orders(|order| matches!(order, Order::Payout(_)));
+        let is_ours = |order: &Order| matches!(order, Order::Payout(_) | Order::Callback(_));
+        let open = self.view().orders(is_ours);
         if !open.is_empty() {
             tracing::info!(payouts = open.len(), "open payouts are taken up again");
         }
-        for (payout, _) in open {
-            tokio::spawn(Arc::clone(&self).drive(payout, false));
+        for (payout, order) in open {
+            match order {
+                Order::Callback(_) => drop(tokio::spawn(Arc::clone(&self).tell(payout))),
+                _ => drop(tokio::spawn(Arc::clone(&self).drive(payout, false))),
+            }
         }
         loop {
             let news = tokio::select! {
@@ -215,6 +235,9 @@ impl Desk {
                     if let Some((_, waiting)) = self.waiting.remove(&payout) {
                         waiting.send_replace(true);
                     }
+                    if let Some(Order::Callback(_)) = self.view().order(payout) {
+                        tokio::spawn(Arc::clone(&self).tell(payout));
+                    }
                 }
             }
         }
@@ -225,7 +248,7 @@ impl Desk {
         let mut end =
             self.waiting.entry(payout).or_insert_with(|| watch::Sender::new(false)).subscribe();
         // Looked at after registering, so that an end between the two is not missed.
-        if self.view().order(payout).is_some() {
+        if let Some(Order::Payout(_)) = self.view().order(payout) {
             // Either way the state is looked at again.
             let _ = tokio::time::timeout(most, end.wait_for(|ended| *ended)).await;
         }

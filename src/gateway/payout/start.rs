@@ -54,6 +54,8 @@ pub struct Ask {
     pub remark: Line,
     /// Whether another bank may do it, for a fee, when the beneficiary's own cannot.
     pub fallback: bool,
+    /// Whether its end is to be told to a callback.
+    pub callback: bool,
 }
 
 /// A payout that is in the journal.
@@ -153,6 +155,7 @@ impl Gateway {
             route: start_of(&way),
             rule,
             challenged_until,
+            callback: ask.callback,
         };
         self.begun(self.engine.submit(Command::StartPayout(Box::new(started))).await?)
     }

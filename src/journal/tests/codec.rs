@@ -12,7 +12,7 @@ const GENESIS: &str = "010001000000000000000100000000e025dafe5b06000000000000000
          00000000000000000000000000000000000000000000000000000000000000000000000000000000\
          00000000000000000000000000000000000000000000000000000000000000000000000000a1ffff\
          ff0000000072b99b09e9d086fa6b77944b9fcd482842fd781e972f79d82a5a6cd1184d24a4";
-const EVERY_FACT: &str = "56f4d6c3a88ad32c4a4007f4739bb6087d0be04f4ec7c63ba5565eb469c11596";
+const EVERY_FACT: &str = "b4995274812658542fe316f0c3045bb3c9d354bfa99d2e0432e89d21027ddd6d";
 
 #[test]
 fn genesis_has_the_bytes_it_always_had() {
@@ -28,7 +28,7 @@ fn every_fact_has_the_bytes_it_always_had() {
     let mut world = World::new();
     world.begin(2);
     let batch = world.batch(every_fact());
-    assert_eq!(batch.bytes().len(), 4_790);
+    assert_eq!(batch.bytes().len(), 5_241);
     assert_eq!(batch.hash().to_string(), EVERY_FACT);
 }
 
@@ -41,7 +41,7 @@ fn batches_read_back() {
     let batch = world.batch(facts.clone());
     let again = Batch::decode(batch.bytes()).unwrap();
     assert_eq!(again.bytes(), batch.bytes());
-    assert_eq!((again.first().get(), again.last().get(), again.count()), (8, 33, 26));
+    assert_eq!((again.first().get(), again.last().get(), again.count()), (8, 35, 28));
     assert_eq!((again.time(), again.previous()), (batch.time(), batch.previous()));
     assert_eq!(again.hash(), batch.hash());
     for (recorded, fact) in again.records().zip(facts) {
@@ -51,7 +51,7 @@ fn batches_read_back() {
         assert_eq!(batch.record(recorded.position).unwrap(), Some(recorded));
     }
     assert_eq!(batch.record(Position::new(7).unwrap()).unwrap(), None);
-    assert_eq!(batch.record(Position::new(34).unwrap()).unwrap(), None);
+    assert_eq!(batch.record(Position::new(36).unwrap()).unwrap(), None);
 }
 
 #[test]

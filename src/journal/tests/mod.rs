@@ -17,7 +17,8 @@ use crate::ledger::event::{
 use crate::ledger::id::{AccountId, Position, Principal, UserId};
 use crate::ledger::money::{Amount, Currency};
 use crate::ledger::payout::{
-    self, Beneficiary, PayoutAdvanced, PayoutFailed, PayoutStarted, PayoutStep, Purpose, Try,
+    self, Beneficiary, CallbackTried, PayoutAdvanced, PayoutFailed, PayoutStarted, PayoutStep,
+    Purpose, Try,
 };
 use crate::ledger::registry::BankCode;
 use crate::ledger::rejection::Rejection;
@@ -201,7 +202,7 @@ pub(super) fn every_fact() -> Vec<Fact> {
 }
 
 /// They begin at position 26.
-fn facts_about_payouts() -> [Fact; 8] {
+fn facts_about_payouts() -> [Fact; 10] {
     let started = |reference, challenged_until| {
         Fact::PayoutStarted(Box::new(PayoutStarted {
             origin: origin(0, reference),
@@ -219,6 +220,7 @@ fn facts_about_payouts() -> [Fact; 8] {
             route: Try { bank: bank("014"), interbank: false, fee: None, why: line("own bank") },
             rule: line("new beneficiary"),
             challenged_until,
+            callback: true,
         }))
     };
     let advanced = |place, attempt, step| {
@@ -227,6 +229,14 @@ fn facts_about_payouts() -> [Fact; 8] {
         origin.principal = Principal::System;
         let account = account(0);
         Fact::PayoutAdvanced(Box::new(PayoutAdvanced { origin, payout, account, attempt, step }))
+    };
+    let told = |payout, attempt, status: Option<u16>, done| {
+        let mut origin = origin(0, payout::callback_reference(payout, attempt).as_str());
+        origin.principal = Principal::System;
+        let note = line(if status.is_none() { "the connection was refused" } else { "" });
+        let account = account(0);
+        let tried = CallbackTried { origin, payout, account, attempt, status, note, done };
+        Fact::CallbackTried(Box::new(tried))
     };
     let route =
         Try { bank: bank("009"), interbank: true, fee: Some(amount(6_500)), why: line("fallback") };
@@ -255,6 +265,8 @@ fn facts_about_payouts() -> [Fact; 8] {
             reason: line("no such account"),
         })),
         started("PAYOUT-3", None),
+        told(first, 1, None, false),
+        told(first, 2, Some(204), true),
     ]
 }
 

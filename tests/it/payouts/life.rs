@@ -188,7 +188,9 @@ impl Life {
         stopped: watch::Receiver<bool>,
     ) -> Arc<Gateway> {
         let options = payout::Options { not_found_is_final: NOT_FOUND_IS_FINAL, asking_max: 4 };
-        let desk = Desk::new(engine.clone(), Arc::new(Ways(Arc::clone(&self.banks))), options);
+        let ways = Arc::new(Ways(Arc::clone(&self.banks)));
+        let callbacks = super::callbacks::at_home(Arc::new(Vault::in_memory(1)));
+        let desk = Desk::new(engine.clone(), ways, callbacks, options);
         tokio::spawn(Arc::clone(&desk).run(inbox, stopped));
         Arc::new(Gateway::new(Parts {
             engine: engine.clone(),

@@ -2,6 +2,7 @@
 //! any point, and in the end ours and the banks' books agree to the rupiah.
 
 pub(crate) mod bank;
+pub(crate) mod callbacks;
 mod life;
 mod world;
 

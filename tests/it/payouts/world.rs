@@ -48,7 +48,8 @@ pub(crate) fn begin() -> MemoryJournal {
     journal
 }
 
-fn registry() -> Vec<RegistryChange> {
+/// The tables, with a client for the first user.
+pub(crate) fn registry() -> Vec<RegistryChange> {
     let mut changes = Vec::new();
     for (priority, code) in [(1, "009"), (2, "014"), (3, "008")] {
         changes.push(RegistryChange::PartnerSet(Partner {
@@ -64,10 +65,15 @@ fn registry() -> Vec<RegistryChange> {
     }
     changes.push(route("009", Usage::Interbank, FEE));
     changes.push(route("014", Usage::Interbank, FEE + 1_000));
-    changes.push(RegistryChange::ClientSet(Client {
+    changes.push(RegistryChange::ClientSet(client(UserId(0))));
+    changes
+}
+
+pub(crate) fn client(user: UserId) -> Client {
+    Client {
         id: ClientId::parse("1").unwrap(),
         name: line("IKI PPOB"),
-        user: UserId(0),
+        user,
         allow: vec![line("127.0.0.1")],
         keys: keys(),
         per_transfer_max: None,
@@ -76,8 +82,7 @@ fn registry() -> Vec<RegistryChange> {
         allow_interbank_fallback: true,
         callback: None,
         disabled: false,
-    }));
-    changes
+    }
 }
 
 fn route(code: &str, usage: Usage, fee_fixed: u64) -> RegistryChange {

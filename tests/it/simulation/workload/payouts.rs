@@ -42,6 +42,7 @@ fn start(random: &mut Random, asked: &Asked<'_>) -> Command {
         route: route(random),
         rule: Line::empty(),
         challenged_until: challenged.then(|| asked.at.plus_seconds(60)),
+        callback: random.percent(30),
     }))
 }
 

@@ -1,0 +1,306 @@
+//! Tells clients how their transfers ended: a signed message to the address they registered.
+//!
+//! Messages follow Standard Webhooks: one id for all tries, a time and a signature for each. What is
+//! to be told stands in the journal from the end of the payout on, and each try after it; so a
+//! restart forgets none, and the tries are the delivery log. A receiver may hear an end twice and
+//! knows it by the id.
+
+use std::net::IpAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::{Method, Request};
+use rustls::ClientConfig;
+use serde_json::json;
+
+use super::drive::{line, origin};
+use super::{Desk, State, public_id, standing};
+use crate::connector::http::{Client, Options};
+use crate::connector::tls;
+use crate::connector::webhook::{self, Key};
+use crate::gateway::caller::Caller;
+use crate::gateway::{Error, Gateway};
+use crate::identity::vault::Vault;
+use crate::journal::Recorded;
+use crate::ledger::command::Command;
+use crate::ledger::event::Fact;
+use crate::ledger::id::{Position, Principal, PublicId};
+use crate::ledger::order::Order;
+use crate::ledger::payout::{self, CallbackTried};
+use crate::ledger::registry;
+use crate::ledger::text::{ClientId, Line};
+use crate::ledger::time::{BOOK_OFFSET_SECONDS, Timestamp};
+use crate::limits;
+use crate::outbound::{Guard, NotAUrl, Resolve, Url};
+
+/// What a client's callback secret is sealed for.
+pub fn purpose(id: &ClientId) -> String {
+    format!("callback/{}", id.as_str())
+}
+
+/// Seconds before each try: at once, then ever more rarely, for three days.
+const WAITS: [u64; 10] = [0, 5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400];
+
+/// What an operator decides about callbacks.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Whether `http` will do; else it is `https` only.
+    pub http: bool,
+    /// Private addresses that may be called nonetheless.
+    pub private: Vec<crate::identity::allow::Range>,
+}
+
+/// How callbacks are reached.
+pub struct Callbacks {
+    vault: Arc<Vault>,
+    settings: Settings,
+    resolve: Arc<dyn Resolve>,
+    tls: tls::Settings,
+    loaded: OnceLock<Arc<ClientConfig>>,
+}
+
+/// How one try went.
+struct Told {
+    status: Option<u16>,
+    note: String,
+}
+
+impl Callbacks {
+    /// Callbacks with the secrets that `vault` opens, to hosts that `resolve` finds.
+    pub fn new(
+        vault: Arc<Vault>,
+        settings: Settings,
+        resolve: Arc<dyn Resolve>,
+        tls: tls::Settings,
+    ) -> Self {
+        let private = settings.private.clone();
+        let allowed = move |address: IpAddr| private.iter().any(|range| range.contains(address));
+        let resolve: Arc<dyn Resolve> = Arc::new(Guard::new(resolve, Arc::new(allowed)));
+        Self { vault, settings, resolve, tls, loaded: OnceLock::new() }
+    }
+
+    /// The address of a callback, if it is one that may be called.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn url(&self, text: &str) -> Result<Url, NotAUrl> {
+        if self.settings.http { Url::parse(text) } else { Url::parse_secure(text) }
+    }
+
+    /// Sends one message.
+    ///
+    /// # Errors
+    /// Why it was not sent, or not answered.
+    async fn send(
+        &self,
+        client: &registry::Client,
+        id: &str,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Result<u16, String> {
+        let callback = client.callback.as_ref().ok_or("the client has no callback any more")?;
+        let url = self.url(callback.url.as_str()).map_err(|error| error.to_string())?;
+        let secret = self.vault.open(&purpose(&client.id), &callback.secret);
+        let secret = secret.map_err(|error| error.to_string())?;
+        let secret = std::str::from_utf8(secret.expose()).map_err(|error| error.to_string())?;
+        let key = Key::parse(secret).map_err(|error| error.to_string())?;
+        let signature = webhook::sign(&[&key], id, now, body).map_err(|error| error.to_string())?;
+        let mut request = Request::new(Bytes::copy_from_slice(body));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = url.target.parse().map_err(|_| "the URL has no path".to_owned())?;
+        let headers = [
+            ("webhook-id", id.to_owned()),
+            ("webhook-timestamp", now.seconds().to_string()),
+            ("webhook-signature", signature),
+        ];
+        for (name, value) in headers {
+            let value: HeaderValue = value.try_into().map_err(|_| "not a header".to_owned())?;
+            request.headers_mut().insert(name, value);
+        }
+        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let tls = url.secure.then(|| self.tls()).transpose()?;
+        let client = Client::new(&url, Arc::clone(&self.resolve), tls, OPTIONS);
+        client.send(request).await.map(|answer| answer.status).map_err(|f| f.to_string())
+    }
+
+    fn tls(&self) -> Result<Arc<ClientConfig>, String> {
+        if let Some(loaded) = self.loaded.get() {
+            return Ok(Arc::clone(loaded));
+        }
+        let loaded = tls::load(&self.tls).map_err(|error| error.to_string())?;
+        Ok(Arc::clone(self.loaded.get_or_init(|| loaded)))
+    }
+}
+
+/// One connection, one message, and no interest in what the answer says.
+const OPTIONS: Options = Options {
+    head: limits::CALLBACK_TIMEOUT,
+    answer: limits::CALLBACK_TIMEOUT,
+    idle_max: 0,
+    ..Options::standard()
+};
+
+impl Desk {
+    /// Tells the end of a payout until it is heard or nobody seems to listen.
+    pub(super) async fn tell(self: Arc<Self>, payout: Position) {
+        while let Some(Order::Callback(callback)) = self.view().order(payout) {
+            let tried = usize::from(callback.tried);
+            let wait = WAITS.get(tried).copied().unwrap_or(0);
+            // Counted from the try before or the end, so that a restart does not begin anew.
+            let since = self.last_try(payout, callback.tried, callback.end);
+            let passed = self.engine.clock().now().micros_since(since).max(0).unsigned_abs();
+            tokio::time::sleep(
+                Duration::from_secs(wait).saturating_sub(Duration::from_micros(passed)),
+            )
+            .await;
+            let _turn = self.telling.acquire().await;
+            let is_last = tried + 1 >= WAITS.len();
+            self.tell_once(payout, callback.tried + 1, is_last, Line::empty()).await;
+        }
+    }
+
+    fn last_try(&self, payout: Position, tried: u16, end: Position) -> Timestamp {
+        let reference = payout::callback_reference(payout, tried);
+        let before = self.view().answered(Principal::System, &reference).ok().flatten();
+        let entry = before.or_else(|| self.view().record(end).ok());
+        entry.map_or(Timestamp::EPOCH, |entry| entry.time)
+    }
+
+    /// One try, written down.
+    async fn tell_once(
+        &self,
+        payout: Position,
+        attempt: u16,
+        is_last: bool,
+        why: Line,
+    ) -> Option<Fact> {
+        let (account, told) = match self.message(payout).await {
+            Err(error) => {
+                tracing::error!(%error, %payout, "an ended payout could not be read");
+                tokio::time::sleep(limits::INSIST_PAUSE_MAX).await;
+                return None;
+            }
+            Ok((account, told)) => (account, told),
+        };
+        let heard = told.status.is_some_and(|status| (200..300).contains(&status));
+        // 410: the receiver wants no more.
+        let done = heard || is_last || told.status == Some(410);
+        if done && !heard {
+            tracing::error!(%payout, attempt, status = told.status, "a callback was not heard");
+        }
+        let note = if why == Line::empty() { line(&told.note) } else { why };
+        let reference = payout::callback_reference(payout, attempt);
+        let tried = CallbackTried {
+            origin: origin(reference, "callback"),
+            payout,
+            account,
+            attempt,
+            status: told.status,
+            note,
+            done,
+        };
+        self.insist(Command::NoteCallback(Box::new(tried))).await
+    }
+
+    async fn message(
+        &self,
+        payout: Position,
+    ) -> Result<(crate::ledger::id::AccountId, Told), Error> {
+        let standing = standing(self.view(), payout)?;
+        let account = standing.started().account;
+        let owner = self.view().account(account).and_then(|account| account.owner);
+        let registry = self.view().registry();
+        let client = owner.and_then(|user| registry.client_of(user));
+        let Some(client) = client else {
+            let note = "the client is gone".to_owned();
+            return Ok((account, Told { status: Some(410), note }));
+        };
+        let now = self.engine.clock().now();
+        let id = format!("msg_{}", public_id(&standing.recorded).trim_start_matches("out_"));
+        let body = body(&standing, now);
+        let told = match self.callbacks.send(client, &id, &body, now).await {
+            Ok(status) => Told { status: Some(status), note: String::new() },
+            Err(note) => Told { status: None, note },
+        };
+        Ok((account, told))
+    }
+}
+
+/// What a client is told.
+fn body(standing: &super::Standing, now: Timestamp) -> Vec<u8> {
+    let started = standing.started();
+    let (kind, end) = match &standing.state {
+        State::Succeeded { note, .. } => ("transfer.succeeded", json!({"bankReference": note})),
+        State::Failed { code, reason, .. } => {
+            ("transfer.failed", json!({"code": code, "reason": reason}))
+        }
+        // Only ends are told.
+        State::Challenged | State::Sent | State::Unknown => ("transfer.pending", json!({})),
+    };
+    let message = json!({
+        "type": kind,
+        "timestamp": now.to_rfc3339(BOOK_OFFSET_SECONDS),
+        "data": {
+            "id": public_id(&standing.recorded),
+            "transactionId": started.origin.reference.as_str(),
+            "status": standing.state.name(),
+            "amount": started.amount.to_string(),
+            "currency": started.currency.code(),
+            "beneficiaryBankCode": started.beneficiary.bank.as_str(),
+            "beneficiaryAccountNumber": started.beneficiary.number.as_str(),
+            "beneficiaryAccountName": started.beneficiary.name.as_str(),
+            "end": end,
+        },
+    });
+    serde_json::to_vec(&message).expect("strings become JSON")
+}
+
+impl Gateway {
+    /// Every try to tell a payout's end, oldest first: the delivery log.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Forbidden`]; the journal cannot be read.
+    pub fn callback_log(&self, caller: &Caller, id: &str) -> Result<Vec<Recorded>, Error> {
+        caller.require_admin()?;
+        let payout = self.ended_payout(id)?;
+        let tries = (1_u16..).map_while(|attempt| {
+            let reference = payout::callback_reference(payout, attempt);
+            self.view().answered(Principal::System, &reference).transpose()
+        });
+        Ok(tries.collect::<Result<Vec<_>, _>>()?)
+    }
+
+    /// Tells a payout's end once more, now.
+    ///
+    /// # Errors
+    /// As [`Gateway::callback_log`].
+    pub async fn redeliver(
+        &self,
+        caller: &Caller,
+        id: &str,
+        why: Line,
+    ) -> Result<Vec<Recorded>, Error> {
+        let tries = self.callback_log(caller, id)?;
+        let payout = self.ended_payout(id)?;
+        let attempt = u16::try_from(tries.len()).unwrap_or(u16::MAX).saturating_add(1);
+        self.desk.tell_once(payout, attempt, false, why).await;
+        self.callback_log(caller, id)
+    }
+
+    fn ended_payout(&self, id: &str) -> Result<Position, Error> {
+        let id = PublicId::parse("out", id).ok_or(Error::NotFound)?;
+        let payout = Position::new(id.number).ok_or(Error::NotFound)?;
+        let found = standing(self.view(), payout)?;
+        if PublicId::new(found.recorded.time, payout.get()) != id {
+            return Err(Error::NotFound);
+        }
+        match found.state {
+            State::Succeeded { .. } | State::Failed { .. } => Ok(payout),
+            State::Challenged | State::Sent | State::Unknown => {
+                Err(Error::Conflict("the payout has not ended yet"))
+            }
+        }
+    }
+}
