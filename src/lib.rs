@@ -23,6 +23,9 @@
 //! Direction of knowledge: `ledger ← journal ← engine ← gateway ← http ← app ← cli`; `identity`
 //! stands on `ledger` alone, `connector` on the two. What stands left knows nothing of what stands
 //! right.
+//! Direction of knowledge: `ledger ← journal ← engine ← gateway ← http ← app ← cli`; `connector`
+//! and `identity` stand on `ledger` alone. What stands left knows nothing of what stands right.
+//! `simulator` is the outside world: it stands on `http` and `connector`, and only `cli` knows it.
 
 pub mod app;
 pub mod cli;
@@ -37,4 +40,5 @@ pub mod journal;
 pub mod ledger;
 pub mod limits;
 pub mod outbound;
+pub mod simulator;
 pub mod telemetry;
