@@ -327,3 +327,11 @@ pub const BANK_RETRY_AFTER_SECONDS: u32 = 10;
 pub const CALLBACK_TIMEOUT: Duration = Duration::from_secs(15);
 /// Callbacks under way at once.
 pub const CALLBACKS_MAX: usize = 64;
+/// How far the time in a partner's request may be from ours, in seconds.
+pub const SNAP_TIMESTAMP_WINDOW_SECONDS: u64 = 5 * 60;
+/// Life of a token that we give a partner, in seconds (SNAP).
+pub const SNAP_TOKEN_SECONDS: i64 = 900;
+/// Most that a simulated bank moves to another in one transfer, in rupiah (BI-FAST).
+pub const SIMULATED_INTERBANK_MAX: u64 = 250_000_000;
+/// Longest period of a simulated bank's statement, in seconds.
+pub const SIMULATED_STATEMENT_SECONDS_MAX: i64 = 31 * 24 * 3600;

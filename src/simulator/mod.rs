@@ -4,5 +4,7 @@
 //! passes here carries a good signature, a living token, and a reference that is new. Used by tests,
 //! by `gerbang simulate` and by the demo; nothing that serves real users knows this module.
 
+pub mod bank;
 pub mod cut;
 pub mod faults;
+pub mod keys;

@@ -39,6 +39,8 @@ mod scripts;
 mod security;
 /// The walls between the rooms, and sizes.
 mod shape;
+/// A simulated bank over HTTP: what it turns away, its faults, and connections cut at every byte.
+mod simulated_bank;
 /// Random commands, crashes and faults from a seed.
 mod simulation;
 /// A gateway in process that checks its books when dropped.

@@ -137,8 +137,7 @@ pub(super) mod tests {
         let pair = aws_lc_rs::rsa::KeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa2048).unwrap();
         let der: aws_lc_rs::encoding::Pkcs8V1Der<'static> =
             aws_lc_rs::encoding::AsDer::as_der(&pair).unwrap();
-        let text = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, der.as_ref());
-        let pem = format!("-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n");
+        let pem = sign::to_pem("PRIVATE KEY", der.as_ref());
         Partner {
             client_id: "gerbang-client".to_owned(),
             client_secret: Secret::new("rahasia".to_owned()),

@@ -72,14 +72,19 @@ impl SigningKey {
     pub fn public_pem(&self) -> String {
         let der: encoding::PublicKeyX509Der<'_> =
             self.0.public_key().as_der().expect("a key that was read can be written");
-        let text = STANDARD.encode(der.as_ref());
-        let mut pem = String::from("-----BEGIN PUBLIC KEY-----\n");
-        for line in text.as_bytes().chunks(64) {
-            pem.push_str(str::from_utf8(line).expect("base64 is ASCII"));
-            pem.push('\n');
-        }
-        pem + "-----END PUBLIC KEY-----\n"
+        to_pem("PUBLIC KEY", der.as_ref())
     }
+}
+
+/// A PEM block.
+pub(crate) fn to_pem(label: &str, der: &[u8]) -> String {
+    let text = STANDARD.encode(der);
+    let mut pem = format!("-----BEGIN {label}-----\n");
+    for line in text.as_bytes().chunks(64) {
+        pem.push_str(str::from_utf8(line).expect("base64 is ASCII"));
+        pem.push('\n');
+    }
+    pem + &format!("-----END {label}-----\n")
 }
 
 /// An RSA public key that verifies.
@@ -196,14 +201,10 @@ mod tests {
 
     use super::*;
 
-    fn pem(label: &str, der: &[u8]) -> String {
-        format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", STANDARD.encode(der))
-    }
-
     fn generated() -> (SigningKey, String) {
         let pair = KeyPair::generate(KeySize::Rsa2048).unwrap();
         let der: encoding::Pkcs8V1Der<'static> = pair.as_der().unwrap();
-        let pem = pem("PRIVATE KEY", der.as_ref());
+        let pem = to_pem("PRIVATE KEY", der.as_ref());
         (SigningKey::from_pem(pem.as_bytes()).unwrap(), pem)
     }
 
@@ -320,7 +321,7 @@ mod tests {
         let (key, pkcs8) = generated();
         let der: encoding::Pkcs8V1Der<'static> = key.0.as_der().unwrap();
         // PKCS#8 wraps PKCS#1 in a header of 26 bytes at this size.
-        let pkcs1 = pem("RSA PRIVATE KEY", &der.as_ref()[26..]);
+        let pkcs1 = to_pem("RSA PRIVATE KEY", &der.as_ref()[26..]);
         let again = SigningKey::from_pem(pkcs1.as_bytes()).unwrap();
         assert_eq!(again.sign("x"), key.sign("x"));
         assert_eq!(SigningKey::from_pem(pkcs8.as_bytes()).unwrap().sign("x"), key.sign("x"));
@@ -333,12 +334,29 @@ mod tests {
         let public = |pem: &str| VerifyingKey::from_pem(pem.as_bytes()).err();
         assert_eq!(private(""), Some(KeyError::NoPrivateKey));
         assert_eq!(private(&elliptic.serialize_pem()), Some(KeyError::NotRsa));
-        assert_eq!(private(&pem("PRIVATE KEY", b"nonsense")), Some(KeyError::NotRsa));
-        assert_eq!(private(&pem("RSA PRIVATE KEY", b"nonsense")), Some(KeyError::NotRsa));
+        assert_eq!(private(&to_pem("PRIVATE KEY", b"nonsense")), Some(KeyError::NotRsa));
+        assert_eq!(private(&to_pem("RSA PRIVATE KEY", b"nonsense")), Some(KeyError::NotRsa));
         assert_eq!(public("nonsense"), Some(KeyError::NoPublicKey));
         assert_eq!(public(&elliptic.public_key_pem()), Some(KeyError::NotRsa));
-        assert_eq!(public(&pem("PUBLIC KEY", b"nonsense")), Some(KeyError::NotRsa));
+        assert_eq!(public(&to_pem("PUBLIC KEY", b"nonsense")), Some(KeyError::NotRsa));
         assert_eq!(public(SHORT_KEY), Some(KeyError::NotRsa));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn minifying_undoes_what_a_pretty_printer_adds(
+            fields in proptest::collection::btree_map(".*", (".*", proptest::num::i64::ANY), 0..6),
+        ) {
+            let pretty = serde_json::to_string_pretty(&fields).unwrap();
+            let compact = serde_json::to_string(&fields).unwrap();
+            proptest::prop_assert_eq!(minify(pretty.as_bytes()), compact.into_bytes());
+        }
+
+        #[test]
+        fn minifying_twice_is_minifying_once(bytes: Vec<u8>) {
+            let once = minify(&bytes);
+            proptest::prop_assert_eq!(minify(&once), once);
+        }
     }
 
     /// 1024 bits, made for this test.
