@@ -128,7 +128,7 @@ async fn bind(key: &str, address: std::net::SocketAddr) -> Result<TcpListener, F
 }
 
 /// The signals that are listened to.
-struct Signals {
+pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
@@ -136,7 +136,7 @@ struct Signals {
 
 impl Signals {
     /// From here on the signals no longer end the process.
-    fn new() -> Result<Self, Failure> {
+    pub(super) fn new() -> Result<Self, Failure> {
         let on = |kind| signal(kind).map_err(Failure::failed);
         Ok(Self {
             terminate: on(SignalKind::terminate())?,
@@ -146,7 +146,7 @@ impl Signals {
     }
 
     /// Returns at SIGTERM or SIGINT. SIGHUP loads the certificate again.
-    async fn wait_for_stop(&mut self, tls: Option<&Reloadable>) {
+    pub(super) async fn wait_for_stop(&mut self, tls: Option<&Reloadable>) {
         loop {
             tokio::select! {
                 biased;

@@ -9,6 +9,7 @@ mod export;
 mod listen;
 mod output;
 mod serve;
+mod simulate;
 mod verify;
 
 use std::path::PathBuf;
@@ -39,6 +40,8 @@ enum Command {
     Export(export::Arguments),
     /// Changes users and keys while the gateway does not run; the first administrator is made here.
     Admin(admin::Arguments),
+    /// Runs a part of the outside world in small: a bank that speaks SNAP, with faults on demand.
+    Simulate(simulate::Arguments),
 }
 
 /// Why a command did not do its work.
@@ -68,6 +71,7 @@ pub fn run() -> ExitCode {
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Admin(arguments) => admin::run(arguments),
+        Command::Simulate(arguments) => simulate::run(arguments),
     };
     let (text, code) = match result {
         Ok(()) => return ExitCode::SUCCESS,

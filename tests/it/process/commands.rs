@@ -16,7 +16,7 @@ fn said(output: &Output) -> String {
 
 #[test]
 fn every_command_explains_itself() {
-    let table: [(&[&str], &str); 8] = [
+    let table: [(&[&str], &str); 10] = [
         (&[], "gerbang demo"),
         (&["demo"], "--listen"),
         (&["serve"], "--config"),
@@ -25,6 +25,8 @@ fn every_command_explains_itself() {
         (&["admin"], "create-user"),
         (&["admin", "create-user"], "--role"),
         (&["admin", "freeze"], "--reason"),
+        (&["simulate"], "bank"),
+        (&["simulate", "bank"], "openssl rsa"),
     ];
     for (command, word) in table {
         let output = gerbang().args(command).arg("--help").output().unwrap();

@@ -6,4 +6,5 @@ mod demo;
 mod disk;
 mod kills;
 mod operator;
+mod simulate;
 mod stops;

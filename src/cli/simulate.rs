@@ -1,0 +1,157 @@
+//! `gerbang simulate`: a part of the outside world, in a process of its own.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use super::output::say;
+use super::{Failure, listen};
+use crate::clock::Clock;
+use crate::connector::snap::dialect;
+use crate::connector::snap::sign::VerifyingKey;
+use crate::identity::secret::Secret;
+use crate::simulator::bank::{Bank, Options};
+use crate::simulator::faults::{Chance, Faults};
+use crate::{limits, telemetry};
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(clap::Subcommand)]
+enum What {
+    /// A bank that speaks SNAP to one partner and keeps books of its own.
+    Bank(BankArguments),
+}
+
+const BANK_HELP: &str = "\
+Try it:
+
+  openssl genrsa -out partner.key 2048
+  openssl rsa -in partner.key -pubout -out partner.pub
+  echo rahasia > partner.secret
+  gerbang simulate bank --bank 009 --key partner.pub --client-id gerbang \\
+    --client-secret-file partner.secret --faults 0.3 --seed 7 --book bank-009.ndjson
+
+It takes tokens, inquiries, transfers, questions about them, balances and statements (services 73,
+15, 16, 17, 18, 36, 11, 14) at the paths of the real bank, and refuses what the real bank would:
+wrong signatures, old timestamps, an external id or a reference that was used before.
+
+Which accounts exist follows from the number: 0115471119 at 009 is ERRY JULIO; of others those
+that end in an even digit exist; what ends in 66 takes no money.
+
+The same seed gives the same faults to the same sequence of requests. The book is a line of JSON
+for every transfer; with --book the bank remembers it over a restart.";
+
+#[derive(clap::Args)]
+#[command(after_help = BANK_HELP)]
+struct BankArguments {
+    /// Which bank: 009 (BNI), 014 (BCA) or 008 (Mandiri).
+    #[arg(long, value_name = "CODE")]
+    bank: String,
+    /// Where to listen.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9009")]
+    listen: SocketAddr,
+    /// The partner's RSA public key in PEM, at least 2048 bits.
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+    /// What the partner calls itself when it asks for a token (X-CLIENT-KEY).
+    #[arg(long, value_name = "ID")]
+    client_id: String,
+    /// A file with the secret that the partner signs with; the end of its line does not count.
+    #[arg(long, value_name = "FILE")]
+    client_secret_file: PathBuf,
+    /// What the partner calls itself otherwise (X-PARTNER-ID).
+    #[arg(long, value_name = "ID", default_value = "GERBANG")]
+    partner_id: String,
+    /// The partner's account.
+    #[arg(long, value_name = "NUMBER", default_value = "1000200030")]
+    source_account: String,
+    /// What that account holds to begin with, in rupiah.
+    #[arg(long, value_name = "RUPIAH", default_value = "100000000000")]
+    opening_balance: u64,
+    /// From which the faults follow.
+    #[arg(long, value_name = "NUMBER", default_value = "1")]
+    seed: u64,
+    /// What every answer takes, in milliseconds.
+    #[arg(long, value_name = "N", default_value = "5")]
+    latency_ms: u64,
+    /// How likely a request meets a fault, from 0 to 1; every kind is as likely as the next.
+    #[arg(long, value_name = "CHANCE", default_value = "0")]
+    faults: Chance,
+    /// How long a fault holds an answer back, in milliseconds.
+    #[arg(long, value_name = "N", default_value = "30000")]
+    hold_ms: u64,
+    /// Keeps the book in this file, and goes on with what is there; else in memory.
+    #[arg(long, value_name = "FILE")]
+    book: Option<PathBuf>,
+}
+
+pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
+    let What::Bank(arguments) = arguments.what;
+    bank(arguments)
+}
+
+fn bank(arguments: BankArguments) -> Result<(), Failure> {
+    let _logs = telemetry::init_logs("warn");
+    let mut faults = Faults::mixed(arguments.faults);
+    faults.latency = Duration::from_millis(arguments.latency_ms);
+    faults.hold = Duration::from_millis(arguments.hold_ms);
+    let (code, address) = (arguments.bank.clone(), arguments.listen);
+    let bank = Bank::open(options(arguments)?, Clock::system(), faults)
+        .map_err(|error| Failure::usage(format!("--book: {error}")))?;
+    listen::runtime()?.block_on(async {
+        let listener = TcpListener::bind(address).await.map_err(|error| {
+            Failure::usage(format!("--listen: cannot listen on {address}: {error}"))
+        })?;
+        let address = listener.local_addr().map_err(Failure::failed)?;
+        let mut signals = listen::Signals::new()?;
+        let (stop, stopped) = watch::channel(false);
+        let serving = tokio::spawn(async move { bank.serve(listener, stopped).await });
+        say(&format!("gerbang bank {code} is ready on http://{address}"));
+        signals.wait_for_stop(None).await;
+        stop.send_replace(true);
+        serving.await.map_err(Failure::failed)?.map_err(Failure::failed)
+    })
+}
+
+fn options(arguments: BankArguments) -> Result<Options, Failure> {
+    let dialect = dialect::of(&arguments.bank)
+        .ok_or_else(|| Failure::usage("--bank: 009, 014 and 008 are known"))?;
+    let key = read("--key", &arguments.key)?;
+    let client_key = VerifyingKey::from_pem(key.expose().as_bytes())
+        .map_err(|error| Failure::usage(format!("--key: {error}")))?;
+    let secret = read("--client-secret-file", &arguments.client_secret_file)?;
+    let client_secret = Secret::new(secret.expose().trim_end_matches(['\r', '\n']).to_owned());
+    if client_secret.expose().is_empty() {
+        return Err(Failure::usage("--client-secret-file: the file is empty"));
+    }
+    Ok(Options {
+        dialect,
+        client_id: arguments.client_id,
+        client_secret,
+        client_key,
+        partner_id: arguments.partner_id,
+        source_account: arguments.source_account,
+        opening_balance: arguments.opening_balance,
+        seed: arguments.seed,
+        book: arguments.book,
+    })
+}
+
+/// A small file, named by the argument that gave it.
+fn read(argument: &str, path: &Path) -> Result<Secret<String>, Failure> {
+    let failed = |error: &dyn std::fmt::Display| {
+        Failure::usage(format!("{argument}: cannot read {}: {error}", path.display()))
+    };
+    let size = std::fs::metadata(path).map_err(|error| failed(&error))?.len();
+    if size > limits::KEYS_FILE_MAX {
+        return Err(failed(&"it is too large"));
+    }
+    std::fs::read_to_string(path).map(Secret::new).map_err(|error| failed(&error))
+}
