@@ -2,5 +2,5 @@
 
 mod logins;
 mod matrix;
-mod secrets;
+pub(crate) mod secrets;
 mod tokens;

@@ -1,9 +1,11 @@
 //! Secrets that must turn up nowhere: logs, metrics, answers, `Debug`, exports.
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use serde_json::json;
+use tracing::Dispatch;
+use tracing::subscriber::NoSubscriber;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::client::Connection;
@@ -17,10 +19,10 @@ const CANARIES: [&str; 5] =
 
 /// Collects what is logged.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
     }
 }
@@ -43,8 +45,13 @@ impl<'a> MakeWriter<'a> for Log {
     }
 }
 
+/// Beside the one of a test, so that there are two: while there is one only, tracing takes a line
+/// that another test's thread comes to first for one that nobody wants to hear.
+static BESIDE: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::new()));
+
 /// Everything that this thread logs, and the writers of gateways made from here on.
-fn capture() -> (Log, tracing::subscriber::DefaultGuard) {
+pub(crate) fn capture() -> (Log, tracing::subscriber::DefaultGuard) {
+    LazyLock::force(&BESIDE);
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt()
         .json()
@@ -55,7 +62,7 @@ fn capture() -> (Log, tracing::subscriber::DefaultGuard) {
     (log, tracing::subscriber::set_default(subscriber))
 }
 
-fn found(text: &str, secrets: &[&str]) -> Vec<String> {
+pub(crate) fn found(text: &str, secrets: &[&str]) -> Vec<String> {
     secrets.iter().filter(|secret| text.contains(**secret)).map(|s| (*s).to_owned()).collect()
 }
 
