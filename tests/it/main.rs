@@ -11,6 +11,8 @@
 mod ask;
 /// Concurrent clients on real threads, judged afterwards by the order of positions.
 mod bank;
+/// A bank service, in front of a bank that says what it is told to.
+mod bank_service;
 /// The judge: a journal and what clients saw, against a model.
 mod check;
 /// A small HTTP client over a socket.

@@ -2,6 +2,7 @@
 //! that cuts the connection at a given byte.
 
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -104,21 +105,35 @@ pub(crate) struct Cut {
 /// byte. Nothing beyond that byte is passed on.
 pub(crate) fn cutting_proxy(listener: TcpListener, server: SocketAddr, cut: Cut) -> JoinHandle<()> {
     tokio::spawn(async move {
-        let (mut client, _) = listener.accept().await.unwrap();
-        let mut server = TcpStream::connect(server).await.unwrap();
-        let (mut client_out, mut client_in) = client.split();
-        let (mut server_out, mut server_in) = server.split();
-        tokio::select! {
-            () = forward(&mut client_out, &mut server_in, cut.request) => {}
-            () = forward(&mut server_out, &mut client_in, cut.answer) => {}
-        }
-        if cut.reset {
-            for stream in [&client, &server] {
-                let linger = Some(Duration::ZERO);
-                socket2::SockRef::from(stream).set_linger(linger).unwrap();
-            }
-        }
+        let (client, _) = listener.accept().await.unwrap();
+        carry(client, server, cut).await;
     })
+}
+
+/// Forwards connection after connection, and cuts each as `plan` says when it comes.
+pub(crate) fn cutting_proxies(listener: TcpListener, server: SocketAddr, plan: Arc<Mutex<Cut>>) {
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let cut = *plan.lock().unwrap();
+            carry(client, server, cut).await;
+        }
+    });
+}
+
+async fn carry(mut client: TcpStream, server: SocketAddr, cut: Cut) {
+    let mut server = TcpStream::connect(server).await.unwrap();
+    let (mut client_out, mut client_in) = client.split();
+    let (mut server_out, mut server_in) = server.split();
+    tokio::select! {
+        () = forward(&mut client_out, &mut server_in, cut.request) => {}
+        () = forward(&mut server_out, &mut client_in, cut.answer) => {}
+    }
+    if cut.reset {
+        for stream in [&client, &server] {
+            let linger = Some(Duration::ZERO);
+            socket2::SockRef::from(stream).set_linger(linger).unwrap();
+        }
+    }
 }
 
 /// Passes on `bytes` bytes and returns, or returns when the source ends. Where none may pass it
