@@ -107,7 +107,7 @@ pub(super) async fn run(
 }
 
 /// How many connections the process has descriptors for, some kept back for files.
-fn connections_max() -> usize {
+pub(super) fn connections_max() -> usize {
     let room = std::fs::read_to_string("/proc/self/limits").ok().and_then(|text| {
         let line = text.lines().find_map(|line| line.strip_prefix("Max open files"))?;
         line.split_whitespace().next()?.parse::<usize>().ok()
@@ -121,7 +121,8 @@ fn connections_max() -> usize {
     connections
 }
 
-async fn bind(key: &str, address: std::net::SocketAddr) -> Result<TcpListener, Failure> {
+/// Binds the address of a key.
+pub(super) async fn bind(key: &str, address: std::net::SocketAddr) -> Result<TcpListener, Failure> {
     TcpListener::bind(address)
         .await
         .map_err(|error| Failure::usage(format!("{key}: cannot listen on {address}: {error}")))

@@ -4,6 +4,7 @@
 //! 74 a batch could not be made durable (`EX_IOERR`).
 
 mod admin;
+mod bank_service;
 mod demo;
 mod export;
 mod listen;
@@ -34,6 +35,8 @@ enum Command {
     Demo(demo::Arguments),
     /// Runs the gateway as configured.
     Serve(serve::Arguments),
+    /// Runs the service between the gateway and one bank.
+    BankService(bank_service::Arguments),
     /// Proves a journal: checksums, chain, postings, balances. Exits 0 only if all of it holds.
     Verify(verify::Arguments),
     /// Writes the journal as NDJSON, or its postings as CSV.
@@ -68,6 +71,7 @@ pub fn run() -> ExitCode {
     let result = match command {
         Command::Demo(arguments) => demo::run(arguments),
         Command::Serve(arguments) => serve::run(arguments),
+        Command::BankService(arguments) => bank_service::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Admin(arguments) => admin::run(arguments),

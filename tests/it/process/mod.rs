@@ -1,5 +1,6 @@
 //! The real binary: killed, stopped, misconfigured, and with a disk that fails.
 
+mod bank_service;
 mod checker;
 mod commands;
 mod demo;
