@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,7 +14,7 @@ use gerbang::connector::outcome::Outcome;
 use gerbang::connector::standard::InquiryRequest;
 use gerbang::connector::{breaker, bulkhead};
 use gerbang::identity::secret::Secret;
-use gerbang::outbound::{Host, Resolve, Resolving, System, Unresolved, Url};
+use gerbang::outbound::{Guard, Host, Resolve, Resolving, System, Unresolved, Url};
 use hyper::Request;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
@@ -248,6 +249,42 @@ async fn a_redirect_is_an_answer() {
     assert_eq!(answer.status, 307);
     settle().await;
     assert!(!has_another(elsewhere));
+}
+
+/// Leads to a server here, and counts how often it was asked.
+struct Counting(SocketAddr, AtomicUsize);
+
+impl Resolve for Counting {
+    fn resolve<'a>(&'a self, _: &'a Host, _: u16) -> Resolving<'a> {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        Box::pin(async move { Ok(vec![self.0]) })
+    }
+}
+
+#[tokio::test]
+async fn behind_a_guard_the_connection_goes_where_the_check_was() {
+    let (server, address) = listener().await;
+    let guarded = |url: &str, allowed: bool| {
+        let names = Arc::new(Counting(address, AtomicUsize::new(0)));
+        let inner: Arc<dyn Resolve> = Arc::clone(&names) as Arc<dyn Resolve>;
+        let guard = Guard::new(inner, Arc::new(move |_| allowed));
+        let url = Url::parse(url).unwrap();
+        (Client::new(&url, Arc::new(guard), None, Options::standard()), names)
+    };
+    let forbidden = Failure::NothingSent(Cause::Unresolved(Unresolved::Forbidden));
+    let (client, names) = guarded("http://toko.example/", false);
+    assert_eq!(failure(&client).await, forbidden);
+    assert_eq!(names.1.load(Ordering::Relaxed), 1);
+    settle().await;
+
+    let (client, names) = guarded("http://toko.example/", true);
+    let server = serve(server, answer("204 No Content", "text/plain", ""), 1);
+    for _ in 0..2 {
+        assert_eq!(send(&client).await.map(|answer| answer.status), Ok(204));
+    }
+    assert_eq!(names.1.load(Ordering::Relaxed), 1, "looked up once for one connection");
+    drop(client);
+    assert_eq!(server.await.unwrap().len(), 2, "and nothing came from the client before");
 }
 
 fn bank(address: SocketAddr, clock: &Clock) -> Arc<BankClient> {
