@@ -280,9 +280,16 @@ fn towards_bank(bank: &RawBank) -> Result<Arc<ClientConfig>, Wrong> {
         (None, None) => None,
         _ => return Err(Wrong("bank.tls_key", "goes with bank.tls_certificate".to_owned())),
     };
-    let key = if bank.tls_roots.is_some() { "bank.tls_roots" } else { "bank.tls_certificate" };
     let settings = tls::Settings { oldest, roots: bank.tls_roots.clone(), client };
-    tls::load(&settings).map_err(|error| Wrong(key, error.to_string()))
+    tls::load(&settings).map_err(|error| {
+        let is = |path: &Option<PathBuf>| path.as_deref() == Some(error.place());
+        let key = match () {
+            () if is(&bank.tls_certificate) => "bank.tls_certificate",
+            () if is(&bank.tls_key) => "bank.tls_key",
+            () => "bank.tls_roots",
+        };
+        Wrong(key, error.to_string())
+    })
 }
 
 fn key_token(path: &Path) -> Result<Secret<Vec<u8>>, Wrong> {

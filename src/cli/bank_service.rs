@@ -63,6 +63,9 @@ async fn serve(settings: Settings, tls: Option<Reloadable>) -> Result<(), Failur
     let listener = listen::bind("service.listen", settings.listen).await?;
     let address = listener.local_addr().map_err(Failure::failed)?;
     let scheme = if tls.is_some() { "https" } else { "http" };
+    if tls.is_none() && !address.ip().is_loopback() {
+        tracing::warn!("service.tls_certificate: tokens of the gateway travel in clear text");
+    }
     let name = settings.name.clone();
     let service = Arc::new(BankService::new(settings, Arc::new(System), Clock::system()));
     let (stop, stopped) = watch::channel(false);

@@ -70,6 +70,16 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// The file that cannot be used.
+    pub fn place(&self) -> &Path {
+        match self {
+            Self::Pem { path, .. } => path,
+            Self::NoRoots { place } | Self::Unusable { place, .. } => place,
+        }
+    }
+}
+
 /// Reads the files and gives what connections are made with.
 ///
 /// # Errors

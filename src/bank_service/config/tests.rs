@@ -108,6 +108,7 @@ fn mistakes_name_file_and_key() {
         ("tls_oldest = '1.1'", "bank.tls_oldest"),
         ("tls_key = 'k.pem'", "bank.tls_key"),
         ("tls_roots = '/nowhere/roots.pem'", "bank.tls_roots: cannot read /nowhere/roots.pem"),
+        ("tls_certificate = '/nowhere/c'\ntls_key = '/nowhere/k'", "bank.tls_key: cannot read"),
     ] {
         let error = place.error(&https.replace("[bank]\n", &format!("[bank]\n{line}\n")));
         assert!(error.contains(key), "{key}: {error}");
