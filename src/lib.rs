@@ -21,13 +21,9 @@
 //! ```
 //!
 //! Direction of knowledge: `ledger ← journal ← engine ← gateway ← http ← app ← cli`; `identity`
-//! stands on `ledger` alone, `connector` on the two. What stands left knows nothing of what stands
-//! right.
-//! Direction of knowledge: `ledger ← journal ← engine ← gateway ← http ← app ← cli`; `connector`
-//! and `identity` stand on `ledger` alone. What stands left knows nothing of what stands right.
-//! `simulator` is the outside world: it stands on `http` and `connector`, and only `cli` knows it.
-//! stands on `ledger` alone, `connector` on the two, and `bank_service`, a process of its own, on
-//! `connector` and `http`. What stands left knows nothing of what stands right.
+//! stands on `ledger` alone, `connector` on the two. `bank_service`, a process of its own, stands on
+//! `connector` and `http`; so does `simulator`, the outside world. What stands left knows nothing of
+//! what stands right.
 
 pub mod app;
 pub mod bank_service;

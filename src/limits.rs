@@ -207,11 +207,12 @@ pub const CLOCK_CALM_TICKS: u32 = 60;
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Until the TLS handshake with it is done.
 pub const CLIENT_TLS_TIMEOUT: Duration = Duration::from_secs(5);
-/// From a request handed over to the end of its answer's head. Longer than banks allow themselves:
-/// what they answer after it is lost, and has to be asked about.
-pub const ANSWER_HEAD_TIMEOUT: Duration = Duration::from_secs(25);
+/// From a request handed over to the end of its answer's head. Longer than a bank service takes
+/// at its longest (see `BANK_ANSWER_SECONDS`): what comes after it is lost, and has to be asked
+/// about.
+pub const ANSWER_HEAD_TIMEOUT: Duration = Duration::from_secs(40);
 /// From a request handed over to the end of its answer.
-pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(45);
 /// Largest answer that is read.
 pub const ANSWER_BODY_MAX: usize = 256 * 1024;
 /// Connections to one host that are kept for the next request.
@@ -290,6 +291,24 @@ pub const SEAL_RETRY: Duration = Duration::from_secs(5);
 pub const REPORT_SCAN_MAX: usize = 500_000;
 /// Longest reach of one history request, in records looked at.
 pub const HISTORY_SCAN_MAX: usize = 10_000;
+
+// The bank service.
+
+/// How long a bank may take to answer, in seconds; an operator may choose another time up to
+/// [`BANK_ANSWER_SECONDS_MAX`], with which an answer still arrives before the gateway gives up.
+pub const BANK_ANSWER_SECONDS: u64 = 15;
+/// See [`BANK_ANSWER_SECONDS`].
+pub const BANK_ANSWER_SECONDS_MAX: u64 = 18;
+/// How long a request may wait for an access token of its bank.
+pub const BANK_TOKEN_WAIT: Duration = Duration::from_secs(10);
+/// An access token is renewed so long before its end, in seconds; at most in the last tenth of it.
+pub const BANK_TOKEN_MARGIN_SECONDS: i64 = 60;
+/// Longest life of an access token that is believed, in seconds.
+pub const BANK_TOKEN_SECONDS_MAX: i64 = 24 * 3600;
+/// Largest request of the gateway to a bank service.
+pub const BANK_REQUEST_MAX: usize = 8 * 1024;
+/// Largest file of a secret or a key.
+pub const SECRET_FILE_MAX: u64 = 64 * 1024;
 
 // Banks.
 

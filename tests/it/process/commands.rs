@@ -16,8 +16,7 @@ fn said(output: &Output) -> String {
 
 #[test]
 fn every_command_explains_itself() {
-    let table: [(&[&str], &str); 10] = [
-    let table: [(&[&str], &str); 9] = [
+    let table: [(&[&str], &str); 11] = [
         (&[], "gerbang demo"),
         (&["bank-service"], "--bank"),
         (&["demo"], "--listen"),
