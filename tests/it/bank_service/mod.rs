@@ -6,6 +6,8 @@ pub(crate) mod bank;
 mod outcomes;
 /// Who is let in, and with what.
 mod requests;
+/// Against the simulated bank, with faults: its book agrees with what was concluded.
+mod simulated;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
