@@ -216,7 +216,7 @@ pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(45);
 /// Largest answer that is read.
 pub const ANSWER_BODY_MAX: usize = 256 * 1024;
 /// Connections to one host that are kept for the next request.
-pub const POOL_IDLE_MAX: usize = 16;
+pub const POOL_IDLE_MAX: usize = BANK_IN_FLIGHT_MAX;
 /// How long such a connection is kept: well below what servers allow, so that few of them close
 /// just when they are wanted.
 pub const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
@@ -324,8 +324,9 @@ pub const BANK_ACCOUNT_MAX: usize = 34;
 /// From when on a bank that has never seen a transfer never will. A request that is still on its way
 /// after so long would have outlived every timeout between us and the bank's books.
 pub const NOT_FOUND_IS_FINAL: Duration = Duration::from_secs(15 * 60);
-/// Questions about open payouts under way at once.
-pub const PAYOUT_QUESTIONS_MAX: usize = 256;
+/// Questions about open payouts under way at once at one bank: half of its places, so that what is
+/// asked after a restart leaves room for what is sent.
+pub const PAYOUT_QUESTIONS_MAX: usize = BANK_IN_FLIGHT_MAX / 2;
 /// How long a challenged payout waits for a person.
 pub const CHALLENGE_SECONDS: i64 = 24 * 3600;
 /// Between two looks at a challenged payout.

@@ -202,9 +202,10 @@ impl Desk {
 
     /// Asks the bank once what became of the present try. True if that ended the payout.
     async fn ask(&self, case: &Case, state: &Payout) -> bool {
-        let _turn = self.asking.acquire().await;
         let tried = self.tried(state).await;
         let Try { bank: code, interbank, .. } = tried.route;
+        let turns = self.turns(code);
+        let _turn = turns.acquire().await;
         let Some(bank) = self.banks.bank(code, usage(interbank)) else { return false };
         let request = StatusRequest {
             reference: tried.reference,

@@ -59,7 +59,7 @@ pub trait Banks: Send + Sync + 'static {
 pub struct Options {
     /// From when on a bank that has never seen a try never will: counted from the try's entry.
     pub not_found_is_final: Duration,
-    /// Questions about open payouts under way at once.
+    /// Questions about open payouts under way at once at one bank.
     pub asking_max: usize,
 }
 
@@ -119,7 +119,8 @@ pub struct Desk {
     options: Options,
     /// Who waits for an end.
     waiting: DashMap<Position, watch::Sender<bool>>,
-    asking: Semaphore,
+    /// Turns to ask, by bank: one that hangs keeps nobody from asking another.
+    asking: DashMap<BankCode, Arc<Semaphore>>,
     callbacks: Callbacks,
     telling: Semaphore,
 }
@@ -191,9 +192,8 @@ impl Desk {
         callbacks: Callbacks,
         options: Options,
     ) -> Arc<Self> {
-        let asking = Semaphore::new(options.asking_max);
         let telling = Semaphore::new(limits::CALLBACKS_MAX);
-        let waiting = DashMap::new();
+        let (waiting, asking) = (DashMap::new(), DashMap::new());
         Arc::new(Self { engine, banks, options, waiting, asking, callbacks, telling })
     }
 
@@ -254,6 +254,12 @@ impl Desk {
         }
         drop(end);
         self.waiting.remove_if(&payout, |_, sender| sender.receiver_count() == 0);
+    }
+
+    /// The turns to ask a bank.
+    fn turns(&self, bank: BankCode) -> Arc<Semaphore> {
+        let new = || Arc::new(Semaphore::new(self.options.asking_max));
+        Arc::clone(&self.asking.entry(bank).or_insert_with(new))
     }
 
     fn view(&self) -> &Arc<View> {
