@@ -168,6 +168,7 @@ pub fn settings(config: &Config) -> Settings {
         merchant_fee: config.merchant_fee,
         top_up_alone_max: config.top_up_alone_max,
         signup: config.signup,
+        answer_within: config.banks.answer_within,
     }
 }
 

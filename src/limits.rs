@@ -320,6 +320,10 @@ pub const BANK_MESSAGE_MAX: usize = 200;
 pub const BANK_REFERENCE_MAX: usize = 32;
 /// Longest account number at a bank (SNAP, 34 as in an IBAN).
 pub const BANK_ACCOUNT_MAX: usize = 34;
+/// Characters of an application's own number of a transfer.
+pub const TRANSACTION_ID_MAX: usize = 64;
+/// Characters of a remark for the beneficiary's statement.
+pub const REMARK_MAX: usize = 140;
 
 /// From when on a bank that has never seen a transfer never will. A request that is still on its way
 /// after so long would have outlived every timeout between us and the bank's books.

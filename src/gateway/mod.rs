@@ -25,6 +25,7 @@ pub mod transfer;
 pub mod withdraw;
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 pub use self::error::Error;
 
@@ -56,6 +57,8 @@ pub struct Settings {
     pub top_up_alone_max: Option<Amount>,
     /// Whether anyone may sign up.
     pub signup: bool,
+    /// How long the answer to a transfer or a withdrawal may wait for its end.
+    pub answer_within: Duration,
 }
 
 /// Everything the use cases stand on.

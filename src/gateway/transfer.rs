@@ -47,6 +47,9 @@ impl Gateway {
         most: Duration,
     ) -> Result<Begun, Error> {
         let Application { client, account } = application;
+        if transfer.sender != client.account_number {
+            return Err(Error::invalid("accountNumber", "is not the account of this application"));
+        }
         let principal = Principal::User(client.user);
         let digest = DigestBuilder::new("transfer")
             .text(transfer.sender.as_str())

@@ -291,8 +291,17 @@ impl From<ApiError> for Reply {
             position: error.recorded.map(|(position, _)| position),
         };
         let body = serde_json::to_vec(&problem).expect("strings and numbers always serialise");
-        let mut reply = Self::bytes(error.code.status(), Bytes::from(body))
-            .header(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        error.answer(body, "application/problem+json")
+    }
+}
+
+impl ApiError {
+    /// An answer of this status, with the headers that belong to it and another body: for wire
+    /// formats that belong to others.
+    pub fn answer(&self, body: Vec<u8>, media_type: &'static str) -> Reply {
+        let (error, status) = (self, self.code.row().0);
+        let mut reply = Reply::bytes(error.code.status(), Bytes::from(body))
+            .header(CONTENT_TYPE, HeaderValue::from_static(media_type));
         if let Some(allow) = error.allow {
             reply = reply.header(ALLOW, HeaderValue::from_static(allow));
         }

@@ -350,7 +350,7 @@ pub fn challenge_reference(payout: Position) -> Reference {
 pub fn step_reference(payout: Position, attempt: u8, step: &PayoutStep) -> Reference {
     match step {
         PayoutStep::Released { .. } => challenge_reference(payout),
-        PayoutStep::NextTry { .. } => reference(format!("payout/{payout}/{attempt}/next")),
+        PayoutStep::NextTry { .. } => next_try_reference(payout, attempt),
         PayoutStep::Unknown { .. } => reference(format!("payout/{payout}/{attempt}/unknown")),
     }
 }
@@ -358,6 +358,11 @@ pub fn step_reference(payout: Position, attempt: u8, step: &PayoutStep) -> Refer
 /// The reference, in the system's name space, of a try to tell a payout's end to its callback.
 pub fn callback_reference(payout: Position, attempt: u16) -> Reference {
     reference(format!("payout/{payout}/callback/{attempt}"))
+}
+
+/// The reference, in the system's name space, of the entry that writes the try after `attempt`.
+pub fn next_try_reference(payout: Position, attempt: u8) -> Reference {
+    reference(format!("payout/{payout}/{attempt}/next"))
 }
 
 fn reference(text: String) -> Reference {

@@ -209,6 +209,10 @@ pub struct Client {
     pub name: Line,
     /// The user it acts as: of the role for clients, with the escrow account it pays out of.
     pub user: UserId,
+    /// The escrow account's number as the application knows it.
+    pub account_number: Line,
+    /// The name that goes with it.
+    pub account_name: Line,
     /// Addresses and ranges it may come from; from nowhere if there are none.
     pub allow: Vec<Line>,
     /// What its tokens are signed with.

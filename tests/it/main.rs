@@ -23,6 +23,7 @@ mod connector;
 mod dependencies;
 /// The store on a real file system: power cut, disk full. Needs root; says so otherwise.
 mod disk;
+mod edr;
 /// The second opinion: the rules once more, in signed integers and maps.
 mod model;
 /// Payouts: what was promised against what banks did.

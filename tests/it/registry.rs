@@ -50,6 +50,8 @@ fn client(id: &str, user: UserId) -> Client {
         id: ClientId::parse(id).unwrap(),
         name: line("IKI PPOB"),
         user,
+        account_number: line("0847652590"),
+        account_name: line("IKIMODAL"),
         allow: vec![line("139.99.60.117")],
         keys: keys(),
         per_transfer_max: None,

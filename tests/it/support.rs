@@ -4,9 +4,10 @@
 //! in every currency, no account ever stood below its floor, and what readers see is what the
 //! journal says.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use gerbang::clock::Clock;
 use gerbang::engine::{Engine, References, Teller, View, Writer, WriterParts};
@@ -57,7 +58,6 @@ pub(crate) struct TestGateway {
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) clock: Clock,
     pub(crate) journal: MemoryJournal,
-    #[expect(dead_code, reason = "for tests of transfers")]
     pub(crate) banks: Arc<SimulatedBanks>,
     pub(crate) vault: Arc<Vault>,
     settings: Settings,
@@ -72,6 +72,7 @@ pub(crate) fn settings() -> Settings {
         merchant_fee: BasisPoints::new(0).unwrap(),
         top_up_alone_max: Amount::new(5_000_000),
         signup: true,
+        answer_within: Duration::from_secs(10),
     }
 }
 
@@ -191,10 +192,14 @@ impl TestGateway {
 
     /// Sends a request.
     pub(crate) async fn send(&self, ask: Ask) -> Answer {
+        self.send_from(ask, IpAddr::from([127, 0, 0, 1]), &self.api).await
+    }
+
+    /// Sends a request from this address to a listener of this gateway.
+    pub(crate) async fn send_from(&self, ask: Ask, peer: IpAddr, api: &Api) -> Answer {
         let request = ask.request();
-        let peer = SocketAddr::from(([127, 0, 0, 1], 4321));
-        let reply = match Request::in_process(request, peer) {
-            Ok(request) => self.api.call(request).await,
+        let reply = match Request::in_process(request, SocketAddr::new(peer, 4321)) {
+            Ok(request) => api.call(request).await,
             Err(error) => Reply::from(error),
         };
         Answer::of(&reply)

@@ -39,7 +39,7 @@ use crate::journal::Recorded;
 use crate::ledger::event::{Fact, MovementKind};
 use crate::ledger::id::{Position, Principal, PublicId};
 use crate::ledger::order::Order;
-use crate::ledger::payout::{self, PayoutStarted, PayoutState, PayoutStep};
+use crate::ledger::payout::{self, PayoutStarted, PayoutState, PayoutStep, Try};
 use crate::ledger::registry::{BankCode, Usage};
 use crate::ledger::time::Timestamp;
 use crate::limits;
@@ -130,6 +130,8 @@ pub struct Desk {
 pub struct Standing {
     /// Its entry.
     pub recorded: Recorded,
+    /// The latest try, which is the present one or the last.
+    pub route: Try,
     /// How far it is.
     pub state: State,
 }
@@ -289,7 +291,26 @@ pub fn standing(view: &View, position: Position) -> Result<Standing, Error> {
         },
         _ => end(view, position)?,
     };
-    Ok(Standing { recorded, state })
+    let route = latest_try(view, &recorded)?;
+    Ok(Standing { recorded, route, state })
+}
+
+/// The latest try of the payout that `recorded` begins.
+fn latest_try(view: &View, recorded: &Recorded) -> Result<Try, Error> {
+    let mut latest = match &recorded.event.fact {
+        Fact::PayoutStarted(started) => started.route.clone(),
+        _ => return Err(Error::NotFound),
+    };
+    for attempt in 1..=u8::MAX {
+        let reference = payout::next_try_reference(recorded.position, attempt);
+        let Some(next) = view.answered(Principal::System, &reference)? else { break };
+        if let Fact::PayoutAdvanced(advanced) = next.event.fact
+            && let PayoutStep::NextTry { route, .. } = advanced.step
+        {
+            latest = route;
+        }
+    }
+    Ok(latest)
 }
 
 /// The end of a payout that is not open.

@@ -3,6 +3,8 @@
 //! ```text
 //! GET    /health/live, /health/ready            operations
 //! GET    /metrics                               operations (operations listener)
+//! POST   /api/transfer                          transfer (applications)
+//! GET    /api/transfer/{transactionId}          transfer (applications)
 //! POST   /api/v1/auth/signup, login, logout     session
 //! GET    /api/v1/me, /users/{username}          session
 //! GET    /api/v1/balance                        wallet
@@ -29,6 +31,7 @@ pub mod routes;
 mod session;
 mod stream;
 mod topups;
+mod transfer;
 mod wallet;
 mod wire;
 
@@ -49,6 +52,7 @@ use super::request::Request;
 use super::server::Service;
 use crate::gateway::Gateway;
 use crate::gateway::caller::Caller;
+use crate::gateway::client::Application;
 use crate::identity::allow::Range;
 use crate::ledger::event::Role;
 use crate::limits;
@@ -130,6 +134,7 @@ impl Api {
         let context = Context { api: self, gateway: &self.gateway, request };
         let caller = match route.access() {
             Access::Anyone => return Box::pin(routes::dispatch_public(route, context)).await,
+            Access::Application => return Ok(Box::pin(transfer::answer(route, context)).await),
             Access::AnyUser => context.caller()?,
             Access::Roles(roles) => {
                 let caller = context.caller()?;
@@ -151,11 +156,21 @@ impl Context<'_> {
     }
 
     fn caller(&self) -> Result<Caller, ApiError> {
-        let token = self
-            .request
-            .bearer()?
-            .ok_or_else(|| ApiError::with_detail(Code::InvalidToken, "jwt malformed"))?;
-        Ok(self.gateway.authenticate(token)?)
+        Ok(self.gateway.authenticate(self.token()?)?)
+    }
+
+    /// The application that asks. Where its address cannot be told for certain, it may not.
+    fn application(&self) -> Result<Application, ApiError> {
+        let token = self.token()?;
+        let peer = self.request.peer().ip();
+        let address = proxy::vouched(peer, self.request.headers(), &self.api.options.proxies)
+            .ok_or_else(|| ApiError::new(Code::IpNotAllowed))?;
+        Ok(self.gateway.authenticate_client(token, address)?)
+    }
+
+    fn token(&self) -> Result<&str, ApiError> {
+        let missing = || ApiError::with_detail(Code::InvalidToken, "jwt malformed");
+        self.request.bearer()?.ok_or_else(missing)
     }
 }
 

@@ -12,39 +12,6 @@ use crate::http::problem::{ApiError, Code};
 use crate::http::reply::Reply;
 use crate::ledger::event::Role;
 
-/// A route.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[expect(missing_docs, reason = "each is explained by its pattern in `Route::row`")]
-pub enum Route {
-    Live,
-    Ready,
-    Metrics,
-    SignUp,
-    LogIn,
-    LogOut,
-    Me,
-    LookUp,
-    Balance,
-    Pay,
-    PayBatch,
-    Payment,
-    Refund,
-    Transactions,
-    CashFlow,
-    Notifications,
-    Stream,
-    TopUps,
-    AnnounceTopUp,
-    AwaitingTopUps,
-    TopUp,
-    ApproveTopUp,
-    RejectTopUp,
-    SetRole,
-    Freeze,
-    Adjust,
-    OpenAccount,
-}
-
 /// Who may use a route.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Access {
@@ -54,87 +21,71 @@ pub enum Access {
     AnyUser,
     /// A live token of a user with one of these roles.
     Roles(&'static [Role]),
+    /// A token that a client application signed, from where it may come.
+    Application,
 }
 
 /// Method, pattern (`{}` is a variable), name in metrics, access.
 struct Row(&'static str, &'static str, &'static str, Access);
 
-impl Route {
-    /// Every route, in the order they are looked at.
-    pub const ALL: [Self; 27] = [
-        Self::Pay,
-        Self::Balance,
-        Self::PayBatch,
-        Self::Payment,
-        Self::Refund,
-        Self::Live,
-        Self::Ready,
-        Self::Metrics,
-        Self::SignUp,
-        Self::LogIn,
-        Self::LogOut,
-        Self::Me,
-        Self::LookUp,
-        Self::Transactions,
-        Self::CashFlow,
-        Self::Notifications,
-        Self::Stream,
-        Self::TopUps,
-        Self::AnnounceTopUp,
-        Self::AwaitingTopUps,
-        Self::TopUp,
-        Self::ApproveTopUp,
-        Self::RejectTopUp,
-        Self::SetRole,
-        Self::Freeze,
-        Self::Adjust,
-        Self::OpenAccount,
-    ];
+/// Makes the routes from one table, in the order they are looked at.
+macro_rules! routes {
+    ($($route:ident: $method:literal $pattern:literal $name:literal $access:expr;)*) => {
+        /// A route.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        #[expect(missing_docs, reason = "each is explained by its pattern in the table")]
+        pub enum Route {
+            $($route,)*
+        }
 
-    const fn row(self) -> Row {
-        use Access::{AnyUser, Anyone, Roles};
-        match self {
-            Self::Live => Row("GET", "health/live", "live", Anyone),
-            Self::Ready => Row("GET", "health/ready", "ready", Anyone),
-            Self::Metrics => Row("GET", "metrics", "metrics", Anyone),
-            Self::SignUp => Row("POST", "api/v1/auth/signup", "signup", Anyone),
-            Self::LogIn => Row("POST", "api/v1/auth/login", "login", Anyone),
-            Self::LogOut => Row("POST", "api/v1/auth/logout", "logout", AnyUser),
-            Self::Me => Row("GET", "api/v1/me", "me", AnyUser),
-            Self::LookUp => Row("GET", "api/v1/users/{}", "look_up", AnyUser),
-            Self::Balance => Row("GET", "api/v1/balance", "balance", AnyUser),
-            Self::Pay => Row("POST", "api/v1/payments", "pay", AnyUser),
-            Self::PayBatch => Row("POST", "api/v1/payments/batch", "pay_batch", Roles(TRUSTED)),
-            Self::Payment => Row("GET", "api/v1/payments/{}", "payment", AnyUser),
-            Self::Refund => Row("POST", "api/v1/payments/{}/refund", "refund", AnyUser),
-            Self::Transactions => Row("GET", "api/v1/transactions", "transactions", AnyUser),
-            Self::CashFlow => Row("GET", "api/v1/cash-flow", "cash_flow", AnyUser),
-            Self::Notifications => Row("GET", "api/v1/notifications", "notifications", AnyUser),
-            // The token may come in the first message.
-            Self::Stream => Row("GET", "api/v1/stream", "stream", Anyone),
-            Self::TopUps => Row("GET", "api/v1/topups", "top_ups", AnyUser),
-            Self::AnnounceTopUp => {
-                Row("POST", "api/v1/topups/bank-transfer", "announce_top_up", AnyUser)
-            }
-            Self::AwaitingTopUps => {
-                Row("GET", "api/v1/admin/topups", "awaiting_top_ups", Roles(ADMINS))
-            }
-            Self::TopUp => Row("POST", "api/v1/admin/topups", "top_up", Roles(ADMINS)),
-            Self::ApproveTopUp => {
-                Row("POST", "api/v1/admin/topups/{}/approve", "approve_top_up", Roles(ADMINS))
-            }
-            Self::RejectTopUp => {
-                Row("POST", "api/v1/admin/topups/{}/reject", "reject_top_up", Roles(ADMINS))
-            }
-            Self::SetRole => Row("POST", "api/v1/admin/users/{}/role", "set_role", Roles(ADMINS)),
-            Self::Freeze => Row("POST", "api/v1/admin/users/{}/freeze", "freeze", Roles(ADMINS)),
-            Self::Adjust => Row("POST", "api/v1/admin/users/{}/adjust", "adjust", Roles(ADMINS)),
-            Self::OpenAccount => {
-                Row("POST", "api/v1/admin/users/{}/accounts", "open_account", Roles(ADMINS))
+        impl Route {
+            /// Every route, in the order they are looked at.
+            pub const ALL: &'static [Self] = &[$(Self::$route,)*];
+
+            const fn row(self) -> Row {
+                use Access::{AnyUser, Anyone, Application, Roles};
+                match self {
+                    $(Self::$route => Row($method, $pattern, $name, $access),)*
+                }
             }
         }
-    }
+    };
+}
 
+routes! {
+    Pay: "POST" "api/v1/payments" "pay" AnyUser;
+    Balance: "GET" "api/v1/balance" "balance" AnyUser;
+    PayBatch: "POST" "api/v1/payments/batch" "pay_batch" Roles(TRUSTED);
+    Payment: "GET" "api/v1/payments/{}" "payment" AnyUser;
+    Refund: "POST" "api/v1/payments/{}/refund" "refund" AnyUser;
+    Transfer: "POST" "api/transfer" "transfer" Application;
+    TransferStanding: "GET" "api/transfer/{}" "transfer_standing" Application;
+    Live: "GET" "health/live" "live" Anyone;
+    Ready: "GET" "health/ready" "ready" Anyone;
+    Metrics: "GET" "metrics" "metrics" Anyone;
+    SignUp: "POST" "api/v1/auth/signup" "signup" Anyone;
+    LogIn: "POST" "api/v1/auth/login" "login" Anyone;
+    LogOut: "POST" "api/v1/auth/logout" "logout" AnyUser;
+    Me: "GET" "api/v1/me" "me" AnyUser;
+    LookUp: "GET" "api/v1/users/{}" "look_up" AnyUser;
+    Transactions: "GET" "api/v1/transactions" "transactions" AnyUser;
+    CashFlow: "GET" "api/v1/cash-flow" "cash_flow" AnyUser;
+    Notifications: "GET" "api/v1/notifications" "notifications" AnyUser;
+    // The token may come in the first message.
+    Stream: "GET" "api/v1/stream" "stream" Anyone;
+    TopUps: "GET" "api/v1/topups" "top_ups" AnyUser;
+    AnnounceTopUp: "POST" "api/v1/topups/bank-transfer" "announce_top_up" AnyUser;
+    AwaitingTopUps: "GET" "api/v1/admin/topups" "awaiting_top_ups" Roles(ADMINS);
+    TopUp: "POST" "api/v1/admin/topups" "top_up" Roles(ADMINS);
+    ApproveTopUp: "POST" "api/v1/admin/topups/{}/approve" "approve_top_up" Roles(ADMINS);
+    RejectTopUp: "POST" "api/v1/admin/topups/{}/reject" "reject_top_up" Roles(ADMINS);
+    SetRole: "POST" "api/v1/admin/users/{}/role" "set_role" Roles(ADMINS);
+    Freeze: "POST" "api/v1/admin/users/{}/freeze" "freeze" Roles(ADMINS);
+    Adjust: "POST" "api/v1/admin/users/{}/adjust" "adjust" Roles(ADMINS);
+    OpenAccount: "POST" "api/v1/admin/users/{}/accounts" "open_account" Roles(ADMINS);
+}
+
+impl Route {
     /// The method.
     pub const fn method(self) -> &'static str {
         self.row().0
@@ -163,7 +114,7 @@ impl Route {
         // The edge leaves out the body of an answer to HEAD.
         let method = if method == Method::HEAD { "GET" } else { method.as_str() };
         let mut elsewhere = None;
-        for route in Self::ALL {
+        for route in Self::ALL.iter().copied() {
             if matches(route.pattern(), segments) {
                 if route.method() == method {
                     return Ok(route);
@@ -192,14 +143,16 @@ fn matches(pattern: &str, segments: &[&str]) -> bool {
 /// What `Allow` says for a path that has routes, but not with the method asked for.
 fn allowed(segments: &[&str]) -> &'static str {
     let has = |method| {
-        Route::ALL
-            .iter()
-            .any(|route| route.method() == method && matches(route.pattern(), segments))
+        let here = |route: &&Route| route.method() == method && matches(route.pattern(), segments);
+        Route::ALL.iter().any(|route| here(&route))
     };
-    match (has("GET"), has("POST")) {
-        (true, true) => "GET, HEAD, POST",
-        (true, false) => "GET, HEAD",
-        (false, _) => "POST",
+    match (has("GET"), has("POST"), has("PUT"), has("DELETE")) {
+        (true, true, ..) => "GET, HEAD, POST",
+        (true, false, ..) => "GET, HEAD",
+        (false, true, ..) => "POST",
+        (false, false, true, true) => "PUT, DELETE",
+        (false, false, true, false) => "PUT",
+        (false, false, false, _) => "DELETE",
     }
 }
 
@@ -255,14 +208,7 @@ async fn dispatch_further(
         Route::Freeze => admin::freeze(context, &caller).await,
         Route::Adjust => admin::adjust(context, &caller).await,
         Route::OpenAccount => admin::open_account(context).await,
-        Route::Pay
-        | Route::Balance
-        | Route::Live
-        | Route::Ready
-        | Route::Metrics
-        | Route::SignUp
-        | Route::LogIn
-        | Route::Stream => dispatch_public(route, context).await,
+        _ => Box::pin(dispatch_public(route, context)).await,
     }
 }
 
@@ -272,7 +218,7 @@ mod tests {
 
     #[test]
     fn every_route_is_found_by_its_own_pattern() {
-        for route in Route::ALL {
+        for route in Route::ALL.iter().copied() {
             let path = route.pattern().replace("{}", "x");
             let segments: Vec<&str> = path.split('/').collect();
             let method = Method::from_bytes(route.method().as_bytes()).unwrap();

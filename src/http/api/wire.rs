@@ -209,7 +209,7 @@ pub(super) fn written(outcome: &Outcome, reply: Reply) -> Reply {
     if outcome.replayed { mark_replayed(reply) } else { reply }
 }
 
-fn mark_replayed(reply: Reply) -> Reply {
+pub(super) fn mark_replayed(reply: Reply) -> Reply {
     reply.header(REPLAYED, HeaderValue::from_static("true"))
 }
 

@@ -55,6 +55,8 @@ fn client(names: &Names, client: &Client) -> Value {
         "id": client.id.as_str(),
         "name": client.name.as_str(),
         "user": names.user(client.user),
+        "account_number": client.account_number.as_str(),
+        "account_name": client.account_name.as_str(),
         "allow": allow,
         "keys": keys(&client.keys),
         "per_transfer_max": client.per_transfer_max.map(Amount::get),

@@ -17,7 +17,7 @@ use crate::ledger::registry::{
 };
 use crate::ledger::text::ClientId;
 
-const EVERY_CHANGE: &str = "4e65ed6f0b6781243c01a18e95afa39796a6f034bb1d09ac104560d5682fe87c";
+const EVERY_CHANGE: &str = "e97a68edbea66964498d50073e7b923dce90822f24ce9633e374eacafa54e495";
 
 fn changed(change: RegistryChange) -> Fact {
     let by = Principal::User(UserId(0));

@@ -46,6 +46,8 @@ pub(crate) fn client(id: &str, user: u32) -> Client {
         id: ClientId::parse(id).unwrap(),
         name: line("IKI PPOB"),
         user: UserId(user),
+        account_number: line("0847652590"),
+        account_name: line("IKIMODAL"),
         allow: vec![line("139.99.60.117")],
         keys: keys(),
         per_transfer_max: None,

@@ -44,6 +44,15 @@ impl Faults {
         Self { percent: 0, latency: Duration::ZERO, lateness: Duration::ZERO, lies: false };
 }
 
+/// How a transfer goes by arrangement.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Next {
+    /// The bank refuses it.
+    Refused,
+    /// Nobody hears of it again.
+    Silent,
+}
+
 /// All banks together.
 pub(crate) struct SimulatedBanks {
     books: Mutex<Books>,
@@ -56,6 +65,8 @@ struct Books {
     /// Banks that are known to be down.
     closed: Vec<BankCode>,
     counts: BTreeMap<&'static str, u64>,
+    /// How the next transfers go, before chance has a say.
+    next: Vec<Next>,
     /// What will be paid, and when: the bank's own time goes on whatever becomes of its caller.
     due: Vec<(Timestamp, String)>,
     clock: Clock,
@@ -69,6 +80,7 @@ impl SimulatedBanks {
             entries: BTreeMap::new(),
             closed: Vec::new(),
             counts: BTreeMap::new(),
+            next: Vec::new(),
             due: Vec::new(),
             clock,
         };
@@ -83,6 +95,11 @@ impl SimulatedBanks {
     pub(crate) fn close(&self, banks: &[&str]) {
         let closed = banks.iter().map(|code| BankCode::parse(code).unwrap()).collect();
         self.books.lock().unwrap().closed = closed;
+    }
+
+    /// How the next transfer goes.
+    pub(crate) fn next(&self, next: Next) {
+        self.books.lock().unwrap().next.push(next);
     }
 
     /// Every reference a bank has seen: which bank, how much, and what came of it.
@@ -158,7 +175,11 @@ impl Way {
             let percent = books.faults.percent;
             books.random.percent(percent)
         };
-        let course = match goes_wrong.then(|| books.random.below(6)) {
+        let arranged = books.next.pop().map(|next| match next {
+            Next::Refused => 0,
+            Next::Silent => 2,
+        });
+        let course = match arranged.or_else(|| goes_wrong.then(|| books.random.below(6))) {
             None => Course::Paid,
             Some(0) => Course::Refused,
             Some(1) => Course::NotSent,

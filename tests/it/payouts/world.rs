@@ -74,6 +74,8 @@ pub(crate) fn client(user: UserId) -> Client {
         id: ClientId::parse("1").unwrap(),
         name: line("IKI PPOB"),
         user,
+        account_number: line("0847652590"),
+        account_name: line("IKIMODAL"),
         allow: vec![line("127.0.0.1")],
         keys: keys(),
         per_transfer_max: None,

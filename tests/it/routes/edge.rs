@@ -56,7 +56,7 @@ async fn a_path_without_a_route_is_not_found() {
 #[tokio::test]
 async fn a_wrong_method_is_told_the_right_ones() {
     let (gateway, people) = funded().await;
-    for route in Route::ALL {
+    for route in Route::ALL.iter().copied() {
         let path = format!("/{}", route.pattern().replace("{}", "x"));
         for method in ["PUT", "PATCH", "DELETE", "OPTIONS", "QUERY"] {
             let answer = gateway.send(ask(method, &path).by(&people.admin)).await;

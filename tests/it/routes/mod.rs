@@ -8,6 +8,7 @@ mod payments;
 mod session;
 mod stream;
 mod topups;
+mod transfer;
 mod unknown;
 mod wallet;
 
