@@ -27,8 +27,9 @@ use crate::ledger::event::Event;
 use crate::ledger::id::Position;
 use crate::ledger::time::Timestamp;
 
-/// The version every batch begins with. A later version gets its own reader beside this one.
-pub const VERSION: u16 = 1;
+/// The version every batch begins with. A later version gets its own reader beside this one; there
+/// is none for version 1, which no release wrote.
+pub const VERSION: u16 = 2;
 
 const HEADER: usize = 2 + 8 + 4 + 8 + 32 + 4;
 const TRAILER: usize = 32;

@@ -17,7 +17,7 @@ use crate::ledger::registry::{
 };
 use crate::ledger::text::ClientId;
 
-const EVERY_CHANGE: &str = "e97a68edbea66964498d50073e7b923dce90822f24ce9633e374eacafa54e495";
+const EVERY_CHANGE: &str = "fd629592620f39a5a313c4e460529433fb7860243d9663ef07d0014a9cf974a5";
 
 fn changed(change: RegistryChange) -> Fact {
     let by = Principal::User(UserId(0));
