@@ -322,6 +322,8 @@ pub const BANK_REFERENCE_MAX: usize = 32;
 pub const BANK_ACCOUNT_MAX: usize = 34;
 /// Characters of an application's own number of a transfer.
 pub const TRANSACTION_ID_MAX: usize = 64;
+/// Bytes of an address in the tables of partners and routes.
+pub const ADDRESS_MAX: usize = 255;
 /// Characters of a remark for the beneficiary's statement.
 pub const REMARK_MAX: usize = 140;
 

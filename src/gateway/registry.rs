@@ -10,7 +10,7 @@ use crate::journal::Recorded;
 use crate::ledger::event::{Fact, Role};
 use crate::ledger::id::Principal;
 use crate::ledger::registry::{
-    Client, Partner, RegistryChange, RegistryChanged, RegistryError, Route,
+    Client, Partner, Registry, RegistryChange, RegistryChanged, RegistryError, Route,
 };
 use crate::ledger::text::Line;
 
@@ -25,6 +25,19 @@ impl Gateway {
         by: Principal,
         change: RegistryChange,
     ) -> Result<Recorded, Error> {
+        self.change_by(by, |_| Ok(change)).await
+    }
+
+    /// [`Gateway::change_registry`] by a change that follows from the tables as they are.
+    pub(super) async fn change_by(
+        &self,
+        by: Principal,
+        make: impl FnOnce(&Registry) -> Result<RegistryChange, Error>,
+    ) -> Result<Recorded, Error> {
+        // Held until the change is shown, so that the next one is decided against it.
+        let reservation = self.engine.reserve(NameKind::Registry, "registry").await;
+        let registry = self.view().registry();
+        let change = make(&registry)?;
         match &change {
             RegistryChange::PartnerSet(partner) => check_partner(partner)?,
             RegistryChange::RouteSet(route) => check_route(route)?,
@@ -33,25 +46,36 @@ impl Gateway {
             | RegistryChange::RouteRemoved(..)
             | RegistryChange::ClientRemoved(_) => {}
         }
-        // Held until the change is shown, so that the next one is decided against it.
-        let reservation = self.engine.reserve(NameKind::Registry, "registry").await;
-        self.view().registry().decide(&change).map_err(|error| refused(&change, error))?;
+        registry.decide(&change).map_err(|error| refused(&change, error))?;
         let fact = Fact::RegistryChanged(Box::new(RegistryChanged { by, change }));
         Ok(*self.engine.record(fact, vec![reservation]).await?)
     }
 
     fn check_client(&self, client: &Client) -> Result<(), Error> {
+        self.check_client_row(client)?;
+        let user = self.view().user(client.user);
+        match user.is_some_and(|user| user.role == Role::Client) {
+            true => Ok(()),
+            false => Err(Error::invalid("user", "must be a user of the role client")),
+        }
+    }
+
+    /// What can be wrong with a client's row, but for its user.
+    pub(super) fn check_client_row(&self, client: &Client) -> Result<(), Error> {
+        let change = RegistryChange::ClientSet(client.clone());
+        let decided = self.view().registry().decide(&change);
+        if let Err(error) = decided
+            && !matches!(error, RegistryError::UserDiffers | RegistryError::UserTaken)
+        {
+            return Err(refused(&change, error));
+        }
         let entries = client.allow.iter().map(Line::as_str);
         AllowList::parse(entries).map_err(|error| Error::invalid("allow", error))?;
         if let Some(callback) = &client.callback {
             let url = self.desk.callbacks().url(callback.url.as_str());
             url.map_err(|error| Error::invalid("callback", error))?;
         }
-        let user = self.view().user(client.user);
-        match user.is_some_and(|user| user.role == Role::Client) {
-            true => Ok(()),
-            false => Err(Error::invalid("user", "must be a user of the role client")),
-        }
+        Ok(())
     }
 }
 

@@ -188,6 +188,22 @@ impl Screening {
         }
     }
 
+    /// What the rules would say of `subject`. Nothing is recorded.
+    pub fn consider(&self, subject: &Subject<'_>) -> Decision {
+        self.decide(&self.findings(subject))
+    }
+
+    /// Goes by other rules from here on. What a rule has counted stays with it, if its name, its
+    /// window and whose transfers it counts are as before.
+    pub fn follow(&mut self, rules: Rules) {
+        let stays = |place: usize| {
+            let before = self.rules.rules.get(place)?;
+            rules.rules.iter().position(|rule| rule.counts_as(before))
+        };
+        self.velocity.move_rules(stays);
+        self.rules = rules;
+    }
+
     /// What the rules would say of `subject`, rule by rule, for people. Nothing is recorded.
     pub fn preview(&self, subject: &Subject<'_>) -> String {
         let findings = self.findings(subject);
@@ -297,6 +313,17 @@ const fn is_or_not(is: bool) -> &'static str {
 
 fn found(fires: bool, what: impl FnOnce() -> String) -> Finding {
     if fires { Finding::Fires(what()) } else { Finding::Content(what()) }
+}
+
+impl Rule {
+    /// Whether what `before` has counted is what this rule would have.
+    fn counts_as(&self, before: &Self) -> bool {
+        let (Check::Faster(now), Check::Faster(then)) = (&self.check, &before.check) else {
+            return false;
+        };
+        let same = now.per == then.per && now.window_seconds == then.window_seconds;
+        same && self.name == before.name
+    }
 }
 
 impl Per {

@@ -104,6 +104,12 @@ impl Reply {
         self
     }
 
+    /// The same answer as 201.
+    #[must_use]
+    pub fn with_status_created(self) -> Self {
+        Self { status: StatusCode::CREATED, ..self }
+    }
+
     /// The status.
     pub const fn status(&self) -> StatusCode {
         self.status

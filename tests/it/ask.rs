@@ -21,6 +21,11 @@ pub(crate) fn post(path: &str, body: &Value) -> Ask {
     raw(path, "application/json", body.to_string())
 }
 
+pub(crate) fn put(path: &str, body: &Value) -> Ask {
+    let Ask(request, _) = raw(path, "application/json", "");
+    Ask(request.method("PUT"), body.to_string().into())
+}
+
 pub(crate) fn raw(path: &str, media_type: &str, body: impl Into<Bytes>) -> Ask {
     Ask(ask("POST", path).0.header("content-type", media_type), body.into())
 }

@@ -39,7 +39,7 @@ use tokio::sync::watch;
 
 use crate::payouts::bank::{Faults, SimulatedBanks, Ways};
 
-pub(crate) use crate::ask::{Answer, Ask, ask, get, login_of, post, raw};
+pub(crate) use crate::ask::{Answer, Ask, ask, get, login_of, post, put, raw};
 
 /// When every test begins: 2026-11-18T18:06:40+07:00.
 pub(crate) const START: Timestamp = Timestamp::from_seconds(1_795_000_000);

@@ -112,6 +112,14 @@ impl Velocity {
         Ok(())
     }
 
+    /// Gives counts to the rules' new places; those of rules without one are forgotten.
+    pub(super) fn move_rules(&mut self, place: impl Fn(usize) -> Option<usize>) {
+        let counters = std::mem::take(&mut self.counters).into_iter();
+        self.counters = counters
+            .filter_map(|(key, counter)| Some((Key { rule: place(key.rule)?, ..key }, counter)))
+            .collect();
+    }
+
     /// Throws away what is over, if the memory is full: at most once a second, since it looks at
     /// every key.
     pub(super) fn sweep(&mut self, at: Timestamp) {

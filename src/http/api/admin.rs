@@ -150,11 +150,7 @@ fn user(context: Context<'_>) -> Result<Arc<User>, ApiError> {
 }
 
 fn reason(text: &str) -> Result<Line, ApiError> {
-    if text.trim().is_empty() {
-        return Err(ApiError::field("reason", "must not be empty"));
-    }
-    Line::parse(text, limits::REASON_MAX)
-        .map_err(|error| ApiError::field("reason", error.to_string()))
+    wire::line("reason", text, limits::REASON_MAX)
 }
 
 fn changed(user: &User, position: u64) -> ChangedView {

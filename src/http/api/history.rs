@@ -7,14 +7,14 @@ use serde::Serialize;
 use super::Context;
 use super::stream::message;
 use super::wire::{ListView, Units, cursor, id_of, range};
-use crate::gateway::Gateway;
 use crate::gateway::caller::Caller;
 use crate::gateway::cash_flow::{Bucket, Flow};
 use crate::gateway::history::{Change, change_of};
+use crate::gateway::{Error, Gateway};
 use crate::http::problem::ApiError;
 use crate::http::reply::Reply;
 use crate::journal::Recorded;
-use crate::ledger::event::Fact;
+use crate::ledger::event::{Fact, MovementKind};
 
 #[derive(Serialize)]
 struct TransactionView {
@@ -65,7 +65,8 @@ pub(super) async fn transactions(context: Context<'_>, caller: &Caller) -> Resul
     let moved = |_: &Gateway, _, recorded: &Recorded| matches!(recorded.event.fact, Fact::Moved(_));
     let lines = context.records(account, page, moved).await?;
     let changes = lines.lines.into_iter().filter_map(|recorded| change_of(account, recorded));
-    let data = changes.map(|change| context.transaction(&change)).collect();
+    let data = changes.map(|change| context.transaction(&change));
+    let data = data.collect::<Result<Vec<_>, _>>()?;
     Ok(Reply::ok(&ListView { data, next_cursor: cursor(lines.next) }))
 }
 
@@ -115,10 +116,18 @@ pub(super) async fn cash_flow(context: Context<'_>, caller: Caller) -> Result<Re
 }
 
 impl Context<'_> {
-    fn transaction(&self, change: &Change) -> TransactionView {
+    fn transaction(&self, change: &Change) -> Result<TransactionView, ApiError> {
         let (recorded, movement) = (&change.recorded, change.movement());
-        TransactionView {
-            id: id_of(change.category.prefix(), recorded.time, recorded.position),
+        // A withdrawal goes by the name under which it was asked for.
+        let asked = match movement.kind {
+            MovementKind::PaidOut { payout, .. } => Some(self.gateway.view().record(payout)),
+            _ => None,
+        };
+        let asked = asked.transpose().map_err(Error::from)?;
+        let named = asked.as_ref().unwrap_or(recorded);
+        let reference = named.event.fact.origin().map(|origin| origin.reference.to_string());
+        Ok(TransactionView {
+            id: id_of(change.category.prefix(), named.time, named.position),
             time: self.time(recorded.time),
             category: change.category.name(),
             direction: if change.incoming { "in" } else { "out" },
@@ -128,9 +137,9 @@ impl Context<'_> {
             balance_after: Units(change.balance_after.units()),
             counterparty: self.name_of(change.counterparty),
             note: movement.note.to_string(),
-            reference: movement.origin.reference.to_string(),
+            reference: reference.unwrap_or_default(),
             position: recorded.position.get(),
-        }
+        })
     }
 }
 

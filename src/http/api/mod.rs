@@ -17,6 +17,9 @@
 //! GET    /api/v1/stream                         stream (WebSocket)
 //! GET    /api/v1/topups                         topups
 //! POST   /api/v1/topups/bank-transfer           topups
+//! *      /api/v1/withdrawals, /admin/payouts    payouts
+//! *      /api/v1/admin/partners, routes, clients  tables
+//! POST   /api/v1/admin/...-preview, reconcile   previews
 //! *      /api/v1/admin/...                      admin
 //! ```
 //!
@@ -27,9 +30,12 @@ mod batch;
 mod history;
 mod operations;
 mod payments;
+mod payouts;
+mod previews;
 pub mod routes;
 mod session;
 mod stream;
+mod tables;
 mod topups;
 mod transfer;
 mod wallet;
@@ -112,12 +118,12 @@ impl Api {
         self.ready.store(false, Ordering::Relaxed);
     }
 
-    /// Whether the request's token is one of a trusted client.
-    fn is_trusted(&self, head: &Parts) -> bool {
+    /// Whether the request's token is one of a user with one of these roles.
+    fn is_one_of(&self, roles: &[Role], head: &Parts) -> bool {
         let value = head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let token = value.and_then(|value| value.split_once(' ')).map(|(_, token)| token);
         let caller = token.and_then(|token| self.gateway.authenticate(token).ok());
-        caller.is_some_and(|caller| TRUSTED.contains(&caller.user.role))
+        caller.is_some_and(|caller| roles.contains(&caller.user.role))
     }
 
     fn find(&self, method: &Method, segments: &[&str]) -> Result<Route, ApiError> {
@@ -176,9 +182,13 @@ impl Context<'_> {
 
 impl Service for Api {
     fn body_max(&self, head: &Parts) -> usize {
-        let is_batch = head.method == Method::POST && head.uri.path() == "/api/v1/payments/batch";
         // Large bodies are collected only for those who may send them.
-        if is_batch && self.is_trusted(head) { limits::BATCH_BODY_MAX } else { limits::BODY_MAX }
+        let large = match (&head.method, head.uri.path()) {
+            (&Method::POST, "/api/v1/payments/batch") => self.is_one_of(TRUSTED, head),
+            (&Method::POST, "/api/v1/admin/reconcile") => self.is_one_of(ADMINS, head),
+            _ => false,
+        };
+        if large { limits::BATCH_BODY_MAX } else { limits::BODY_MAX }
     }
 
     fn connections(&self, open: usize) {

@@ -6,7 +6,7 @@
 use hyper::Method;
 
 use super::{ADMINS, Context, TRUSTED, admin, batch, history, operations, payments, session};
-use super::{stream, topups, wallet};
+use super::{payouts, previews, stream, tables, topups, wallet};
 use crate::gateway::caller::Caller;
 use crate::http::problem::{ApiError, Code};
 use crate::http::reply::Reply;
@@ -75,6 +75,31 @@ routes! {
     Stream: "GET" "api/v1/stream" "stream" Anyone;
     TopUps: "GET" "api/v1/topups" "top_ups" AnyUser;
     AnnounceTopUp: "POST" "api/v1/topups/bank-transfer" "announce_top_up" AnyUser;
+    Withdraw: "POST" "api/v1/withdrawals" "withdraw" AnyUser;
+    Withdrawals: "GET" "api/v1/withdrawals" "withdrawals" AnyUser;
+    Withdrawal: "GET" "api/v1/withdrawals/{}" "withdrawal" AnyUser;
+    OpenPayouts: "GET" "api/v1/admin/payouts" "open_payouts" Roles(ADMINS);
+    ReleasePayout: "POST" "api/v1/admin/payouts/{}/release" "release_payout" Roles(ADMINS);
+    DenyPayout: "POST" "api/v1/admin/payouts/{}/deny" "deny_payout" Roles(ADMINS);
+    SettlePayout: "POST" "api/v1/admin/payouts/{}/settle" "settle_payout" Roles(ADMINS);
+    Partners: "GET" "api/v1/admin/partners" "partners" Roles(ADMINS);
+    AddPartner: "POST" "api/v1/admin/partners" "add_partner" Roles(ADMINS);
+    ChangePartner: "PUT" "api/v1/admin/partners/{}" "change_partner" Roles(ADMINS);
+    RemovePartner: "DELETE" "api/v1/admin/partners/{}" "remove_partner" Roles(ADMINS);
+    RotatePartnerKey: "POST" "api/v1/admin/partners/{}/rotate-key" "rotate_partner_key" Roles(ADMINS);
+    DropPartnerKey: "DELETE" "api/v1/admin/partners/{}/previous-key" "drop_partner_key" Roles(ADMINS);
+    Routes: "GET" "api/v1/admin/routes" "routes" Roles(ADMINS);
+    SetRoute: "POST" "api/v1/admin/routes" "set_route" Roles(ADMINS);
+    RemoveRoute: "DELETE" "api/v1/admin/routes/{}/{}" "remove_route" Roles(ADMINS);
+    Clients: "GET" "api/v1/admin/clients" "clients" Roles(ADMINS);
+    AddClient: "POST" "api/v1/admin/clients" "add_client" Roles(ADMINS);
+    ChangeClient: "PUT" "api/v1/admin/clients/{}" "change_client" Roles(ADMINS);
+    RemoveClient: "DELETE" "api/v1/admin/clients/{}" "remove_client" Roles(ADMINS);
+    RotateClientKey: "POST" "api/v1/admin/clients/{}/rotate-key" "rotate_client_key" Roles(ADMINS);
+    DropClientKey: "DELETE" "api/v1/admin/clients/{}/previous-key" "drop_client_key" Roles(ADMINS);
+    PreviewRoute: "POST" "api/v1/admin/route-preview" "preview_route" Roles(ADMINS);
+    PreviewScreening: "POST" "api/v1/admin/screen-preview" "preview_screening" Roles(ADMINS);
+    Reconcile: "POST" "api/v1/admin/reconcile" "reconcile" Roles(ADMINS);
     AwaitingTopUps: "GET" "api/v1/admin/topups" "awaiting_top_ups" Roles(ADMINS);
     TopUp: "POST" "api/v1/admin/topups" "top_up" Roles(ADMINS);
     ApproveTopUp: "POST" "api/v1/admin/topups/{}/approve" "approve_top_up" Roles(ADMINS);
@@ -208,6 +233,43 @@ async fn dispatch_further(
         Route::Freeze => admin::freeze(context, &caller).await,
         Route::Adjust => admin::adjust(context, &caller).await,
         Route::OpenAccount => admin::open_account(context).await,
+        Route::Withdraw => payouts::withdraw(context, &caller).await,
+        Route::Withdrawals => payouts::withdrawals(context, &caller).await,
+        Route::Withdrawal => payouts::withdrawal(context, &caller),
+        _ => Box::pin(dispatch_admin(route, context, caller)).await,
+    }
+}
+
+/// What administrators do about banks and their clients. That no route is without a handler is what
+/// the authorization matrix finds out.
+async fn dispatch_admin(
+    route: Route,
+    context: Context<'_>,
+    caller: Caller,
+) -> Result<Reply, ApiError> {
+    match route {
+        Route::OpenPayouts => payouts::open(context, &caller).await,
+        Route::ReleasePayout => payouts::decide(context, &caller, true).await,
+        Route::DenyPayout => payouts::decide(context, &caller, false).await,
+        Route::SettlePayout => payouts::settle(context, &caller).await,
+        Route::Partners => Ok(tables::partners(context)),
+        Route::AddPartner => tables::add_partner(context, &caller).await,
+        Route::ChangePartner => tables::change_partner(context, &caller).await,
+        Route::RemovePartner => tables::remove_partner(context, &caller).await,
+        Route::Routes => Ok(tables::routes(context)),
+        Route::SetRoute => tables::set_route(context, &caller).await,
+        Route::RemoveRoute => tables::remove_route(context, &caller).await,
+        Route::Clients => Ok(tables::clients(context)),
+        Route::AddClient => tables::add_client(context, &caller).await,
+        Route::ChangeClient => tables::change_client(context, &caller).await,
+        Route::RemoveClient => tables::remove_client(context, &caller).await,
+        Route::RotatePartnerKey | Route::RotateClientKey => {
+            tables::rotate_key(context, &caller).await
+        }
+        Route::DropPartnerKey | Route::DropClientKey => tables::drop_key(context, &caller).await,
+        Route::PreviewRoute => previews::route(context),
+        Route::PreviewScreening => previews::screen(context),
+        Route::Reconcile => previews::reconcile(context).await,
         _ => Box::pin(dispatch_public(route, context)).await,
     }
 }

@@ -18,7 +18,6 @@ use crate::http::reply::Reply;
 use crate::journal::Recorded;
 use crate::ledger::event::{Fact, MovementKind};
 use crate::ledger::order::{Order, TopUpState};
-use crate::ledger::text::Line;
 use crate::limits;
 
 #[derive(Deserialize)]
@@ -86,8 +85,8 @@ pub(super) async fn announce(context: Context<'_>, caller: &Caller) -> Result<Re
     let announce = Announce {
         amount: wire::amount(body.amount)?,
         currency: wire::currency(body.currency.as_ref())?,
-        bank: line("sender_bank_code", bank, limits::NAME_MAX)?,
-        sender: line("sender_name", &body.sender_name, limits::NAME_MAX)?,
+        bank: wire::line("sender_bank_code", bank, limits::NAME_MAX)?,
+        sender: wire::line("sender_name", &body.sender_name, limits::NAME_MAX)?,
         reference: context.key(body.reference.as_deref())?,
     };
     let outcome = context.gateway.announce_top_up(caller, announce).await?;
@@ -154,7 +153,7 @@ pub(super) async fn approve(context: Context<'_>, caller: &Caller) -> Result<Rep
 /// `POST /api/v1/admin/topups/{id}/reject`
 pub(super) async fn reject(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
     let body: RejectBody = context.request.json()?;
-    let reason = line("reason", &body.reason, limits::REASON_MAX)?;
+    let reason = wire::line("reason", &body.reason, limits::REASON_MAX)?;
     let reference = context.key(body.reference.as_deref())?;
     let outcome = context.gateway.reject_top_up(caller, id(context), reason, reference).await?;
     context.written(&outcome)
@@ -163,13 +162,6 @@ pub(super) async fn reject(context: Context<'_>, caller: &Caller) -> Result<Repl
 fn id<'a>(context: Context<'a>) -> &'a str {
     let segments = context.request.segments();
     segments.as_slice().get(4).copied().unwrap_or_default()
-}
-
-fn line(field: &'static str, text: &str, bytes_max: usize) -> Result<Line, ApiError> {
-    if text.trim().is_empty() {
-        return Err(ApiError::field(field, "must not be empty"));
-    }
-    Line::parse(text, bytes_max).map_err(|error| ApiError::field(field, error.to_string()))
 }
 
 impl Context<'_> {

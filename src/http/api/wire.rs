@@ -19,7 +19,7 @@ use crate::journal::Recorded;
 use crate::ledger::id::{AccountId, Position, PublicId};
 use crate::ledger::money::{Amount, Currency};
 use crate::ledger::rejection::Rejection;
-use crate::ledger::text::{Reference, Username};
+use crate::ledger::text::{Line, Reference, Username};
 use crate::ledger::time::Timestamp;
 use crate::limits;
 
@@ -51,6 +51,12 @@ impl Context<'_> {
     /// A time as answers show it.
     pub(super) fn time(&self, time: Timestamp) -> String {
         time.to_rfc3339(self.api.options.offset_seconds)
+    }
+
+    /// A segment of the path; nothing if it has no such one.
+    pub(super) fn segment(&self, place: usize) -> &str {
+        let segments = self.request.segments();
+        segments.as_slice().get(place).copied().unwrap_or_default()
     }
 
     /// What part of which of the caller's accounts a list is asked for.
@@ -188,6 +194,14 @@ pub(super) fn account_id(opened_at: Timestamp, account: AccountId) -> String {
 /// An amount that the edge has bounded.
 pub(super) fn amount(field: AmountField) -> Result<Amount, ApiError> {
     Amount::new(field.get()).ok_or_else(|| ApiError::field("amount", "is out of range"))
+}
+
+/// A text that must say something.
+pub(super) fn line(field: &'static str, text: &str, bytes_max: usize) -> Result<Line, ApiError> {
+    if text.trim().is_empty() {
+        return Err(ApiError::field(field, "must not be empty"));
+    }
+    Line::parse(text, bytes_max).map_err(|error| ApiError::field(field, error.to_string()))
 }
 
 /// A username as people type it: case does not matter.

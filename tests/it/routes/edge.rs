@@ -59,6 +59,11 @@ async fn a_wrong_method_is_told_the_right_ones() {
     for route in Route::ALL.iter().copied() {
         let path = format!("/{}", route.pattern().replace("{}", "x"));
         for method in ["PUT", "PATCH", "DELETE", "OPTIONS", "QUERY"] {
+            let is_one =
+                |other: &&Route| (other.pattern(), other.method()) == (route.pattern(), method);
+            if Route::ALL.iter().any(|other| is_one(&other)) {
+                continue;
+            }
             let answer = gateway.send(ask(method, &path).by(&people.admin)).await;
             answer.refused(405, "method_not_allowed");
             let allow = answer.header("allow").unwrap();

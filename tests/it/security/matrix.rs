@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::edr;
-use crate::support::{Answer, Ask, People, TestGateway, ask, get, id, post, raw};
+use crate::support::{Answer, Ask, People, TestGateway, ask, get, id, post, put, raw};
 use gerbang::http::api::routes::{Access, Route};
 use gerbang::ledger::event::Role;
 
@@ -26,16 +26,41 @@ const fn expected(route: Route) -> Row {
         | Route::Transactions
         | Route::CashFlow
         | Route::Notifications
+        | Route::Withdrawals
         | Route::TopUps => [401, 200, 200, 200, 200, 200, 401],
+        Route::Withdraw => [401, 202, 422, 422, 202, 422, 401],
+        // Ani's.
+        Route::Withdrawal => [401, 200, 404, 404, 404, 200, 401],
         // Only ani has money; the client would pay itself.
         Route::Pay => [401, 201, 422, 201, 422, 422, 401],
         Route::AnnounceTopUp => [401, 201, 201, 201, 201, 201, 401],
         Route::PayBatch => [401, 403, 403, 403, 200, 403, 401],
         Route::Payment => [401, 200, 404, 200, 404, 200, 401],
         Route::Refund => [401, 403, 404, 201, 404, 403, 401],
-        Route::AwaitingTopUps | Route::SetRole | Route::Freeze => {
-            [401, 403, 403, 403, 403, 200, 401]
-        }
+        Route::AwaitingTopUps
+        | Route::SetRole
+        | Route::Freeze
+        | Route::OpenPayouts
+        | Route::Partners
+        | Route::ChangePartner
+        | Route::RotatePartnerKey
+        | Route::Routes
+        | Route::SetRoute
+        | Route::Clients
+        | Route::ChangeClient
+        | Route::RotateClientKey
+        | Route::PreviewRoute
+        | Route::PreviewScreening
+        | Route::Reconcile => [401, 403, 403, 403, 403, 200, 401],
+        Route::RemoveRoute | Route::RemoveClient => [401, 403, 403, 403, 403, 204, 401],
+        // The payout has ended, there are routes, there is one key.
+        Route::ReleasePayout
+        | Route::DenyPayout
+        | Route::SettlePayout
+        | Route::DropPartnerKey
+        | Route::DropClientKey => [401, 403, 403, 403, 403, 409, 401],
+        Route::RemovePartner => [401, 403, 403, 403, 403, 400, 401],
+        Route::AddPartner | Route::AddClient => [401, 403, 403, 403, 403, 201, 401],
         Route::TopUp
         | Route::ApproveTopUp
         | Route::RejectTopUp
@@ -63,44 +88,86 @@ fn body(route: Route) -> Value {
         Route::Adjust => json!({"direction": "in", "amount": 1, "reason": "x"}),
         Route::OpenAccount => json!({"currency": "USD"}),
         Route::Transfer => edr::request("T2"),
+        Route::Withdraw => {
+            json!({"amount": 1_000, "bank_code": "009", "account_number": "0115471119"})
+        }
+        Route::ReleasePayout | Route::DenyPayout => json!({"reason": "x"}),
+        Route::SettlePayout => json!({"outcome": "failed", "reason": "x"}),
+        Route::AddPartner => {
+            json!({"code": "022", "name": "CIMB", "priority": 4, "base_url": "http://cimb:1"})
+        }
+        Route::ChangePartner => {
+            json!({"name": "BNI", "priority": 4, "base_url": "http://bni:1"})
+        }
+        Route::SetRoute => json!({"bank": "014", "usage": "TRANSFER INTERBANK",
+            "local": "/api/bca/interbank", "external": "https://bca", "fee_fixed": 7_500}),
+        Route::AddClient => json!({"id": "baru", "name": "Baru", "account_number": "1",
+            "account_name": "BARU", "allow": ["10.0.0.0/8"]}),
+        Route::ChangeClient => json!({"name": "IKI", "account_number": "1",
+            "account_name": "IKI", "allow": ["127.0.0.1"]}),
+        Route::PreviewRoute => json!({"bank_code": "022", "amount": 50_000}),
+        Route::PreviewScreening => json!({"payer": "iki-modal", "bank_code": "022",
+            "account_number": "0115471119", "amount": 50_000}),
         _ => json!({}),
     }
 }
 
-fn request(route: Route, payment: &str, top_up: &str) -> Ask {
+fn request(route: Route, fixture: &Fixture) -> Ask {
+    let Fixture { payment, top_up, payout, .. } = fixture;
+    let path = format!("/{}", route.pattern());
+    let path = path.replace("routes/{}/{}", "routes/014/TRANSFER");
     let variable = match route {
         Route::TransferStanding => "T1",
         Route::Payment | Route::Refund => payment,
         Route::ApproveTopUp | Route::RejectTopUp => top_up,
+        _ if path.contains("/payouts/") || path.contains("/withdrawals/") => payout,
+        _ if path.contains("/partners/") => "009",
+        _ if path.contains("/clients/") => "iki-modal",
         _ => "budi",
     };
-    let path = format!("/{}", route.pattern().replace("{}", variable));
+    let path = path.replace("{}", variable);
     match (route, route.method()) {
         (Route::PayBatch, _) => raw(&path, "application/x-ndjson", ""),
+        (Route::Reconcile, _) => raw(&format!("{path}?bank=009"), "text/csv", STATEMENT),
         (_, "POST") => post(&path, &body(route)),
+        (_, "PUT") => put(&path, &body(route)),
         (_, method) => ask(method, &path),
     }
 }
 
-/// A payment of ani to the warung, and a top-up that waits; their ids.
-async fn fixture() -> (TestGateway, People, String, String) {
+const STATEMENT: &str = "date,reference,beneficiary_bank,beneficiary_account,amount,currency,type\n\
+    2026-11-18,X,009,1,1,IDR,DEBIT\n";
+
+struct Fixture {
+    gateway: TestGateway,
+    people: People,
+    payment: String,
+    top_up: String,
+    payout: String,
+}
+
+/// A payment of ani to the warung, a top-up that waits, and a withdrawal that is done.
+async fn fixture() -> Fixture {
     let (gateway, people) = edr::edr().await;
     gateway.send(edr::transfer(&gateway, &edr::request("T1"))).await.expect(200);
     let pay = post("/api/v1/payments", &json!({"to": "warung", "amount": 50})).by(&people.ani);
     let payment = id("pay", gateway.send(pay).await.position());
     let announce = post("/api/v1/topups/bank-transfer", &body(Route::AnnounceTopUp));
     let top_up = id("top", gateway.send(announce.by(&people.ani)).await.position());
-    (gateway, people, payment, top_up)
+    let withdraw = post("/api/v1/withdrawals", &body(Route::Withdraw)).by(&people.ani);
+    let payout = gateway.send(withdraw).await.expect(202)["id"].as_str().unwrap().to_owned();
+    Fixture { gateway, people, payment, top_up, payout }
 }
 
 #[tokio::test]
 async fn everybody_may_do_what_the_matrix_says_and_nothing_else() {
     for route in Route::ALL.iter().copied() {
         for (who, status) in expected(route).into_iter().enumerate() {
-            let (gateway, people, payment, top_up) = fixture().await;
-            let request = request(route, &payment, &top_up);
-            let application = edr::token(&gateway);
-            let People { ani, budi, warung, kasir, admin, .. } = &people;
+            let fixture = fixture().await;
+            let request = request(route, &fixture);
+            let Fixture { gateway, people, .. } = &fixture;
+            let application = edr::token(gateway);
+            let People { ani, budi, warung, kasir, admin, .. } = people;
             let tokens = ["", ani, budi, warung, kasir, admin, &application];
             let request = if who == 0 { request } else { request.by(tokens[who]) };
             let before = gateway.position();
@@ -146,7 +213,7 @@ fn the_matrix_agrees_with_what_routes_declare() {
 
 #[tokio::test]
 async fn other_peoples_payments_look_like_none() {
-    let (gateway, people, payment, _) = fixture().await;
+    let Fixture { gateway, people, payment, .. } = fixture().await;
     let show =
         |id: &str, token: &str| gateway.send(get(&format!("/api/v1/payments/{id}")).by(token));
     let foreign = show(&payment, &people.budi).await.refused(404, "not_found");
@@ -157,16 +224,19 @@ async fn other_peoples_payments_look_like_none() {
         gateway.send(post(&path, &json!({})).by(&people.budi))
     };
     assert_eq!(refund(&payment).await.text, refund(&id("pay", 4_000)).await.text);
-    for list in ["transactions", "topups", "notifications"] {
+    for list in ["transactions", "topups", "notifications", "withdrawals"] {
         let path = format!("/api/v1/{list}");
         let lines = gateway.send(get(&path).by(&people.budi)).await.expect(200);
         assert_eq!(lines["data"], json!([]), "{list}");
     }
 }
 
+/// What some route takes, if it likes.
+const OPTIONAL: [&str; 4] = ["note", "currency", "reference", "user"];
+
 #[tokio::test]
 async fn what_an_answer_says_cannot_be_sent_back_as_a_wish() {
-    let (gateway, people, payment, top_up) = fixture().await;
+    let Fixture { gateway, people, payment, top_up, payout } = fixture().await;
     let shown = gateway.send(get(&format!("/api/v1/payments/{payment}")).by(&people.ani)).await;
     let me = gateway.send(get("/api/v1/me").by(&people.ani)).await.expect(200);
     let balance = gateway.send(get("/api/v1/balance").by(&people.ani)).await.expect(200);
@@ -185,14 +255,16 @@ async fn what_an_answer_says_cannot_be_sent_back_as_a_wish() {
             continue;
         }
         for (field, value) in &wishes {
-            let optional = ["note", "currency", "reference"].contains(&field.as_str());
+            let optional = OPTIONAL.contains(&field.as_str());
             if good.get(field).is_some() || optional {
                 continue;
             }
             let mut wish = good.clone();
             wish[field] = value.clone();
             let path = format!("/{}", route.pattern());
-            let path = path.replace("topups/{}", &format!("topups/{top_up}")).replace("{}", "ani");
+            let path = path.replace("topups/{}", &format!("topups/{top_up}"));
+            let path = path.replace("payouts/{}", &format!("payouts/{payout}"));
+            let path = path.replace("{}", "ani");
             let answer = gateway.send(post(&path, &wish).by(&people.admin)).await;
             // A name that is known, with a value that is none, is refused by that name too.
             answer.names(field);

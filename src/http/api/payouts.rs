@@ -1,0 +1,185 @@
+//! Money to bank accounts: a user's withdrawals, and what administrators decide about payouts.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::Context;
+use super::transfer::{ReasonView, RouteView, account};
+use super::wire::{self, ListView, cursor, place};
+use crate::gateway::caller::Caller;
+use crate::gateway::payout::by_hand::Settlement;
+use crate::gateway::payout::{Standing, State, public_id, standing};
+use crate::gateway::withdraw::Withdraw;
+use crate::gateway::{self, Gateway, routing};
+use crate::http::amount::{AmountField, CurrencyField};
+use crate::http::problem::ApiError;
+use crate::http::reply::Reply;
+use crate::journal::Recorded;
+use crate::ledger::event::Fact;
+use crate::ledger::payout::Purpose;
+use crate::ledger::text::Line;
+use crate::limits;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WithdrawBody {
+    amount: AmountField,
+    currency: Option<CurrencyField>,
+    bank_code: String,
+    account_number: String,
+    account_name: Option<String>,
+    reference: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DecideBody {
+    reason: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SettleBody {
+    outcome: String,
+    reason: String,
+}
+
+/// A payout as it stands.
+#[derive(Serialize)]
+struct PayoutView {
+    id: String,
+    status: &'static str,
+    purpose: &'static str,
+    from: String,
+    amount: u64,
+    fee: u64,
+    currency: String,
+    bank_code: String,
+    account_number: String,
+    account_name: String,
+    route: RouteView,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<ReasonView>,
+    reference: String,
+    position: u64,
+    created_at: String,
+}
+
+/// `POST /api/v1/withdrawals`
+pub(super) async fn withdraw(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
+    let body: WithdrawBody = context.request.json()?;
+    let name = body.account_name.as_deref();
+    let withdraw = Withdraw {
+        amount: wire::amount(body.amount)?,
+        currency: wire::currency(body.currency.as_ref())?,
+        bank: routing::bank_code("bank_code", &body.bank_code)?,
+        number: account("account_number", &body.account_number)?,
+        name: name.map(|name| wire::line("account_name", name, limits::NAME_MAX)).transpose()?,
+        reference: context.key(body.reference.as_deref())?,
+    };
+    let most = context.gateway.settings().answer_within;
+    let begun = context.gateway.withdraw(caller, withdraw, most).await?;
+    let reply = Reply::accepted(&context.payout(&begun.standing));
+    Ok(if begun.replayed { wire::mark_replayed(reply) } else { reply })
+}
+
+/// `GET /api/v1/withdrawals/{id}`
+pub(super) fn withdrawal(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
+    let standing = context.gateway.withdrawal(caller, context.segment(3))?;
+    Ok(Reply::ok(&context.payout(&standing)))
+}
+
+/// `GET /api/v1/withdrawals`
+pub(super) async fn withdrawals(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
+    let (account, page) = context.page(caller)?;
+    let wanted = |_: &Gateway, _, recorded: &Recorded| match &recorded.event.fact {
+        Fact::PayoutStarted(started) => started.purpose == Purpose::Withdrawal,
+        _ => false,
+    };
+    let lines = context.records(account, page, wanted).await?;
+    let view = |recorded: &Recorded| {
+        let standing = standing(context.gateway.view(), recorded.position)?;
+        Ok(context.payout(&standing))
+    };
+    let data = lines.lines.iter().map(view).collect::<Result<Vec<_>, gateway::Error>>()?;
+    Ok(Reply::ok(&ListView { data, next_cursor: cursor(lines.next) }))
+}
+
+/// `GET /api/v1/admin/payouts`: those that are open, oldest first.
+pub(super) async fn open(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
+    let query = context.request.query()?.only(&["state", "limit", "cursor"])?;
+    let (limit, after) = place(&query)?;
+    let states = match query.get("state") {
+        None => Vec::new(),
+        Some("held") => vec!["held"],
+        Some("sent") => vec!["sent"],
+        Some("unknown") => vec!["unknown"],
+        Some(_) => return Err(ApiError::field("state", "must be held, sent or unknown")),
+    };
+    let (gateway, caller) = (Arc::clone(context.gateway), caller.clone());
+    let work = move || gateway.open_payouts(&caller, &states);
+    let mut open = context.blocking(work).await?;
+    open.retain(|standing| after.is_none_or(|after| standing.recorded.position > after));
+    let more = open.len() > limit;
+    open.truncate(limit);
+    let next = open.last().filter(|_| more).map(|standing| standing.recorded.position);
+    let data: Vec<_> = open.iter().map(|standing| context.payout(standing)).collect();
+    Ok(Reply::ok(&ListView { data, next_cursor: cursor(next) }))
+}
+
+/// `POST /api/v1/admin/payouts/{id}/release` and `.../deny`
+pub(super) async fn decide(
+    context: Context<'_>,
+    caller: &Caller,
+    release: bool,
+) -> Result<Reply, ApiError> {
+    let DecideBody { reason } = context.request.json()?;
+    let (id, reason) = (context.segment(4), reason_of(&reason)?);
+    let standing = context.gateway.decide_challenge(caller, id, release, reason).await?;
+    Ok(Reply::ok(&context.payout(&standing)))
+}
+
+/// `POST /api/v1/admin/payouts/{id}/settle`
+pub(super) async fn settle(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
+    let body: SettleBody = context.request.json()?;
+    let settlement = match body.outcome.as_str() {
+        "succeeded" => Settlement::Succeeded,
+        "failed" => Settlement::Failed,
+        _ => return Err(ApiError::field("outcome", "must be succeeded or failed")),
+    };
+    let (id, reason) = (context.segment(4), reason_of(&body.reason)?);
+    let standing = context.gateway.settle_payout(caller, id, settlement, reason).await?;
+    Ok(Reply::ok(&context.payout(&standing)))
+}
+
+fn reason_of(text: &str) -> Result<Line, ApiError> {
+    wire::line("reason", text, limits::REASON_MAX)
+}
+
+impl Context<'_> {
+    fn payout(&self, standing: &Standing) -> PayoutView {
+        let started = standing.started();
+        let position = match &standing.state {
+            State::Succeeded { position, .. } | State::Failed { position, .. } => *position,
+            State::Challenged | State::Sent | State::Unknown => standing.recorded.position,
+        };
+        PayoutView {
+            id: public_id(&standing.recorded),
+            status: standing.state.name(),
+            purpose: started.purpose.name(),
+            from: self.name_of(started.account),
+            amount: started.amount.get(),
+            fee: standing.route.fee.map_or(0, |fee| fee.get()),
+            currency: started.currency.to_string(),
+            bank_code: started.beneficiary.bank.to_string(),
+            account_number: started.beneficiary.number.to_string(),
+            account_name: started.beneficiary.name.to_string(),
+            route: RouteView::of(&standing.route),
+            reason: ReasonView::of(&standing.state),
+            reference: started.origin.reference.to_string(),
+            position: position.get(),
+            created_at: self.time(standing.recorded.time),
+        }
+    }
+}
