@@ -16,7 +16,6 @@ use gerbang::clock::Clock;
 use gerbang::connector::bank::{Asked, Bank};
 use gerbang::connector::outcome::{Beneficiary, Outcome, Standing, Transferred};
 use gerbang::connector::standard::{InquiryRequest, StatusRequest, TransferRequest};
-use gerbang::connector::tls;
 use gerbang::engine::{Engine, References, Teller, View, Writer, WriterParts};
 use gerbang::gateway::payout::callbacks::{self, Callbacks};
 use gerbang::gateway::payout::{self, Banks, Desk};
@@ -37,7 +36,6 @@ use gerbang::ledger::text::{Line, Reference};
 use gerbang::ledger::time::Timestamp;
 use gerbang::outbound;
 use gerbang::telemetry::Metrics;
-use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 #[global_allocator]
@@ -186,15 +184,13 @@ fn run(open: u32, new: u32) -> Duration {
     let teller = Teller::start(runtime.handle());
     let writer = std::thread::spawn(move || writer.run(&queue, &teller).is_ok());
     let took = runtime.block_on(async {
-        let tls = tls::Settings { oldest: tls::Oldest::Tls13, roots: None, client: None };
         let vault = Arc::new(Vault::in_memory(1));
         let (settings, resolve) = (callbacks::Settings::default(), Arc::new(outbound::System));
-        let callbacks = Callbacks::new(vault, settings, resolve, tls);
+        let callbacks = Callbacks::new(vault, settings, resolve);
         let options = payout::Options::standard();
         let desk = Desk::new(engine.clone(), Arc::new(Ready), callbacks, options);
-        let (_stop, stopped) = watch::channel(false);
         let began = Instant::now();
-        tokio::spawn(desk.run(inbox, stopped));
+        tokio::spawn(desk.run(inbox));
         let all: Vec<_> =
             (0..CALLERS).map(|first| tokio::spawn(begin(engine.clone(), first, new))).collect();
         for begun in all {

@@ -107,7 +107,7 @@ impl App {
             .name("writer".to_owned())
             .spawn(move || run_writer(writer, &queue, &teller))?;
         let (stop, stopped) = watch::channel(false);
-        tokio::spawn(engine::run_timers(engine.clone(), stopped.clone()));
+        tokio::spawn(engine::run_timers(engine.clone(), stopped));
         let banks = Arc::new(Partners::new(
             Arc::clone(&view),
             Arc::clone(&vault),
@@ -119,10 +119,9 @@ impl App {
             Arc::clone(&vault),
             config.callbacks.clone(),
             Arc::new(outbound::System),
-            config.banks.tls.clone(),
         );
         let desk = Desk::new(engine.clone(), banks, callbacks, payout::Options::standard());
-        tokio::spawn(Arc::clone(&desk).run(inbox, stopped));
+        tokio::spawn(Arc::clone(&desk).run(inbox));
         let screening = Screening::new(config.screening.clone());
         let settings = settings(config);
         let parts = gateway::Parts { engine, settings, hasher, keys, hub, vault, desk, screening };

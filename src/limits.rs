@@ -227,9 +227,9 @@ pub const URL_MAX: usize = 2 * 1024;
 /// Requests in flight to one bank.
 pub const BANK_IN_FLIGHT_MAX: usize = 64;
 /// Requests that wait for a place among those.
-pub const BANK_WAITING_MAX: usize = 64;
-/// How long they wait.
-pub const BANK_WAIT: Duration = Duration::from_secs(1);
+pub const BANK_WAITING_MAX: usize = 4_096;
+/// How long they wait: a bank that is merely busy should not cost anybody another bank's fee.
+pub const BANK_WAIT: Duration = Duration::from_secs(10);
 /// Failures in a row that open a bank's breaker.
 pub const BREAKER_FAILURES: u32 = 5;
 /// How long an open breaker lets nothing through, in seconds.
@@ -351,8 +351,8 @@ pub const BENEFICIARY_SECONDS: i64 = 15 * 60;
 pub const BANK_RETRY_AFTER_SECONDS: u32 = 10;
 /// Until a callback has answered (Standard Webhooks: 15 to 30 s).
 pub const CALLBACK_TIMEOUT: Duration = Duration::from_secs(15);
-/// Callbacks under way at once.
-pub const CALLBACKS_MAX: usize = 64;
+/// Callbacks of one client under way at once.
+pub const CALLBACKS_MAX: usize = 8;
 /// How far the time in a partner's request may be from ours, in seconds.
 pub const SNAP_TIMESTAMP_WINDOW_SECONDS: u64 = 5 * 60;
 /// Life of a token that we give a partner, in seconds (SNAP).

@@ -313,12 +313,24 @@ impl View {
             }
             _ => fact.subject(),
         };
-        if let Some(order) = began {
-            self.publish_order(order, book.orders.get(&order).copied());
-        }
-        if let Some(origin) = fact.origin() {
-            let fingerprint = fingerprint.unwrap_or_else(|| origin.fingerprint());
-            self.references.insert(fingerprint, recorded.position);
+        let refer = || {
+            if let Some(origin) = fact.origin() {
+                let fingerprint = fingerprint.unwrap_or_else(|| origin.fingerprint());
+                self.references.insert(fingerprint, recorded.position);
+            }
+        };
+        // An order that begins is there before its reference leads to it; one that ends is gone only
+        // after its end can be found.
+        match began.map(|order| (order, book.orders.get(&order).copied())) {
+            Some((position, Some(order))) => {
+                self.publish_order(position, Some(order));
+                refer();
+            }
+            Some((position, None)) => {
+                refer();
+                self.publish_order(position, None);
+            }
+            None => refer(),
         }
     }
 

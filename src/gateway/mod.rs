@@ -4,6 +4,7 @@
 //! change of state through the engine. It knows nothing of HTTP: the wire stands in `http`.
 
 pub mod admin;
+pub mod allowance;
 pub mod caller;
 pub mod cash_flow;
 pub mod client;
@@ -32,6 +33,7 @@ use std::time::Duration;
 
 pub use self::error::Error;
 
+use self::allowance::Allowance;
 use self::client::Rates;
 use self::notify::Hub;
 use self::payout::Desk;
@@ -81,6 +83,7 @@ pub struct Gateway {
     screening: Mutex<Screening>,
     names_at_banks: Names,
     rates: Rates,
+    allowance: Allowance,
 }
 
 /// What a gateway is made of.
@@ -121,6 +124,7 @@ impl Gateway {
             screening: Mutex::new(screening),
             names_at_banks: Names::default(),
             rates: Rates::default(),
+            allowance: Allowance::default(),
         }
     }
 

@@ -54,6 +54,8 @@ struct Case {
     amount: Amount,
     currency: Currency,
     /// Whether anything was sent: nobody has to release it, or somebody did.
+    /// The partner of the latest try.
+    bank: BankCode,
     is_sent: bool,
     tries: Vec<Tried>,
 }
@@ -81,6 +83,7 @@ impl Search {
                 let case = Case {
                     amount: started.amount,
                     currency: started.currency,
+                    bank: started.route.bank,
                     is_sent: started.challenged_until.is_none(),
                     tries: vec![self.tried(recorded, started.route.bank)],
                 };
@@ -98,12 +101,23 @@ impl Search {
     }
 
     fn advance(&mut self, recorded: &Recorded, advanced: &PayoutAdvanced) {
+        let Some(bank) = self.open.get(&advanced.payout).map(|case| case.bank) else { return };
         let next = match &advanced.step {
-            PayoutStep::NextTry { route, .. } => Some(self.tried(recorded, route.bank)),
-            PayoutStep::Released { .. } | PayoutStep::Unknown { .. } => None,
+            PayoutStep::NextTry { route, .. } => {
+                Some((route.bank, self.tried(recorded, route.bank)))
+            }
+            PayoutStep::Released { .. } => Some((bank, self.tried(recorded, bank))),
+            PayoutStep::Unknown { .. } => None,
         };
         let Some(case) = self.open.get_mut(&advanced.payout) else { return };
-        case.tries.extend(next);
+        if let Some((bank, tried)) = next {
+            if !case.is_sent {
+                // Nothing was sent under the name of the start.
+                case.tries.clear();
+            }
+            case.bank = bank;
+            case.tries.push(tried);
+        }
         case.is_sent = true;
     }
 
@@ -124,7 +138,7 @@ impl Case {
     /// What the bank should say, if the payout stands like this. Another try is written only after
     /// one that was not sent, so all but the last have failed.
     fn tries_as(self, state: State) -> Vec<Ours> {
-        let Self { amount, currency, is_sent, tries } = self;
+        let Self { amount, currency, is_sent, tries, .. } = self;
         let last = tries.len();
         let states = (1..).map(|place| if place == last { state } else { State::Failed });
         let wanted = tries.into_iter().zip(states).filter(|(tried, _)| tried.is_wanted && is_sent);

@@ -10,6 +10,7 @@
 //! - A change of a row leaves its keys, and a change of keys leaves the row.
 
 use super::{Error, Gateway, client, payout};
+use crate::connector::webhook;
 use crate::gateway::identity::SignUp;
 use crate::identity::secret::Secret;
 use crate::identity::vault::new_key_token;
@@ -18,7 +19,7 @@ use crate::ledger::event::Role;
 use crate::ledger::id::{Principal, UserId};
 use crate::ledger::money::Amount;
 use crate::ledger::registry::{
-    BankCode, Client, Keys, Partner, Registry, RegistryChange, SealedKey, Window,
+    BankCode, Callback, Client, Keys, Partner, Registry, RegistryChange, SealedKey, Window,
 };
 use crate::ledger::text::{ClientId, Email, Line, Username};
 
@@ -171,6 +172,44 @@ impl Gateway {
             None => Err(Error::Conflict("there is no previous key")),
         };
         self.change_by(by, |registry| holder.change(registry, dropped)).await
+    }
+
+    /// Has the ends of a client's transfers told to `url` from here on. The secret that messages are
+    /// signed with is new, and handed out here only.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Invalid`] if the address may not be called.
+    pub async fn set_callback(
+        &self,
+        by: Principal,
+        id: &ClientId,
+        url: Line,
+    ) -> Result<(Recorded, Secret<String>), Error> {
+        let secret = webhook::Key::generate();
+        let sealed = self.vault.seal(&payout::callbacks::purpose(id), &secret);
+        let callback = Some(Callback { url, secret: sealed });
+        Ok((self.change_callback(by, id, callback).await?, secret))
+    }
+
+    /// Tells a client nothing more.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn remove_callback(&self, by: Principal, id: &ClientId) -> Result<Recorded, Error> {
+        self.change_callback(by, id, None).await
+    }
+
+    async fn change_callback(
+        &self,
+        by: Principal,
+        id: &ClientId,
+        callback: Option<Callback>,
+    ) -> Result<Recorded, Error> {
+        let change = |registry: &Registry| {
+            let row = registry.clients.get(id).ok_or(Error::NotFound)?.clone();
+            Ok(RegistryChange::ClientSet(Client { callback, ..row }))
+        };
+        self.change_by(by, change).await
     }
 
     fn new_key(&self, holder: &Holder) -> (Secret<String>, SealedKey) {

@@ -73,6 +73,7 @@ impl Gateway {
             remark: transfer.remark,
             fallback: client.allow_interbank_fallback,
             callback: client.callback.is_some(),
+            per_day_max: client.per_day_max,
         };
         if client.per_transfer_max.is_some_and(|max| ask.amount > max) {
             return self.refuse_payout(ask, Rejection::TransferLimit, Line::empty()).await;

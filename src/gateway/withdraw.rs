@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use super::caller::Caller;
 use super::payout::start::{Ask, Begun};
-use super::payout::{Standing, public_id, standing};
+use super::payout::{Standing, standing_of};
 use super::{Error, Gateway, reference};
 use crate::ledger::event::Role;
-use crate::ledger::id::{Position, PublicId};
 use crate::ledger::money::{Amount, Currency};
 use crate::ledger::payout::Purpose;
 use crate::ledger::reference::DigestBuilder;
@@ -65,6 +64,7 @@ impl Gateway {
                 remark: Line::empty(),
                 fallback: true,
                 callback: false,
+                per_day_max: None,
             })
             .await?;
         self.wait_for(begun, most).await
@@ -75,15 +75,9 @@ impl Gateway {
     /// # Errors
     /// [`Error::NotFound`] if there is none, or it is none of theirs.
     pub fn withdrawal(&self, caller: &Caller, id: &str) -> Result<Standing, Error> {
-        let position = PublicId::parse("out", id).ok_or(Error::NotFound)?.number;
-        let position = Position::new(position).ok_or(Error::NotFound)?;
-        let standing = standing(self.view(), position)?;
+        let standing = standing_of(self.view(), id)?;
         let theirs = self.owns(&caller.user, standing.started().account);
         let visible = theirs || caller.user.role == Role::Admin;
-        if visible && public_id(&standing.recorded) == id {
-            Ok(standing)
-        } else {
-            Err(Error::NotFound)
-        }
+        if visible { Ok(standing) } else { Err(Error::NotFound) }
     }
 }

@@ -74,10 +74,15 @@ fn misfit(book: &Book, position: Position, fact: &Fact) -> Option<&'static str> 
                 None => Some("there is no such payout"),
             }
         }
-        Fact::CallbackTried(tried) => about(book, tried.account, |_| tried.payout < position),
+        Fact::CallbackTried(tried) => match book.orders.get(&tried.payout) {
+            Some(Order::Callback(callback)) if callback.account == tried.account => None,
+            // Told again by hand, when it was told before.
+            None => about(book, tried.account, |_| tried.payout < position),
+            Some(_) => Some("there is nothing to tell"),
+        },
         Fact::PayoutFailed(failed) => match open_payout(book, failed.payout, failed.account) {
-            Some(_) => None,
-            None => Some("there is no such payout"),
+            Some(payout) if payout.decide_failure(failed.by).is_ok() => None,
+            _ => Some("there is no such payout, or it cannot fail so"),
         },
         Fact::RegistryChanged(changed) => registering(book, &changed.change),
     }
@@ -111,9 +116,15 @@ fn moving(book: &Book, movement: &Movement) -> Option<&'static str> {
             MovementKind::HoldPosted { hold } => {
                 open_hold(book, hold, movement.debit, Some(movement.amount))
             }
-            MovementKind::PaidOut { payout, .. } => match open_payout(book, payout, movement.debit)
+            MovementKind::PaidOut { payout, by } => match open_payout(book, payout, movement.debit)
             {
-                Some(payout) if payout.held() == movement.amount => None,
+                Some(payout)
+                    if payout.held() == movement.amount
+                        && payout.fee == movement.fee.map(|fee| fee.amount)
+                        && payout.decide_success(by).is_ok() =>
+                {
+                    None
+                }
                 _ => Some("there is no such payout"),
             },
             MovementKind::Payment

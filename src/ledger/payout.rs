@@ -16,8 +16,9 @@
 //! # Invariants
 //!
 //! - The money is on hold from the first entry to the last: what is being sent cannot be spent.
-//! - A try is in the journal before its first byte leaves. Each has a name of its own at the bank,
-//!   made of its entry's place and time, so that no other try, restart or store shares it.
+//! - A try is in the journal before its first byte leaves: written by the start, by the release of
+//!   what was challenged, or by a next try. Each has a name of its own at the bank, made of its
+//!   entry's place and time, so that no other try, restart or store shares it.
 //! - Another try follows only one that was not sent. From `unknown` there is no way back to
 //!   `sending`.
 //! - A payout ends once: posted in full with its fee, or released in full.
@@ -252,7 +253,10 @@ impl Payout {
     #[must_use]
     pub fn advanced(self, step: &PayoutStep, position: Position) -> Self {
         match step {
-            PayoutStep::Released { .. } => Self { state: PayoutState::Sending, ..self },
+            // What was written long ago is sent now: the try begins here, under a name of today.
+            PayoutStep::Released { .. } => {
+                Self { state: PayoutState::Sending, tried: position, ..self }
+            }
             PayoutStep::NextTry { route, .. } => Self {
                 fee: route.fee,
                 attempt: self.attempt.saturating_add(1),

@@ -144,6 +144,19 @@ impl Line {
         Ok(Self(text.into()))
     }
 
+    /// What a line can hold of a text from outside: without control characters and direction marks,
+    /// and cut to `bytes_max` bytes.
+    pub fn cut(text: &str, bytes_max: usize) -> Self {
+        let mut kept = String::new();
+        for c in text.trim().chars().filter(|c| !is_invisible(*c)) {
+            if kept.len().saturating_add(c.len_utf8()) > bytes_max {
+                break;
+            }
+            kept.push(c);
+        }
+        Self(kept.into())
+    }
+
     /// No text.
     pub fn empty() -> Self {
         Self("".into())

@@ -171,8 +171,8 @@ impl TestGateway {
         let vault = Arc::new(Vault::in_memory(KEYS));
         let callbacks = crate::payouts::callbacks::at_home(Arc::clone(&vault));
         let desk = Desk::new(engine.clone(), ways, callbacks, payout::Options::standard());
-        let (stop, stopped) = watch::channel(false);
-        tokio::spawn(Arc::clone(&desk).run(inbox, stopped));
+        let (stop, _) = watch::channel(false);
+        tokio::spawn(Arc::clone(&desk).run(inbox));
         let screening = Screening::new(Rules::from_raw(RawScreening::default()).unwrap());
         let settings_of = settings.clone();
         let parts = Parts {

@@ -1,12 +1,13 @@
 //! What a person decides: to let a challenged payout go or not, and how an unknown one ended.
 
 use super::drive::{Case, line, origin};
-use super::{Desk, Standing, standing};
+use super::{Desk, Standing, standing, standing_of};
 use crate::gateway::caller::Caller;
 use crate::gateway::{Error, Gateway};
+use crate::journal::Recorded;
 use crate::ledger::command::Command;
 use crate::ledger::event::Fact;
-use crate::ledger::id::{Position, Principal, PublicId};
+use crate::ledger::id::Principal;
 use crate::ledger::order::Order;
 use crate::ledger::payout::{self, Payout, PayoutAdvanced, PayoutFailed, PayoutState, PayoutStep};
 use crate::ledger::text::{Line, Reference};
@@ -89,20 +90,15 @@ impl Gateway {
     }
 
     async fn open_payout(&self, id: &str) -> Result<(Case, Payout), Error> {
-        let id = PublicId::parse("out", id).ok_or(Error::NotFound)?;
-        let payout = Position::new(id.number).ok_or(Error::NotFound)?;
-        let found = standing(self.view(), payout)?;
-        if PublicId::new(found.recorded.time, payout.get()) != id {
-            return Err(Error::NotFound);
-        }
+        let payout = standing_of(self.view(), id)?.recorded.position;
         match self.view().order(payout) {
             Some(Order::Payout(state)) => Ok((self.desk.case(payout).await, state)),
             _ => Err(Error::Conflict("the payout has ended")),
         }
     }
 
-    fn decided(&self, case: &Case, fact: Option<Fact>) -> Result<Standing, Error> {
-        match fact {
+    fn decided(&self, case: &Case, said: Option<Box<Recorded>>) -> Result<Standing, Error> {
+        match said.map(|recorded| recorded.event.fact) {
             None | Some(Fact::Refused(_)) => {
                 Err(Error::Conflict("it was decided otherwise before"))
             }
@@ -112,7 +108,13 @@ impl Gateway {
 }
 
 impl Desk {
-    async fn decide(&self, case: &Case, state: &Payout, release: bool, word: Word) -> Option<Fact> {
+    async fn decide(
+        &self,
+        case: &Case,
+        state: &Payout,
+        release: bool,
+        word: Word,
+    ) -> Option<Box<Recorded>> {
         let reference = payout::challenge_reference(case.payout());
         if !release {
             return self.fail_by_hand(case, state, reference, word).await;
@@ -134,13 +136,17 @@ impl Desk {
         state: &Payout,
         reference: Reference,
         Word { by, reason }: Word,
-    ) -> Option<Fact> {
+    ) -> Option<Box<Recorded>> {
+        let code = match state.state {
+            PayoutState::Challenged(_) => "denied",
+            PayoutState::Sending | PayoutState::Unknown => "settled_by_hand",
+        };
         let failed = PayoutFailed {
             origin: origin(reference, "failed"),
             payout: case.payout(),
             account: state.account,
             by,
-            code: line("settled_by_hand"),
+            code: line(code),
             reason,
         };
         self.insist(Command::FailPayout(Box::new(failed))).await

@@ -16,7 +16,7 @@ use rustls::ClientConfig;
 use serde_json::json;
 
 use super::drive::{line, origin};
-use super::{Desk, State, public_id, standing};
+use super::{Desk, State, public_id, standing, standing_of};
 use crate::connector::http::{Client, Options};
 use crate::connector::tls;
 use crate::connector::webhook::{self, Key};
@@ -25,8 +25,7 @@ use crate::gateway::{Error, Gateway};
 use crate::identity::vault::Vault;
 use crate::journal::Recorded;
 use crate::ledger::command::Command;
-use crate::ledger::event::Fact;
-use crate::ledger::id::{Position, Principal, PublicId};
+use crate::ledger::id::{Position, Principal};
 use crate::ledger::order::Order;
 use crate::ledger::payout::{self, CallbackTried};
 use crate::ledger::registry;
@@ -57,7 +56,6 @@ pub struct Callbacks {
     vault: Arc<Vault>,
     settings: Settings,
     resolve: Arc<dyn Resolve>,
-    tls: tls::Settings,
     loaded: OnceLock<Arc<ClientConfig>>,
 }
 
@@ -69,16 +67,11 @@ struct Told {
 
 impl Callbacks {
     /// Callbacks with the secrets that `vault` opens, to hosts that `resolve` finds.
-    pub fn new(
-        vault: Arc<Vault>,
-        settings: Settings,
-        resolve: Arc<dyn Resolve>,
-        tls: tls::Settings,
-    ) -> Self {
+    pub fn new(vault: Arc<Vault>, settings: Settings, resolve: Arc<dyn Resolve>) -> Self {
         let private = settings.private.clone();
         let allowed = move |address: IpAddr| private.iter().any(|range| range.contains(address));
         let resolve: Arc<dyn Resolve> = Arc::new(Guard::new(resolve, Arc::new(allowed)));
-        Self { vault, settings, resolve, tls, loaded: OnceLock::new() }
+        Self { vault, settings, resolve, loaded: OnceLock::new() }
     }
 
     /// The address of a callback, if it is one that may be called.
@@ -129,7 +122,7 @@ impl Callbacks {
         if let Some(loaded) = self.loaded.get() {
             return Ok(Arc::clone(loaded));
         }
-        let loaded = tls::load(&self.tls).map_err(|error| error.to_string())?;
+        let loaded = tls::load(&TLS).map_err(|error| error.to_string())?;
         Ok(Arc::clone(self.loaded.get_or_init(|| loaded)))
     }
 }
@@ -141,6 +134,9 @@ const OPTIONS: Options = Options {
     idle_max: 0,
     ..Options::standard()
 };
+
+/// Clients are anybody on the internet: the system's roots, and no certificate of ours.
+const TLS: tls::Settings = tls::Settings { oldest: tls::Oldest::Tls12, roots: None, client: None };
 
 impl Desk {
     /// Tells the end of a payout until it is heard or nobody seems to listen.
@@ -155,7 +151,8 @@ impl Desk {
                 Duration::from_secs(wait).saturating_sub(Duration::from_micros(passed)),
             )
             .await;
-            let _turn = self.telling.acquire().await;
+            let turns = self.turns_to_tell(callback.account);
+            let _turn = turns.acquire().await;
             let is_last = tried + 1 >= WAITS.len();
             self.tell_once(payout, callback.tried + 1, is_last, Line::empty()).await;
         }
@@ -175,7 +172,7 @@ impl Desk {
         attempt: u16,
         is_last: bool,
         why: Line,
-    ) -> Option<Fact> {
+    ) -> Option<Box<Recorded>> {
         let (account, told) = match self.message(payout).await {
             Err(error) => {
                 tracing::error!(%error, %payout, "an ended payout could not be read");
@@ -290,12 +287,8 @@ impl Gateway {
     }
 
     fn ended_payout(&self, id: &str) -> Result<Position, Error> {
-        let id = PublicId::parse("out", id).ok_or(Error::NotFound)?;
-        let payout = Position::new(id.number).ok_or(Error::NotFound)?;
-        let found = standing(self.view(), payout)?;
-        if PublicId::new(found.recorded.time, payout.get()) != id {
-            return Err(Error::NotFound);
-        }
+        let found = standing_of(self.view(), id)?;
+        let payout = found.recorded.position;
         match found.state {
             State::Succeeded { .. } | State::Failed { .. } => Ok(payout),
             State::Challenged | State::Sent | State::Unknown => {

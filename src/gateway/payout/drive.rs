@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::{Desk, bank_reference, schedule};
 use crate::connector::outcome::{Outcome, Reason, Standing, Transferred};
 use crate::connector::standard::{StatusRequest, TransferRequest};
@@ -15,7 +17,7 @@ use crate::ledger::event::{AccountKind, Fact, Fee, Movement, MovementKind, Origi
 use crate::ledger::id::{Position, Principal};
 use crate::ledger::order::Order;
 use crate::ledger::payout::{self, Payout, PayoutAdvanced, PayoutFailed, PayoutStarted};
-use crate::ledger::payout::{PayoutState, PayoutStep, Try};
+use crate::ledger::payout::{PayoutState, PayoutStep, Purpose, Try};
 use crate::ledger::reference::DigestBuilder;
 use crate::ledger::registry::{BankCode, Usage};
 use crate::ledger::text::{Line, Reference};
@@ -42,56 +44,72 @@ struct Tried {
 }
 
 impl Desk {
-    /// Carries a payout on until it ends or a person has to look at it. `fresh`: its try was just
-    /// written and nobody has sent it.
-    pub(super) async fn drive(self: Arc<Self>, payout: Position, mut fresh: bool) {
+    /// Carries a payout on until it ends or a person has to look at it. `written` is the entry that
+    /// wrote a try just now, which nobody has sent; without one, whatever is found is asked about.
+    pub(super) async fn drive(self: Arc<Self>, payout: Position, mut written: Option<Position>) {
         let case = self.case(payout).await;
-        let mut passed_over = Vec::new();
-        let mut asked = 0;
+        let (mut passed_over, mut asked) = (Vec::new(), 0);
+        let since = Instant::now();
         while let Some(Order::Payout(state)) = self.view().order(payout) {
-            match state.state {
-                PayoutState::Challenged(until) => {
-                    self.await_decision(&case, &state, until).await;
-                    // If it was released, whoever heard of that goes on.
-                    return;
+            match (state.state, written.take()) {
+                (PayoutState::Challenged(until), _) => {
+                    return self.await_decision(&case, &state, until).await;
                 }
-                PayoutState::Sending if std::mem::take(&mut fresh) => {
-                    let tried = self.tried(&state).await;
+                (PayoutState::Sending, Some(entry)) if entry == state.tried => {
+                    let tried = self.tried(&case, &state).await;
                     let outcome = self.send(&case, &state, &tried).await;
                     passed_over.push(tried.route.bank);
-                    fresh = self.follow(&case, &state, outcome, &passed_over).await;
+                    written = self.follow(&case, &state, outcome, &passed_over).await;
                 }
-                PayoutState::Sending => {
+                // Whoever wrote what is there now sees to it.
+                (_, Some(_)) => return,
+                (PayoutState::Sending, None) => {
                     // Written, and perhaps sent, by a process that is gone.
-                    if !self.ask(&case, &state).await {
+                    if !self.ask(&case, &state, since).await {
                         let reason = Reason::new("restarted", "the outcome was not recorded");
                         self.became_unknown(&case, &state, &reason).await;
                     }
+                    tokio::time::sleep(limits::INSIST_PAUSE).await;
                 }
-                PayoutState::Unknown => {
+                (PayoutState::Unknown, None) => {
                     let Some(wait) = schedule::wait(asked, payout.get()) else {
                         tracing::error!(%payout, "a payout stays unknown: a person has to look");
                         return;
                     };
                     tokio::time::sleep(wait).await;
                     asked += 1;
-                    self.ask(&case, &state).await;
+                    self.ask(&case, &state, since).await;
                 }
             }
         }
     }
 
-    /// Waits until a person has decided or the time is over, and then ends it.
+    /// Waits for the decision about a challenged payout. Sends nothing: whoever hears that it was
+    /// released does that.
+    pub(super) async fn watch(self: Arc<Self>, payout: Position) {
+        let case = self.case(payout).await;
+        if let Some(Order::Payout(state)) = self.view().order(payout)
+            && let PayoutState::Challenged(until) = state.state
+        {
+            self.await_decision(&case, &state, until).await;
+        }
+    }
+
+    /// Waits until a person has decided or the time is over, and then ends it. Time is over when
+    /// both the clock says so and as much has passed: a clock that jumps decides nothing.
     async fn await_decision(&self, case: &Case, state: &Payout, until: Timestamp) {
+        let began = Instant::now();
+        let left = |now: Timestamp| {
+            Duration::from_micros(u64::try_from(until.micros_since(now)).unwrap_or(0))
+        };
+        let whole = left(self.engine.clock().now());
         loop {
-            let now = self.engine.clock().now();
-            let left = until.micros_since(now);
-            if left <= 0 {
+            let running = whole.saturating_sub(began.elapsed());
+            let wait = left(self.engine.clock().now()).max(running);
+            if wait.is_zero() {
                 break;
             }
-            // In short stretches: the clock may be set.
-            let left = Duration::from_micros(left.unsigned_abs());
-            tokio::time::sleep(left.min(limits::CHALLENGE_LOOK)).await;
+            tokio::time::sleep(wait.min(limits::CHALLENGE_LOOK)).await;
             match self.view().order(case.payout) {
                 Some(Order::Payout(Payout { state: PayoutState::Challenged(_), .. })) => {}
                 _ => return,
@@ -123,40 +141,40 @@ impl Desk {
         bank.transfer(&request).await
     }
 
-    /// Writes down what a try ended as. True if there is another try to send.
+    /// Writes down what a try ended as. If that is another try: the entry that wrote it.
     async fn follow(
         &self,
         case: &Case,
         state: &Payout,
         outcome: Outcome<Transferred>,
         passed_over: &[BankCode],
-    ) -> bool {
+    ) -> Option<Position> {
         let (payout, attempt, name) = (case.payout, state.attempt, outcome.name());
         match outcome {
             Outcome::Succeeded(Transferred { bank_reference }) => {
                 tracing::info!(%payout, attempt, outcome = name, "a try has ended");
                 self.succeed(case, state, &bank_reference).await;
-                false
+                None
             }
             Outcome::Refused(reason) => {
                 tracing::info!(%payout, attempt, outcome = name, code = reason.code, "a try has ended");
                 self.fail(case, state, &reason, payout::end_reference(payout)).await;
-                false
+                None
             }
             Outcome::Unknown(reason) => {
                 tracing::warn!(%payout, attempt, outcome = name, code = reason.code, "a try has ended");
                 self.became_unknown(case, state, &reason).await;
-                false
+                None
             }
             Outcome::NotSent(reason) => {
                 tracing::warn!(%payout, attempt, outcome = name, code = reason.code, "a try has ended");
                 if let Some(next) = self.next_way(case, state, passed_over)
-                    && self.try_next(case, state, next, &reason).await
+                    && let Some(entry) = self.try_next(case, state, next, &reason).await
                 {
-                    return true;
+                    return Some(entry);
                 }
                 self.fail(case, state, &reason, payout::end_reference(payout)).await;
-                false
+                None
             }
         }
     }
@@ -171,24 +189,38 @@ impl Desk {
             bank: case.started.beneficiary.bank,
             amount: state.amount,
             at: now,
-            fallback: client.is_none_or(|client| client.allow_interbank_fallback),
+            fallback: match case.started.purpose {
+                Purpose::Transfer => client.is_some_and(|client| client.allow_interbank_fallback),
+                Purpose::Withdrawal => true,
+            },
         };
         let is_left = |code| !passed_over.contains(&code) && self.banks.is_available(code, now);
         routing::plan(&registry, &question, is_left).candidates.into_iter().next()
     }
 
-    async fn try_next(&self, case: &Case, state: &Payout, next: Candidate, why: &Reason) -> bool {
+    async fn try_next(
+        &self,
+        case: &Case,
+        state: &Payout,
+        next: Candidate,
+        why: &Reason,
+    ) -> Option<Position> {
         let route = start_of(&next);
         let step = PayoutStep::NextTry { route, reason: words(why) };
-        let fact = self.advance(case, state, step).await;
-        matches!(fact, Some(Fact::PayoutAdvanced(_)))
+        let recorded = self.advance(case, state, step).await?;
+        matches!(recorded.event.fact, Fact::PayoutAdvanced(_)).then_some(recorded.position)
     }
 
     async fn became_unknown(&self, case: &Case, state: &Payout, reason: &Reason) {
         self.advance(case, state, PayoutStep::Unknown { reason: words(reason) }).await;
     }
 
-    async fn advance(&self, case: &Case, state: &Payout, step: PayoutStep) -> Option<Fact> {
+    async fn advance(
+        &self,
+        case: &Case,
+        state: &Payout,
+        step: PayoutStep,
+    ) -> Option<Box<Recorded>> {
         let reference = payout::step_reference(case.payout, state.attempt, &step);
         let advanced = PayoutAdvanced {
             origin: origin(reference, step_name(&step)),
@@ -200,9 +232,10 @@ impl Desk {
         self.insist(Command::AdvancePayout(Box::new(advanced))).await
     }
 
-    /// Asks the bank once what became of the present try. True if that ended the payout.
-    async fn ask(&self, case: &Case, state: &Payout) -> bool {
-        let tried = self.tried(state).await;
+    /// Asks the bank once what became of the present try. True if what it said was an end. `since` is
+    /// when this process began to see to the payout.
+    async fn ask(&self, case: &Case, state: &Payout, since: Instant) -> bool {
+        let tried = self.tried(case, state).await;
         let Try { bank: code, interbank, .. } = tried.route;
         let turns = self.turns(code);
         let _turn = turns.acquire().await;
@@ -229,8 +262,9 @@ impl Desk {
             Standing::NotFound(reason) => {
                 let age = self.engine.clock().now().micros_since(tried.time);
                 let age = Duration::from_micros(u64::try_from(age).unwrap_or(0));
-                // Until then it may still be on its way.
-                let is_final = age >= self.options.not_found_is_final;
+                // Until then it may still be on its way. The clock alone could jump, so as much has
+                // to pass here too.
+                let is_final = age.min(since.elapsed()) >= self.options.not_found_is_final;
                 if is_final {
                     self.fail(case, state, &reason, payout::end_reference(payout)).await;
                 }
@@ -251,7 +285,7 @@ impl Desk {
         state: &Payout,
         by: Principal,
         note: Line,
-    ) -> Option<Fact> {
+    ) -> Option<Box<Recorded>> {
         let Case { payout, started } = case;
         let fee = match state.fee {
             None => None,
@@ -286,19 +320,20 @@ impl Desk {
 
     /// Has a command recorded, however long that takes. `None` if its reference is another's: what
     /// was to be said contradicts what was said before.
-    pub(super) async fn insist(&self, command: Command) -> Option<Fact> {
+    pub(super) async fn insist(&self, command: Command) -> Option<Box<Recorded>> {
+        let reference = command.origin().reference.clone();
         let mut pause = limits::INSIST_PAUSE;
         loop {
             match self.engine.submit(command.clone()).await {
                 Ok(outcome) => {
                     if let Fact::Refused(refusal) = &outcome.recorded.event.fact {
                         let code = refusal.rejection.code();
-                        tracing::warn!(code, ?command, "a step of a payout was refused");
+                        tracing::warn!(code, %reference, "a step of a payout was refused");
                     }
-                    return Some(outcome.recorded.event.fact);
+                    return Some(outcome.recorded);
                 }
                 Err(engine::Error::ReferenceReused) => {
-                    tracing::error!(?command, "a payout had ended otherwise before");
+                    tracing::error!(%reference, "it was said otherwise before");
                     return None;
                 }
                 Err(engine::Error::Busy(_)) => {}
@@ -334,14 +369,17 @@ impl Desk {
         }
     }
 
-    async fn tried(&self, state: &Payout) -> Tried {
+    async fn tried(&self, case: &Case, state: &Payout) -> Tried {
         let recorded = self.read(state.tried).await;
         let (reference, time) = (bank_reference(&recorded), recorded.time);
         let route = match recorded.event.fact {
             Fact::PayoutStarted(started) => started.route,
             Fact::PayoutAdvanced(advanced) => match advanced.step {
                 PayoutStep::NextTry { route, .. } => route,
-                other => unreachable!("no try is written by {other:?}"),
+                PayoutStep::Released { .. } => case.started.route.clone(),
+                other @ PayoutStep::Unknown { .. } => {
+                    unreachable!("no try is written by {other:?}")
+                }
             },
             other => unreachable!("no try is written by {other:?}"),
         };
@@ -392,14 +430,7 @@ fn words(reason: &Reason) -> Line {
     line(&format!("{}: {}", reason.code, reason.message))
 }
 
-/// Words from outside as a line: cut to what the journal keeps, without what no line may hold.
+/// Words from outside as a line.
 pub(super) fn line(text: &str) -> Line {
-    let mut kept = String::new();
-    for c in text.chars().filter(|c| !c.is_control()) {
-        if kept.len() + c.len_utf8() > limits::REASON_BYTES_MAX {
-            break;
-        }
-        kept.push(c);
-    }
-    Line::parse(kept.trim(), limits::REASON_BYTES_MAX).unwrap_or_else(|_| Line::empty())
+    Line::cut(text, limits::REASON_BYTES_MAX)
 }

@@ -25,7 +25,7 @@ pub mod partners;
 pub mod schedule;
 pub mod start;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use dashmap::DashMap;
@@ -37,7 +37,7 @@ use crate::connector::bank::Bank;
 use crate::engine::{Engine, View};
 use crate::journal::Recorded;
 use crate::ledger::event::{Fact, MovementKind};
-use crate::ledger::id::{Position, Principal, PublicId};
+use crate::ledger::id::{AccountId, Position, Principal, PublicId};
 use crate::ledger::order::Order;
 use crate::ledger::payout::{self, PayoutStarted, PayoutState, PayoutStep, Try};
 use crate::ledger::registry::{BankCode, Usage};
@@ -80,7 +80,11 @@ pub struct Announcer(mpsc::UnboundedSender<News>);
 pub struct Inbox(mpsc::UnboundedReceiver<News>);
 
 enum News {
-    Begun(Position),
+    /// A payout waits for a person.
+    Challenged(Position),
+    /// A try of a payout is written, by this entry.
+    Written { payout: Position, entry: Position },
+    /// A payout has ended.
     Ended(Position),
 }
 
@@ -94,11 +98,16 @@ impl Announcer {
     /// A record became durable.
     pub fn tell(&self, recorded: &Recorded) {
         let news = match &recorded.event.fact {
-            Fact::PayoutStarted(_) => News::Begun(recorded.position),
+            Fact::PayoutStarted(started) if started.challenged_until.is_some() => {
+                News::Challenged(recorded.position)
+            }
+            Fact::PayoutStarted(_) => {
+                News::Written { payout: recorded.position, entry: recorded.position }
+            }
             Fact::PayoutAdvanced(advanced)
                 if matches!(advanced.step, PayoutStep::Released { .. }) =>
             {
-                News::Begun(advanced.payout)
+                News::Written { payout: advanced.payout, entry: recorded.position }
             }
             Fact::PayoutFailed(failed) => News::Ended(failed.payout),
             Fact::Moved(movement) => match movement.kind {
@@ -122,7 +131,10 @@ pub struct Desk {
     /// Turns to ask, by bank: one that hangs keeps nobody from asking another.
     asking: DashMap<BankCode, Arc<Semaphore>>,
     callbacks: Callbacks,
-    telling: Semaphore,
+    /// Turns to tell, by account: a receiver that hangs keeps no other client's from being told.
+    telling: DashMap<AccountId, Arc<Semaphore>>,
+    /// What was open when this process began, until it is taken up.
+    open: Mutex<Vec<(Position, Order)>>,
 }
 
 /// How a payout stands, as its asker may know it.
@@ -187,16 +199,26 @@ impl Standing {
 }
 
 impl Desk {
-    /// A desk that sends through `banks`.
+    /// A desk that sends through `banks`. What is open now was written by an earlier process, so it
+    /// is made before the engine is used.
     pub fn new(
         engine: Engine,
         banks: Arc<dyn Banks>,
         callbacks: Callbacks,
         options: Options,
     ) -> Arc<Self> {
-        let telling = Semaphore::new(limits::CALLBACKS_MAX);
-        let (waiting, asking) = (DashMap::new(), DashMap::new());
-        Arc::new(Self { engine, banks, options, waiting, asking, callbacks, telling })
+        let is_ours = |order: &Order| matches!(order, Order::Payout(_) | Order::Callback(_));
+        let open = Mutex::new(engine.view().orders(is_ours));
+        Arc::new(Self {
+            engine,
+            banks,
+            options,
+            waiting: DashMap::new(),
+            asking: DashMap::new(),
+            callbacks,
+            telling: DashMap::new(),
+            open,
+        })
     }
 
     /// How clients are told.
@@ -209,40 +231,51 @@ impl Desk {
         &self.banks
     }
 
-    /// Takes up what is open, then what is begun, until `stop` turns true.
-    pub async fn run(self: Arc<Self>, mut inbox: Inbox, mut stop: watch::Receiver<bool>) {
-        let is_ours = |order: &Order| matches!(order, Order::Payout(_) | Order::Callback(_));
-        let open = self.view().orders(is_ours);
+    /// Takes up what is open, then what is written, for as long as the runtime lives: also while
+    /// requests are drained, since what they begin is acknowledged.
+    pub async fn run(self: Arc<Self>, mut inbox: Inbox) {
+        let open = std::mem::take(&mut *self.open.lock().expect("no holder of this lock panics"));
         if !open.is_empty() {
             tracing::info!(payouts = open.len(), "open payouts are taken up again");
         }
         for (payout, order) in open {
             match order {
-                Order::Callback(_) => drop(tokio::spawn(Arc::clone(&self).tell(payout))),
-                _ => drop(tokio::spawn(Arc::clone(&self).drive(payout, false))),
+                Order::Callback(_) => self.see_to(payout, Arc::clone(&self).tell(payout)),
+                _ => self.see_to(payout, Arc::clone(&self).drive(payout, None)),
             }
         }
-        loop {
-            let news = tokio::select! {
-                biased;
-                _ = stop.wait_for(|stop| *stop) => return,
-                news = inbox.0.recv() => news,
-            };
+        while let Some(news) = inbox.0.recv().await {
             match news {
-                None => return,
-                Some(News::Begun(payout)) => {
-                    tokio::spawn(Arc::clone(&self).drive(payout, true));
+                News::Challenged(payout) => {
+                    self.see_to(payout, Arc::clone(&self).watch(payout));
                 }
-                Some(News::Ended(payout)) => {
+                News::Written { payout, entry } => {
+                    self.see_to(payout, Arc::clone(&self).drive(payout, Some(entry)));
+                }
+                News::Ended(payout) => {
                     if let Some((_, waiting)) = self.waiting.remove(&payout) {
                         waiting.send_replace(true);
                     }
                     if let Some(Order::Callback(_)) = self.view().order(payout) {
-                        tokio::spawn(Arc::clone(&self).tell(payout));
+                        self.see_to(payout, Arc::clone(&self).tell(payout));
                     }
                 }
             }
         }
+    }
+
+    /// Runs a payout's task. If it panics, that is a bug, and the payout is taken up as after a
+    /// restart: by asking.
+    fn see_to(self: &Arc<Self>, payout: Position, task: impl Future<Output = ()> + Send + 'static) {
+        let (desk, task) = (Arc::clone(self), tokio::spawn(task));
+        tokio::spawn(async move {
+            if task.await.is_err_and(|error| error.is_panic()) {
+                tracing::error!(%payout, "the task of a payout panicked: it is asked about");
+                tokio::time::sleep(limits::INSIST_PAUSE_MAX).await;
+                // A second panic leaves it to the next start.
+                desk.drive(payout, None).await;
+            }
+        });
     }
 
     /// Waits until a payout has ended, or `most` is over.
@@ -258,6 +291,12 @@ impl Desk {
         self.waiting.remove_if(&payout, |_, sender| sender.receiver_count() == 0);
     }
 
+    /// The turns to tell the client of an account.
+    fn turns_to_tell(&self, account: AccountId) -> Arc<Semaphore> {
+        let new = || Arc::new(Semaphore::new(limits::CALLBACKS_MAX));
+        Arc::clone(&self.telling.entry(account).or_insert_with(new))
+    }
+
     /// The turns to ask a bank.
     fn turns(&self, bank: BankCode) -> Arc<Semaphore> {
         let new = || Arc::new(Semaphore::new(self.options.asking_max));
@@ -269,14 +308,25 @@ impl Desk {
     }
 }
 
-/// How the payout that began at `position` stands.
+/// How the payout of this public id stands.
 ///
 /// # Errors
-/// [`Error::NotFound`] if none began there; the journal cannot be read.
-pub fn standing(view: &View, position: Position) -> Result<Standing, Error> {
+/// [`Error::NotFound`] if there is none; the journal cannot be read.
+pub fn standing_of(view: &View, id: &str) -> Result<Standing, Error> {
+    let position = PublicId::parse("out", id).ok_or(Error::NotFound)?.number;
+    let position = Position::new(position).ok_or(Error::NotFound)?;
     if position > view.position() {
         return Err(Error::NotFound);
     }
+    let standing = standing(view, position)?;
+    if public_id(&standing.recorded) == id { Ok(standing) } else { Err(Error::NotFound) }
+}
+
+/// How the payout that began at `position` stands: at a place that holds an entry.
+///
+/// # Errors
+/// [`Error::NotFound`] if it is another entry; the journal cannot be read.
+pub fn standing(view: &View, position: Position) -> Result<Standing, Error> {
     // The order first: if it closes in between, its end is there.
     let order = view.order(position);
     let recorded = view.record(position)?;

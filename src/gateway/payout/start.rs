@@ -13,6 +13,7 @@ use super::{Standing, standing};
 use crate::connector::outcome::{Outcome, Reason};
 use crate::connector::standard::InquiryRequest;
 use crate::engine;
+use crate::gateway::allowance::{Share, Wanted};
 use crate::gateway::routing::{self, Candidate, NoWay, Question};
 use crate::gateway::{Error, Gateway, rejected, screening};
 use crate::identity::random;
@@ -56,6 +57,8 @@ pub struct Ask {
     pub fallback: bool,
     /// Whether its end is to be told to a callback.
     pub callback: bool,
+    /// The most that may leave the account in a day.
+    pub per_day_max: Option<Amount>,
 }
 
 /// A payout that is in the journal.
@@ -69,18 +72,28 @@ pub struct Begun {
 
 /// Names that banks gave for accounts, kept for a while.
 #[derive(Default)]
-pub struct Names(Mutex<HashMap<(BankCode, Line), (Line, Timestamp)>>);
+pub struct Names(Mutex<Kept>);
+
+#[derive(Default)]
+struct Kept {
+    names: HashMap<(BankCode, Line), (Line, Timestamp)>,
+    swept: Option<Timestamp>,
+}
 
 impl Names {
     fn find(&self, bank: BankCode, number: &Line, now: Timestamp) -> Option<Line> {
-        let names = self.0.lock().expect("no holder of this lock panics");
-        let (name, until) = names.get(&(bank, number.clone()))?;
+        let kept = self.0.lock().expect("no holder of this lock panics");
+        let (name, until) = kept.names.get(&(bank, number.clone()))?;
         (now < *until).then(|| name.clone())
     }
 
     fn keep(&self, bank: BankCode, number: &Line, name: &Line, now: Timestamp) {
-        let mut names = self.0.lock().expect("no holder of this lock panics");
-        if names.len() >= limits::BENEFICIARIES_KEPT {
+        let mut kept = self.0.lock().expect("no holder of this lock panics");
+        let Kept { names, swept } = &mut *kept;
+        // A look at all of them at most once a minute, however many new ones come.
+        let is_due = swept.is_none_or(|at| at.plus_seconds(60) <= now);
+        if names.len() >= limits::BENEFICIARIES_KEPT && is_due {
+            *swept = Some(now);
             names.retain(|_, (_, until)| now < *until);
         }
         if names.len() < limits::BENEFICIARIES_KEPT {
@@ -100,6 +113,9 @@ enum Inquired {
     Nowhere,
 }
 
+/// A refusal that depends on the state of things, and what stands behind it.
+type No = (Rejection, Line);
+
 impl Gateway {
     /// Begins a payout, or finds the one this reference began.
     ///
@@ -110,54 +126,73 @@ impl Gateway {
             return self.begun(engine::Outcome { recorded, replayed: true });
         }
         let now = self.engine.clock().now();
-        let question =
-            Question { bank: ask.bank, amount: ask.amount, at: now, fallback: ask.fallback };
-        let banks = self.desk.banks();
-        let plan =
-            routing::plan(&self.view().registry(), &question, |code| banks.is_available(code, now));
-        match plan.first() {
-            Err(NoWay::NotFound) => {
-                return self.refuse_payout(ask, Rejection::RouteNotFound, Line::empty()).await;
-            }
-            Err(NoWay::Unavailable) => return Err(Error::Unavailable),
-            Ok(_) => {}
-        }
-        let (name, way) = match self.inquire(&ask, plan.candidates, now).await {
-            Inquired::Name(name, way) => (name, way),
-            Inquired::Nobody(reason) => {
-                let note = line(&reason.code);
-                return self.refuse_payout(ask, Rejection::BeneficiaryNotFound, note).await;
-            }
-            Inquired::Nowhere => return Err(Error::Unavailable),
+        let (name, way) = match self.way_to(&ask, now).await? {
+            Ok(found) => found,
+            Err((rejection, note)) => return self.refuse_payout(ask, rejection, note).await,
         };
-        if ask.expected.as_ref().is_some_and(|expected| !same_name(expected, &name)) {
-            let note = line("another name");
-            return self.refuse_payout(ask, Rejection::BeneficiaryNotFound, note).await;
-        }
+        let share = match self.share_of_the_day(&ask, now).await? {
+            Ok(share) => share,
+            Err((rejection, note)) => return self.refuse_payout(ask, rejection, note).await,
+        };
         let decision = self.screen(&ask, now);
         let rule = decision.rule.as_deref().map_or_else(Line::empty, line);
         let challenged_until = match decision.outcome {
             screening::Outcome::Accept => None,
             screening::Outcome::Challenge => Some(now.plus_seconds(limits::CHALLENGE_SECONDS)),
             screening::Outcome::Deny => {
+                if let Some(share) = share {
+                    share.give_back();
+                }
                 return self.refuse_payout(ask, Rejection::ScreenedOut, rule).await;
             }
         };
-        let started = PayoutStarted {
-            origin: ask.origin,
-            account: ask.account,
-            amount: ask.amount,
-            currency: ask.currency,
-            purpose: ask.purpose,
-            sender: ask.sender,
-            beneficiary: Beneficiary { bank: ask.bank, number: ask.number, name },
-            remark: ask.remark,
-            route: start_of(&way),
-            rule,
-            challenged_until,
-            callback: ask.callback,
-        };
-        self.begun(self.engine.submit(Command::StartPayout(Box::new(started))).await?)
+        let started = started(ask, name, &way, rule, challenged_until);
+        let outcome = self.engine.submit(Command::StartPayout(Box::new(started))).await?;
+        let is_begun = matches!(outcome.recorded.event.fact, Fact::PayoutStarted(_));
+        if let Some(share) = share.filter(|_| !is_begun || outcome.replayed) {
+            share.give_back();
+        }
+        self.begun(outcome)
+    }
+
+    /// The beneficiary's name and the way to try first, or what is to be recorded as the answer.
+    async fn way_to(
+        &self,
+        ask: &Ask,
+        now: Timestamp,
+    ) -> Result<Result<(Line, Candidate), No>, Error> {
+        let question =
+            Question { bank: ask.bank, amount: ask.amount, at: now, fallback: ask.fallback };
+        let banks = self.desk.banks();
+        let plan =
+            routing::plan(&self.view().registry(), &question, |code| banks.is_available(code, now));
+        match plan.first() {
+            Err(NoWay::NotFound) => return Ok(Err((Rejection::RouteNotFound, Line::empty()))),
+            Err(NoWay::Unavailable) => return Err(Error::Unavailable),
+            Ok(_) => {}
+        }
+        Ok(match self.inquire(ask, plan.candidates, now).await {
+            Inquired::Name(name, way) => match &ask.expected {
+                Some(expected) if !same_name(expected, &name) => {
+                    Err((Rejection::BeneficiaryNotFound, line("another name")))
+                }
+                _ => Ok((name, way)),
+            },
+            Inquired::Nobody(reason) => Err((Rejection::BeneficiaryNotFound, line(&reason.code))),
+            Inquired::Nowhere => return Err(Error::Unavailable),
+        })
+    }
+
+    /// A share of what may leave the account today, if that is limited.
+    async fn share_of_the_day(
+        &self,
+        ask: &Ask,
+        now: Timestamp,
+    ) -> Result<Result<Option<Share<'_>>, No>, Error> {
+        let Some(max) = ask.per_day_max else { return Ok(Ok(None)) };
+        let wanted = Wanted { account: ask.account, amount: ask.amount, max };
+        let share = self.allowance.take(self.view(), wanted, now).await?;
+        Ok(share.map(Some).ok_or_else(|| (Rejection::TransferLimit, line("per day"))))
     }
 
     fn begun(&self, outcome: engine::Outcome) -> Result<Begun, Error> {
@@ -201,7 +236,7 @@ impl Gateway {
             };
             match bank.inquire(&request).await {
                 Outcome::Succeeded(beneficiary) => {
-                    let name = line(&beneficiary.account_name);
+                    let name = Line::cut(&beneficiary.account_name, limits::NAME_MAX);
                     self.names_at_banks.keep(ask.bank, &ask.number, &name, now);
                     return Inquired::Name(name, way);
                 }
@@ -226,6 +261,29 @@ impl Gateway {
     ) -> Result<Begun, Error> {
         let Ask { origin, amount, .. } = ask;
         self.begun(self.engine.refuse(origin, Some(amount), rejection, note).await?)
+    }
+}
+
+fn started(
+    ask: Ask,
+    name: Line,
+    way: &Candidate,
+    rule: Line,
+    challenged_until: Option<Timestamp>,
+) -> PayoutStarted {
+    PayoutStarted {
+        origin: ask.origin,
+        account: ask.account,
+        amount: ask.amount,
+        currency: ask.currency,
+        purpose: ask.purpose,
+        sender: ask.sender,
+        beneficiary: Beneficiary { bank: ask.bank, number: ask.number, name },
+        remark: ask.remark,
+        route: start_of(way),
+        rule,
+        challenged_until,
+        callback: ask.callback,
     }
 }
 

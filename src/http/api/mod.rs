@@ -27,6 +27,7 @@
 
 mod admin;
 mod batch;
+mod callbacks;
 mod history;
 mod operations;
 mod payments;

@@ -153,7 +153,7 @@ pub(super) async fn settle(context: Context<'_>, caller: &Caller) -> Result<Repl
     Ok(Reply::ok(&context.payout(&standing)))
 }
 
-fn reason_of(text: &str) -> Result<Line, ApiError> {
+pub(super) fn reason_of(text: &str) -> Result<Line, ApiError> {
     wire::line("reason", text, limits::REASON_MAX)
 }
 

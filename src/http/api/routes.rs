@@ -6,7 +6,7 @@
 use hyper::Method;
 
 use super::{ADMINS, Context, TRUSTED, admin, batch, history, operations, payments, session};
-use super::{payouts, previews, stream, tables, topups, wallet};
+use super::{callbacks, payouts, previews, stream, tables, topups, wallet};
 use crate::gateway::caller::Caller;
 use crate::http::problem::{ApiError, Code};
 use crate::http::reply::Reply;
@@ -97,6 +97,10 @@ routes! {
     RemoveClient: "DELETE" "api/v1/admin/clients/{}" "remove_client" Roles(ADMINS);
     RotateClientKey: "POST" "api/v1/admin/clients/{}/rotate-key" "rotate_client_key" Roles(ADMINS);
     DropClientKey: "DELETE" "api/v1/admin/clients/{}/previous-key" "drop_client_key" Roles(ADMINS);
+    SetCallback: "PUT" "api/v1/admin/clients/{}/callback" "set_callback" Roles(ADMINS);
+    RemoveCallback: "DELETE" "api/v1/admin/clients/{}/callback" "remove_callback" Roles(ADMINS);
+    CallbackLog: "GET" "api/v1/admin/payouts/{}/callbacks" "callback_log" Roles(ADMINS);
+    Redeliver: "POST" "api/v1/admin/payouts/{}/redeliver" "redeliver" Roles(ADMINS);
     PreviewRoute: "POST" "api/v1/admin/route-preview" "preview_route" Roles(ADMINS);
     PreviewScreening: "POST" "api/v1/admin/screen-preview" "preview_screening" Roles(ADMINS);
     Reconcile: "POST" "api/v1/admin/reconcile" "reconcile" Roles(ADMINS);
@@ -267,6 +271,10 @@ async fn dispatch_admin(
             tables::rotate_key(context, &caller).await
         }
         Route::DropPartnerKey | Route::DropClientKey => tables::drop_key(context, &caller).await,
+        Route::SetCallback => callbacks::set(context, &caller).await,
+        Route::RemoveCallback => callbacks::remove(context, &caller).await,
+        Route::CallbackLog => callbacks::log(context, &caller),
+        Route::Redeliver => callbacks::redeliver(context, &caller).await,
         Route::PreviewRoute => previews::route(context),
         Route::PreviewScreening => previews::screen(context),
         Route::Reconcile => previews::reconcile(context).await,

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use gerbang::connector::tls;
 use gerbang::connector::webhook::{self, Headers, Key};
 use gerbang::gateway::Error;
 use gerbang::gateway::caller::Caller;
@@ -31,8 +30,7 @@ const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 /// Callbacks to this machine, without TLS.
 pub(crate) fn at_home(vault: Arc<Vault>) -> Callbacks {
     let settings = Settings { http: true, private: vec!["127.0.0.0/8".parse().unwrap()] };
-    let tls = tls::Settings { oldest: tls::Oldest::Tls13, roots: None, client: None };
-    Callbacks::new(vault, settings, Arc::new(outbound::System), tls)
+    Callbacks::new(vault, settings, Arc::new(outbound::System))
 }
 
 /// Takes messages on a socket, and answers with these statuses in turn, then 204.

@@ -26,7 +26,6 @@ use gerbang::ledger::registry::BankCode;
 use gerbang::ledger::text::{ClientId, Line, Reference};
 use gerbang::ledger::time::Timestamp;
 use gerbang::telemetry::Metrics;
-use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use super::bank::{Faults, SimulatedBanks, Ways};
@@ -134,8 +133,7 @@ impl Life {
         let dead = Arc::new(Mutex::new(false));
         tokio::spawn(tell_time(self.clock.clone()));
         tokio::spawn(write(writer, queue, Arc::clone(&dead), self.random.fork()));
-        let (_stop, stopped) = watch::channel(false);
-        let gateway = self.gateway(&engine, inbox, stopped);
+        let gateway = self.gateway(&engine, inbox);
         for number in 0..CLIENTS {
             let client = Client {
                 gateway: Arc::clone(&gateway),
@@ -181,17 +179,12 @@ impl Life {
         })
     }
 
-    fn gateway(
-        &self,
-        engine: &Engine,
-        inbox: Inbox,
-        stopped: watch::Receiver<bool>,
-    ) -> Arc<Gateway> {
+    fn gateway(&self, engine: &Engine, inbox: Inbox) -> Arc<Gateway> {
         let options = payout::Options { not_found_is_final: NOT_FOUND_IS_FINAL, asking_max: 4 };
         let ways = Arc::new(Ways(Arc::clone(&self.banks)));
         let callbacks = super::callbacks::at_home(Arc::new(Vault::in_memory(1)));
         let desk = Desk::new(engine.clone(), ways, callbacks, options);
-        tokio::spawn(Arc::clone(&desk).run(inbox, stopped));
+        tokio::spawn(Arc::clone(&desk).run(inbox));
         Arc::new(Gateway::new(Parts {
             engine: engine.clone(),
             settings: settings(),

@@ -49,10 +49,15 @@ const fn expected(route: Route) -> Row {
         | Route::Clients
         | Route::ChangeClient
         | Route::RotateClientKey
+        | Route::SetCallback
+        | Route::CallbackLog
+        | Route::Redeliver
         | Route::PreviewRoute
         | Route::PreviewScreening
         | Route::Reconcile => [401, 403, 403, 403, 403, 200, 401],
-        Route::RemoveRoute | Route::RemoveClient => [401, 403, 403, 403, 403, 204, 401],
+        Route::RemoveRoute | Route::RemoveClient | Route::RemoveCallback => {
+            [401, 403, 403, 403, 403, 204, 401]
+        }
         // The payout has ended, there are routes, there is one key.
         Route::ReleasePayout
         | Route::DenyPayout
@@ -91,7 +96,8 @@ fn body(route: Route) -> Value {
         Route::Withdraw => {
             json!({"amount": 1_000, "bank_code": "009", "account_number": "0115471119"})
         }
-        Route::ReleasePayout | Route::DenyPayout => json!({"reason": "x"}),
+        Route::ReleasePayout | Route::DenyPayout | Route::Redeliver => json!({"reason": "x"}),
+        Route::SetCallback => json!({"url": "http://127.0.0.1:1/ended"}),
         Route::SettlePayout => json!({"outcome": "failed", "reason": "x"}),
         Route::AddPartner => {
             json!({"code": "022", "name": "CIMB", "priority": 4, "base_url": "http://cimb:1"})
