@@ -10,7 +10,7 @@ use std::sync::Arc;
 use clap::Subcommand;
 
 use super::output::{Bar, complain, say};
-use super::{Failure, listen};
+use super::{Failure, listen, tables};
 use crate::app::{self, App};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -68,6 +68,19 @@ enum Action {
     },
     /// Puts a new signing key in use; tokens of the old one live until they end.
     RotateKeys,
+    /// Banks we can reach.
+    #[command(subcommand)]
+    Partner(tables::Partners),
+    /// Their ways.
+    #[command(subcommand)]
+    Route(tables::Routes),
+    /// Applications that may ask for transfers.
+    #[command(subcommand)]
+    Client(tables::Clients),
+    /// Explains which way a transfer would take, and sends nothing.
+    RoutePreview(tables::RoutePreview),
+    /// Explains what the screening rules would say of a transfer, and records nothing.
+    ScreenPreview(tables::ScreenPreview),
 }
 
 pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
@@ -126,6 +139,11 @@ async fn act(app: &App, action: Action) -> Result<String, Failure> {
         }
         Action::Freeze { username, reason } => freeze(app, &username, true, &reason).await,
         Action::Release { username, reason } => freeze(app, &username, false, &reason).await,
+        Action::Partner(action) => tables::partners(app, action).await,
+        Action::Route(action) => tables::routes(app, action).await,
+        Action::Client(action) => tables::clients(app, action).await,
+        Action::RoutePreview(asked) => tables::route_preview(app, &asked),
+        Action::ScreenPreview(asked) => tables::screen_preview(app, &asked),
         Action::RotateKeys => unreachable!("handled before the store is opened"),
     }
 }
@@ -150,7 +168,7 @@ fn parse_role(role: &str) -> Result<Role, Failure> {
         .ok_or_else(|| Failure::usage("the role must be buyer, merchant, client or admin"))
 }
 
-fn named(field: &str, error: impl std::fmt::Display) -> Failure {
+pub(super) fn named(field: &str, error: impl std::fmt::Display) -> Failure {
     Failure::usage(format!("{field} {error}"))
 }
 

@@ -75,7 +75,7 @@ async fn serve(settings: Settings, tls: Option<Reloadable>) -> Result<(), Failur
     };
     let serving = tokio::spawn(server::serve(listener, tls.clone(), service, stopped, options));
     say(&format!("gerbang bank-service is ready on {scheme}://{address}/api/{name}"));
-    signals.wait_for_stop(tls.as_ref()).await;
+    signals.wait_for_stop(|| tls.iter().for_each(listen::reload_certificate)).await;
     tracing::info!("stopping: requests in flight are answered");
     stop.send_replace(true);
     serving.await.map_err(Failure::failed)

@@ -77,7 +77,7 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     let result = match prepared {
         Err(failure) => Err(failure),
         Ok(()) => {
-            let options = listen::Options { metrics_on_api: true };
+            let options = listen::Options { metrics_on_api: true, config: None };
             runtime.block_on(listen::run(&app, &config, sockets, options, |url| {
                 walk_through(url, &config.data);
             }))

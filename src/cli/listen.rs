@@ -1,5 +1,6 @@
 //! Listening until a signal says stop: what `serve` and `demo` share.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
@@ -21,6 +22,8 @@ use crate::limits;
 pub(super) struct Options {
     /// Whether the API's own listener answers `/metrics` too.
     pub(super) metrics_on_api: bool,
+    /// The file whose screening rules are read again at SIGHUP.
+    pub(super) config: Option<PathBuf>,
 }
 
 /// A runtime with a thread for every core.
@@ -94,7 +97,11 @@ pub(super) async fn run(
     let main = tokio::spawn(serve);
     let scheme = if tls.is_some() { "https" } else { "http" };
     ready(&format!("{scheme}://{address}"));
-    signals.wait_for_stop(tls.as_ref()).await;
+    let reload = || {
+        tls.iter().for_each(reload_certificate);
+        options.config.iter().for_each(|path| reload_screening(app, path));
+    };
+    signals.wait_for_stop(reload).await;
     tracing::info!("stopping: requests in flight are answered");
     api.drain();
     app.stop();
@@ -146,22 +153,33 @@ impl Signals {
         })
     }
 
-    /// Returns at SIGTERM or SIGINT. SIGHUP loads the certificate again.
-    pub(super) async fn wait_for_stop(&mut self, tls: Option<&Reloadable>) {
+    /// Returns at SIGTERM or SIGINT; `reload` is called at SIGHUP.
+    pub(super) async fn wait_for_stop(&mut self, reload: impl Fn()) {
         loop {
             tokio::select! {
                 biased;
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
-                _ = self.hang_up.recv() => {
-                    if let Some(tls) = tls {
-                        match tls.reload() {
-                            Ok(()) => tracing::info!("the certificate was loaded again"),
-                            Err(error) => tracing::error!(%error, "the old certificate stays"),
-                        }
-                    }
-                }
+                _ = self.hang_up.recv() => reload(),
             }
         }
+    }
+}
+
+pub(super) fn reload_certificate(tls: &Reloadable) {
+    match tls.reload() {
+        Ok(()) => tracing::info!("the certificate was loaded again"),
+        Err(error) => tracing::error!(%error, "the old certificate stays"),
+    }
+}
+
+/// Only the rules for screening change while the process runs; what they have counted stays.
+fn reload_screening(app: &App, path: &Path) {
+    match Config::read(path) {
+        Ok(config) => {
+            app.gateway.follow_rules(config.screening);
+            tracing::info!("the screening rules were loaded again");
+        }
+        Err(error) => tracing::error!(%error, "the old screening rules stay"),
     }
 }

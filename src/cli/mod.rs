@@ -9,8 +9,10 @@ mod demo;
 mod export;
 mod listen;
 mod output;
+mod reconcile;
 mod serve;
 mod simulate;
+mod tables;
 mod verify;
 
 use std::path::PathBuf;
@@ -41,7 +43,9 @@ enum Command {
     Verify(verify::Arguments),
     /// Writes the journal as NDJSON, or its postings as CSV.
     Export(export::Arguments),
-    /// Changes users and keys while the gateway does not run; the first administrator is made here.
+    /// Holds our payouts against a bank's statement. Exits 0 only if all of it agrees.
+    Reconcile(reconcile::Arguments),
+    /// Changes users, keys, partners, routes and clients while the gateway does not run; the first administrator is made here.
     Admin(admin::Arguments),
     /// Runs a part of the outside world in small: a bank that speaks SNAP, with faults on demand.
     Simulate(simulate::Arguments),
@@ -74,6 +78,7 @@ pub fn run() -> ExitCode {
         Command::BankService(arguments) => bank_service::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
+        Command::Reconcile(arguments) => reconcile::run(&arguments),
         Command::Admin(arguments) => admin::run(arguments),
         Command::Simulate(arguments) => simulate::run(arguments),
     };

@@ -43,7 +43,7 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
         .map_err(Failure::failed)?;
     drop(bar);
     listen::report(&app.report);
-    let options = listen::Options { metrics_on_api: false };
+    let options = listen::Options { metrics_on_api: false, config: arguments.config };
     let result = runtime.block_on(listen::run(&app, &config, sockets, options, |address| {
         say(&format!("gerbang is ready on {address}"));
     }));

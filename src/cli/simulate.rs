@@ -114,7 +114,7 @@ fn bank(arguments: BankArguments) -> Result<(), Failure> {
         let (stop, stopped) = watch::channel(false);
         let serving = tokio::spawn(async move { bank.serve(listener, stopped).await });
         say(&format!("gerbang bank {code} is ready on http://{address}"));
-        signals.wait_for_stop(None).await;
+        signals.wait_for_stop(|| ()).await;
         stop.send_replace(true);
         serving.await.map_err(Failure::failed)?.map_err(Failure::failed)
     })

@@ -40,7 +40,8 @@ pub struct PartnerRow {
     pub disabled: bool,
 }
 
-/// A client without its keys, its user and its callback.
+/// A client without its keys and its user, and without what is not changed here: its callback and
+/// its most in a day.
 #[derive(Clone, Debug)]
 pub struct ClientRow {
     /// What it calls itself in its tokens.
@@ -55,8 +56,6 @@ pub struct ClientRow {
     pub allow: Vec<Line>,
     /// The largest single transfer.
     pub per_transfer_max: Option<Amount>,
-    /// The most in a day.
-    pub per_day_max: Option<Amount>,
     /// How often it may ask.
     pub requests_per_second: Option<u32>,
     /// Whether another bank may do it, for a fee.
@@ -133,16 +132,16 @@ impl Gateway {
         Ok(Issued { recorded: self.change_by(by, change).await?, token })
     }
 
-    /// Another row for a client, which keeps its keys, its user and its callback.
+    /// Another row for a client, which keeps what is no part of that row.
     ///
     /// # Errors
     /// [`Error::NotFound`]; what is wrong with the row.
     pub async fn change_client(&self, by: Principal, row: ClientRow) -> Result<Recorded, Error> {
         let change = |registry: &Registry| {
             let before = registry.clients.get(&row.id).ok_or(Error::NotFound)?;
-            let callback = before.callback.clone();
+            let (callback, per_day_max) = (before.callback.clone(), before.per_day_max);
             let row = row.with(before.user, before.keys.clone());
-            Ok(RegistryChange::ClientSet(Client { callback, ..row }))
+            Ok(RegistryChange::ClientSet(Client { callback, per_day_max, ..row }))
         };
         self.change_by(by, change).await
     }
@@ -286,7 +285,7 @@ impl ClientRow {
             allow: self.allow,
             keys,
             per_transfer_max: self.per_transfer_max,
-            per_day_max: self.per_day_max,
+            per_day_max: None,
             requests_per_second: self.requests_per_second,
             allow_interbank_fallback: self.allow_interbank_fallback,
             callback: None,

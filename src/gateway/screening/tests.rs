@@ -229,3 +229,30 @@ new: content, the beneficiary is known, amount 2000, to new ones at most 5000.
     let empty = Screening::new(rules("").unwrap());
     assert_eq!(empty.preview(&subject("1", 1, 0)), "Outcome: accept: no rule objects.\n");
 }
+
+#[test]
+fn other_rules_keep_what_the_same_ones_have_counted() {
+    let pace = |name, per, seconds| {
+        let check = format!("per = '{per}'\nwindow_seconds = {seconds}\ncount_above = 2");
+        rule(name, "deny", &check)
+    };
+    let cases = [
+        // In another place, beside others: two have passed already.
+        (
+            [rule("large", "deny", "amount_above = 900"), pace("fast", "client", 60)].concat(),
+            "deny fast",
+        ),
+        (pace("fast", "client", 60), "deny fast"),
+        (pace("quick", "client", 60), "accept"),
+        (pace("fast", "client", 61), "accept"),
+        (pace("fast", "beneficiary", 60), "accept"),
+        (String::new(), "accept"),
+    ];
+    for (text, expected) in cases {
+        let mut screening = Screening::new(rules(&pace("fast", "client", 60)).unwrap());
+        assert_eq!(said(&screening.judge(&subject("1", 1, 0))), "accept");
+        assert_eq!(said(&screening.judge(&subject("1", 1, 0))), "accept");
+        screening.follow(rules(&text).unwrap());
+        assert_eq!(said(&screening.judge(&subject("1", 1, 1))), expected, "{text}");
+    }
+}

@@ -16,7 +16,7 @@ fn said(output: &Output) -> String {
 
 #[test]
 fn every_command_explains_itself() {
-    let table: [(&[&str], &str); 11] = [
+    let table: [(&[&str], &str); 16] = [
         (&[], "gerbang demo"),
         (&["bank-service"], "--bank"),
         (&["demo"], "--listen"),
@@ -28,6 +28,11 @@ fn every_command_explains_itself() {
         (&["admin", "freeze"], "--reason"),
         (&["simulate"], "bank"),
         (&["simulate", "bank"], "openssl rsa"),
+        (&["admin", "partner", "set"], "--base-url"),
+        (&["admin", "route", "set"], "--interbank"),
+        (&["admin", "client", "set"], "--allow"),
+        (&["admin", "route-preview"], "--bank"),
+        (&["reconcile"], "--statement"),
     ];
     for (command, word) in table {
         let output = gerbang().args(command).arg("--help").output().unwrap();

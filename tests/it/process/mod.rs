@@ -1,6 +1,7 @@
 //! The real binary: killed, stopped, misconfigured, and with a disk that fails.
 
 mod bank_service;
+mod banks;
 mod checker;
 mod commands;
 mod demo;

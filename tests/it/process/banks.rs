@@ -1,0 +1,97 @@
+//! An operator's commands about banks, from an empty directory: tables, previews, reconciliation.
+
+use std::fs::File;
+use std::path::Path;
+use std::process::Output;
+
+use super::demo::gerbang;
+
+const BNI: &str = "partner set 009 --name BNI --priority 1 --base-url";
+const INTERBANK: &str = "route set 009 --interbank --local /api/bni/interbank \
+    --external https://bni --fee 6500";
+const CLIENT: &str = "client set iki-modal --name IKI --account-number 0847652590 \
+    --account-name IKIMODAL --allow 127.0.0.1";
+const SCREEN: &str =
+    "screen-preview --payer iki-modal --bank 009 --account 0115471119 --amount 50000";
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Runs a command of the operator over `data`; its words have no spaces.
+fn admin(data: &Path, command: &str) -> Output {
+    let words = command.split_whitespace();
+    gerbang().arg("admin").args(words).arg("--data").arg(data).output().unwrap()
+}
+
+#[track_caller]
+fn done(output: &Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    said(output)
+}
+
+/// The first administrator, with whom the store begins.
+fn begin(home: &Path, data: &Path) {
+    let password = home.join("password");
+    std::fs::write(&password, "kata-sandi-panjang\n").unwrap();
+    let user = gerbang()
+        .args(["admin", "create-user", "bos", "--role", "admin", "--name", "Bos"])
+        .args(["--email", "bos@contoh.id", "--data"])
+        .arg(data)
+        .stdin(File::open(password).unwrap())
+        .output()
+        .unwrap();
+    done(&user);
+}
+
+#[test]
+fn an_operator_sets_banks_and_clients_up_and_reconciles() {
+    let home = tempfile::tempdir().unwrap();
+    let data = home.path().join("data");
+    let run = |command: &str| admin(&data, command);
+    assert_eq!(run("partner list").status.code(), Some(1), "there is no store yet");
+    begin(home.path(), &data);
+    let added = done(&run(&format!("{BNI} http://10.10.1.3:2002")));
+    let key = added.lines().last().unwrap().to_owned();
+    assert!(key.starts_with("gkt_"), "{added}");
+    let changed = done(&run(&format!("{BNI} http://10.10.1.3:2012")));
+    assert!(!changed.contains("gkt_"), "{changed}");
+    assert_eq!(run(&format!("{BNI} 10.10.1.3")).status.code(), Some(1));
+    done(&run(INTERBANK));
+    let plan = done(&run("route-preview --bank 022 --amount 50000"));
+    for part in ["To bank 022: through 009 BNI.", "fee 6500", "http://10.10.1.3:2012/api/bni"] {
+        assert!(plan.contains(part), "{part}: {plan}");
+    }
+    assert!(done(&run(CLIENT)).contains("gkt_"));
+    assert!(done(&run("client rotate-key iki-modal")).contains("gkt_"));
+    let list = done(&run("client list")) + &done(&run("partner list"));
+    assert!(list.contains("iki-modal IKI: from 127.0.0.1"), "{list}");
+    assert!(!list.contains("gkt_"), "{list}");
+    assert!(done(&run(SCREEN)).starts_with("Outcome: accept"));
+    assert_eq!(run("partner remove 009").status.code(), Some(1), "it has a route");
+    reconcile(home.path(), &data);
+    let export = done(&gerbang().args(["export", "--data"]).arg(&data).output().unwrap());
+    assert!(export.contains("partner_set") && !export.contains(&key), "keys stay in the house");
+    done(&run("route remove 009 --interbank"));
+    done(&run("partner remove 009"));
+    super::kills::verify(&data);
+}
+
+/// A bank that knows of a transfer we never made, one that has none, and a file that is no
+/// statement.
+fn reconcile(home: &Path, data: &Path) {
+    let statement = home.join("009.csv");
+    let columns = "date,reference,beneficiary_bank,beneficiary_account,amount,currency,type\n";
+    let run = |lines: &str| {
+        std::fs::write(&statement, format!("{columns}{lines}")).unwrap();
+        let command = ["reconcile", "--bank", "009", "--statement"];
+        gerbang().args(command).arg(&statement).arg("--data").arg(data).output().unwrap()
+    };
+    let strange = run("2026-11-18,X,009,0115471119,50000,IDR,DEBIT\n");
+    assert_eq!(strange.status.code(), Some(1));
+    for part in ["The sides do not agree.", "only", "To do"] {
+        assert!(said(&strange).contains(part), "{part}: {}", said(&strange));
+    }
+    assert_eq!(run("nonsense\n").status.code(), Some(1));
+    assert_eq!(run("").status.code(), Some(1), "an empty statement proves nothing");
+}
