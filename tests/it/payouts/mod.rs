@@ -4,6 +4,7 @@
 pub(crate) mod bank;
 pub(crate) mod callbacks;
 mod life;
+mod statement;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -2,9 +2,12 @@
 
 use std::fs::File;
 use std::path::Path;
-use std::process::Output;
+use std::process::{Command, Output, Stdio};
 
-use super::demo::gerbang;
+use serde_json::json;
+
+use super::demo::{Demo, gerbang};
+use crate::client::Connection;
 
 const BNI: &str = "partner set 009 --name BNI --priority 1 --base-url";
 const INTERBANK: &str = "route set 009 --interbank --local /api/bni/interbank \
@@ -72,9 +75,23 @@ fn an_operator_sets_banks_and_clients_up_and_reconciles() {
     reconcile(home.path(), &data);
     let export = done(&gerbang().args(["export", "--data"]).arg(&data).output().unwrap());
     assert!(export.contains("partner_set") && !export.contains(&key), "keys stay in the house");
+    assert!(holds(&data, "iki-modal"), "the search finds nothing at all");
+    assert!(!holds(&data, &key), "a key token is on the disk as it is");
     done(&run("route remove 009 --interbank"));
     done(&run("partner remove 009"));
     super::kills::verify(&data);
+}
+
+/// Whether these bytes stand in any file below `directory`.
+fn holds(directory: &Path, text: &str) -> bool {
+    std::fs::read_dir(directory).unwrap().map(Result::unwrap).any(|entry| {
+        let path = entry.path();
+        if path.is_dir() {
+            return holds(&path, text);
+        }
+        let bytes = std::fs::read(path).unwrap();
+        bytes.windows(text.len()).any(|window| window == text.as_bytes())
+    })
 }
 
 /// A bank that knows of a transfer we never made, one that has none, and a file that is no
@@ -94,4 +111,60 @@ fn reconcile(home: &Path, data: &Path) {
     }
     assert_eq!(run("nonsense\n").status.code(), Some(1));
     assert_eq!(run("").status.code(), Some(1), "an empty statement proves nothing");
+}
+
+/// What is asked again and again until it is so: a signal is heard when it is heard.
+fn until(mut so: impl FnMut() -> bool) {
+    assert!((0..100_000).any(|_| so()), "it never came");
+}
+
+#[test]
+fn screening_rules_are_read_again_at_a_signal() {
+    let home = tempfile::tempdir().unwrap();
+    let (config, data) = (home.path().join("gerbang.toml"), home.path().join("data"));
+    begin(home.path(), &data);
+    let write = |screening: &str| {
+        let text = format!(
+            "[server]\nlisten = '127.0.0.1:0'\noperations_listen = ''\n\
+             [store]\ndata = {data:?}\n{screening}"
+        );
+        std::fs::write(&config, text).unwrap();
+    };
+    write("");
+    let stderr = home.path().join("stderr");
+    let child = gerbang()
+        .args(["serve", "--config"])
+        .arg(&config)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(File::create(&stderr).unwrap())
+        .spawn()
+        .unwrap();
+    let serve = Demo::ready(child, stderr.clone()).map_err(|ended| format!("{ended:?}")).unwrap();
+    let mut connection = Connection::open(serve.address).unwrap();
+    let mut send = |path: &str, token: &str, body: serde_json::Value| {
+        let json = [("Content-Type", "application/json")];
+        connection.send(("POST", path), token, &json, &body.to_string()).unwrap().json()
+    };
+    let login = json!({"login": "bos", "password": "kata-sandi-panjang"});
+    let token = send("/api/v1/auth/login", "", login)["token"].as_str().unwrap().to_owned();
+    let mut outcome = || {
+        let supposed = json!({"payer": "bos", "bank_code": "009", "account_number": "1",
+            "amount": 50_000});
+        send("/api/v1/admin/screen-preview", &token, supposed)["outcome"].clone()
+    };
+    let hang_up = || {
+        let pid = serve.pid().to_string();
+        assert!(Command::new("kill").args(["-HUP", &pid]).status().unwrap().success());
+    };
+    assert_eq!(outcome(), "accept");
+    write("[[screening.rules]]\nname = 'large'\noutcome = 'deny'\namount_above = 10000\n");
+    hang_up();
+    until(|| outcome() == "deny");
+    write("[[screening.rules]]\nname = 'large'\n");
+    hang_up();
+    until(|| std::fs::read_to_string(&stderr).unwrap().contains("the old screening rules stay"));
+    assert_eq!(outcome(), "deny");
+    serve.terminate();
+    assert_eq!(serve.ended().0.code(), Some(0));
 }

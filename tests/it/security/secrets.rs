@@ -9,6 +9,8 @@ use tracing::subscriber::NoSubscriber;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::client::Connection;
+use crate::edr;
+use crate::payouts::bank::Next;
 use crate::support::{TestGateway, get, login_of, post, raw};
 use gerbang::journal::export;
 use gerbang::ledger::id::Position;
@@ -135,6 +137,49 @@ async fn gateway_token(gateway: &TestGateway, password: &str) -> String {
     gateway.at(1);
     let answer = gateway.send(login_of("ani", password)).await;
     answer.expect(200)["token"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn no_key_token_and_no_account_number_is_said_where_it_does_not_belong() {
+    let (log, _guard) = capture();
+    let (gateway, people) = edr::hasty().await;
+    let client = json!({"id": "baru", "name": "Baru", "account_number": "7700112233",
+        "account_name": "BARU", "allow": ["127.0.0.1"]});
+    let add = post("/api/v1/admin/clients", &client).by(&people.admin);
+    let rotate = post("/api/v1/admin/partners/009/rotate-key", &json!({})).by(&people.admin);
+    let mut keys = Vec::new();
+    for ask in [add, rotate] {
+        let answer = gateway.send(ask).await.json();
+        keys.push(answer["key_token"].as_str().unwrap().to_owned());
+    }
+    let token = edr::token_of(&gateway, "baru", &keys[0]);
+    let mut said = Vec::new();
+    for next in [None, Some(Next::Silent), Some(Next::Refused)] {
+        next.into_iter().for_each(|next| gateway.banks.next(next));
+        let body = edr::request(&format!("T{}", said.len()));
+        gateway.send(edr::transfer(&gateway, &body)).await;
+        let refused = gateway.send(post("/api/transfer", &body).by(&token)).await;
+        said.push(refused.text);
+    }
+    for path in ["partners", "routes", "clients"] {
+        let path = format!("/api/v1/admin/{path}");
+        said.push(gateway.send(get(&path).by(&people.admin)).await.text);
+    }
+    let mut exported = Vec::new();
+    let history = gateway.gateway.view().history();
+    export::ndjson(history, Position::FIRST, &mut exported).unwrap();
+    said.push(String::from_utf8(exported).unwrap());
+    said.push(format!("{:?}", gateway.gateway.view().registry()));
+    said.push(gateway.send(get("/metrics")).await.text);
+    let (first, second) = (keys[0].as_str(), keys[1].as_str());
+    let secrets = [first, second, edr::KEY, token.rsplit('.').next().unwrap()];
+    for text in &said {
+        assert_eq!(found(text, &secrets), Vec::<String>::new(), "in {text}");
+    }
+    // The log has no account number either.
+    let hidden = [&secrets[..], &["0115471119", "0847652590", "7700112233"]].concat();
+    assert_eq!(found(&log.text(), &hidden), Vec::<String>::new(), "{}", log.text());
+    assert!(log.text().contains("transfer"), "the log is heard: {}", log.text());
 }
 
 #[test]
