@@ -134,6 +134,14 @@ async fn a_body_over_the_limit_is_refused() {
     let huge = " ".repeat(4 * 1024 * 1024 + 1);
     let answer = open(address).send(("POST", path), &people.kasir, &ndjson, &huge);
     assert_eq!(answer.unwrap().status, 413);
+    let columns = "date,reference,beneficiary_bank,beneficiary_account,amount,currency,type\n";
+    let lines = "2026-11-18,X,009,0115471119,50000,IDR,DEBIT\n".repeat(2_000);
+    let (csv, statement) = ([("Content-Type", "text/csv")], format!("{columns}{lines}"));
+    for (token, status) in [(&people.admin, 200), (&people.ani, 413), (&people.kasir, 413)] {
+        let path = "/api/v1/admin/reconcile?bank=009";
+        let answer = open(address).send(("POST", path), token, &csv, &statement);
+        assert_eq!(answer.unwrap().status, status);
+    }
 }
 
 #[tokio::test]

@@ -250,3 +250,19 @@ async fn a_remark_says_what_banks_can_print() {
     body["remark"] = json!("Gaji 11/2026 (no. 7), a+b & c: #1_x");
     told(&gateway.send(transfer(&gateway, &body)).await, 200, "000");
 }
+
+#[test]
+fn every_code_stands_in_the_documents_once() {
+    let documents = include_str!("../../../docs/api.md");
+    let source = include_str!("../../../src/http/api/transfer.rs");
+    let mut codes = std::collections::BTreeSet::new();
+    for text in source.split('"').filter(|text| text.len() == 3) {
+        if text.bytes().all(|byte| byte.is_ascii_digit()) {
+            codes.insert(text);
+        }
+    }
+    assert!(codes.len() > 20, "{codes:?}");
+    for code in codes {
+        assert_eq!(documents.matches(&format!("\n| `{code}` |")).count(), 1, "{code}");
+    }
+}
