@@ -4,6 +4,7 @@
 //! in every currency, no account ever stood below its floor, and what readers see is what the
 //! journal says.
 
+use std::cmp::Ordering;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -272,7 +273,8 @@ impl TestGateway {
         self.writer.is_finished()
     }
 
-    fn check(&self) {
+    /// What the stored batches say, with accounts looked at after every entry.
+    fn replayed(&self) -> Book {
         let mut book = Book::new();
         for batch in self.journal.batches().unwrap() {
             for recorded in batch.records().map(Result::unwrap) {
@@ -283,6 +285,11 @@ impl TestGateway {
                 }
             }
         }
+        book
+    }
+
+    fn check(&self) {
+        let mut book = self.replayed();
         assert!(book.imbalances().is_empty(), "money came or went: {:?}", book.imbalances());
         if self.has_died() {
             // A batch may be stored that readers were never shown.
@@ -290,11 +297,13 @@ impl TestGateway {
         }
         let view = self.gateway.view();
         for _ in 0..1_000_000 {
-            if Some(view.position()) >= book.position {
-                break;
+            match Some(view.position()).cmp(&book.position) {
+                Ordering::Equal => break,
+                // Stored a moment ago for a caller that did not wait; about to be published.
+                Ordering::Less => std::thread::yield_now(),
+                // Stored and published since the batches were read.
+                Ordering::Greater => book = self.replayed(),
             }
-            // Stored a moment ago for a caller that went away; the writer is about to publish it.
-            std::thread::yield_now();
         }
         assert_eq!(Some(view.position()), book.position, "readers are not shown what is stored");
         for account in book.accounts.iter() {
