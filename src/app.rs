@@ -126,6 +126,7 @@ impl App {
         let settings = settings(config);
         let parts = gateway::Parts { engine, settings, hasher, keys, hub, vault, desk, screening };
         let gateway = Arc::new(Gateway::new(parts));
+        gateway.recall()?;
         Ok(Self { gateway, metrics, report, stop, writer, sealer })
     }
 

@@ -38,8 +38,8 @@ pub struct Settings {
     pub log: String,
     /// The bank's name in our paths.
     pub name: String,
-    /// The partner's key token, with which the gateway signs.
-    pub key: Secret<Vec<u8>>,
+    /// The partner's key tokens, with which the gateway signs: two while one is replaced.
+    pub keys: Vec<Secret<Vec<u8>>>,
     /// How the bank speaks.
     pub dialect: &'static Dialect,
     /// What the bank knows us by.
@@ -195,7 +195,7 @@ impl Settings {
             certificate: certificate(&service)?,
             log: filter,
             name: name(dialect, service.name)?,
-            key: key_token(&service.key_token_file)?,
+            keys: key_tokens(&service.key_token_file)?,
             dialect,
             partner: partner(dialect, bank)?,
             base,
@@ -292,15 +292,20 @@ fn towards_bank(bank: &RawBank) -> Result<Arc<ClientConfig>, Wrong> {
     })
 }
 
-fn key_token(path: &Path) -> Result<Secret<Vec<u8>>, Wrong> {
+/// One key token a line; a second line is good as well, so that keys change without a gap.
+fn key_tokens(path: &Path) -> Result<Vec<Secret<Vec<u8>>>, Wrong> {
     const KEY: &str = "service.key_token_file";
+    let wrong = |message: String| Wrong(KEY, format!("{}: {message}", path.display()));
     let text = secret(KEY, path)?;
-    let token = text.trim_ascii();
-    if token.len() < CLIENT_SECRET_MIN {
-        let message = format!("{}: must have {CLIENT_SECRET_MIN} bytes or more", path.display());
-        return Err(Wrong(KEY, message));
+    let lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    let tokens: Vec<&[u8]> = lines.filter(|line| !line.is_empty()).collect();
+    if !(1..=2).contains(&tokens.len()) {
+        return Err(wrong("must hold one key token, or two on two lines".to_owned()));
     }
-    Ok(Secret::new(token.to_vec()))
+    if tokens.iter().any(|token| token.len() < CLIENT_SECRET_MIN) {
+        return Err(wrong(format!("must have {CLIENT_SECRET_MIN} bytes or more")));
+    }
+    Ok(tokens.into_iter().map(|token| Secret::new(token.to_vec())).collect())
 }
 
 fn partner(dialect: &Dialect, bank: RawBank) -> Result<Partner, Wrong> {
@@ -354,7 +359,8 @@ pub fn example(dialect: &Dialect) -> String {
 [service]
 # Only the gateway connects here.
 listen = "127.0.0.1:9{bank}"
-# The partner's key token, as the gateway was given it; 0600.
+# The partner's key token, as the gateway was given it; 0600. While it is replaced, a second line
+# holds the other one.
 key_token_file = "{name}.key-token"
 # The bank's name in paths: /api/{name}/transfer
 # name = "{name}"

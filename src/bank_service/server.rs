@@ -25,7 +25,7 @@ use crate::http::reply::Reply;
 use crate::http::request::Request;
 use crate::http::server::Service;
 use crate::identity::secret::Secret;
-use crate::identity::token;
+use crate::identity::token::{self, InvalidToken};
 use crate::limits;
 use crate::outbound::Resolve;
 
@@ -33,7 +33,7 @@ use crate::outbound::Resolve;
 pub struct BankService {
     name: String,
     bank_code: &'static str,
-    key: Secret<Vec<u8>>,
+    keys: Vec<Secret<Vec<u8>>>,
     desk: Arc<Desk>,
     clock: Clock,
 }
@@ -49,10 +49,10 @@ impl BankService {
         let tls = settings.tls.take();
         let client = Client::new(&settings.base, resolve, tls, settings.http);
         let name = std::mem::take(&mut settings.name);
-        let key = std::mem::replace(&mut settings.key, Secret::new(Vec::new()));
+        let keys = std::mem::take(&mut settings.keys);
         let bank_code = settings.dialect.bank;
         let desk = Arc::new(Desk::new(settings, client, clock.clone()));
-        Self { name, bank_code, key, desk, clock }
+        Self { name, bank_code, keys, desk, clock }
     }
 
     async fn route(&self, request: &Request) -> Result<Reply, ApiError> {
@@ -81,8 +81,15 @@ impl BankService {
     fn admit(&self, request: &Request) -> Result<(), ApiError> {
         let token = request.bearer()?;
         let token = token.ok_or_else(|| ApiError::with_detail(Code::InvalidToken, "no token"))?;
-        token::verify_partner(token, self.clock.now(), self.key.expose(), self.bank_code)
-            .map_err(|error| ApiError::with_detail(Code::InvalidToken, error.to_string()))
+        let now = self.clock.now();
+        let mut verified = Err(InvalidToken::InvalidSignature);
+        for key in &self.keys {
+            verified = token::verify_partner(token, now, key.expose(), self.bank_code);
+            if verified != Err(InvalidToken::InvalidSignature) {
+                break;
+            }
+        }
+        verified.map_err(|error| ApiError::with_detail(Code::InvalidToken, error.to_string()))
     }
 
     async fn transfer(&self, request: &Request, reach: Reach) -> Result<Answer, ApiError> {

@@ -98,6 +98,9 @@ pub(super) enum Clients {
         /// The largest single transfer.
         #[arg(long)]
         per_transfer_max: Option<u64>,
+        /// The most in a day.
+        #[arg(long)]
+        per_day_max: Option<u64>,
         #[arg(long)]
         requests_per_second: Option<u32>,
         /// Turns it away until further notice.
@@ -210,19 +213,23 @@ async fn set_client(app: &App, set: Clients) -> Result<String, Failure> {
     let Clients::Set { id, name, account_number, account_name, allow, user, .. } = &set else {
         return Err(Failure::usage("nothing is to be set"));
     };
-    let Clients::Set { per_transfer_max, requests_per_second, disabled, .. } = &set else {
+    let Clients::Set { per_transfer_max, per_day_max, requests_per_second, disabled, .. } = &set
+    else {
         return Err(Failure::usage("nothing is to be set"));
     };
     let id = client_id(id)?;
     let known = app.gateway.view().registry().clients.get(&id).cloned();
-    let most =
-        |units: u64| Amount::new(units).ok_or_else(|| named("--per-transfer-max", "is no amount"));
+    let most = |option, units: &Option<u64>| {
+        let amount = |units| Amount::new(units).ok_or_else(|| named(option, "is no amount"));
+        units.map(amount).transpose()
+    };
     let row = ClientRow {
         name: line("--name", name)?,
         account_number: line("--account-number", account_number)?,
         account_name: line("--account-name", account_name)?,
         allow: allow.iter().map(|entry| line("--allow", entry)).collect::<Result<_, _>>()?,
-        per_transfer_max: per_transfer_max.map(most).transpose()?,
+        per_transfer_max: most("--per-transfer-max", per_transfer_max)?,
+        per_day_max: most("--per-day-max", per_day_max)?,
         requests_per_second: *requests_per_second,
         allow_interbank_fallback: known.as_ref().is_none_or(|row| row.allow_interbank_fallback),
         disabled: *disabled,

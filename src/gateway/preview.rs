@@ -3,7 +3,9 @@
 use super::routing::{self, Plan, Question};
 use super::screening::{Decision, Rules, Subject};
 use super::{Error, Gateway};
-use crate::ledger::id::UserId;
+use crate::journal;
+use crate::ledger::event::{Event, Fact};
+use crate::ledger::id::{Position, UserId};
 use crate::ledger::money::Amount;
 use crate::ledger::registry::BankCode;
 use crate::ledger::text::{ClientId, Line};
@@ -44,6 +46,37 @@ impl Gateway {
     /// Screens by other rules from here on; what was counted stays where a rule does.
     pub fn follow_rules(&self, rules: Rules) {
         self.screening.lock().expect("no holder of this lock panics").follow(rules);
+    }
+
+    /// Fills the rules' memory with what the journal says was begun lately, as far back as they look.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub fn recall(&self) -> Result<(), journal::Error> {
+        let mut screening = self.screening.lock().expect("no holder of this lock panics");
+        let reach = screening.reach_seconds();
+        if reach == 0 {
+            return Ok(());
+        }
+        let history = self.view().history();
+        let from = self.engine().clock().now().plus_seconds(-reach);
+        let first = history.last_at_or_before(from)?.unwrap_or(Position::FIRST);
+        for batch in history.batches_from(first) {
+            for recorded in batch?.records() {
+                let Event { at, fact } = recorded?.event;
+                let Fact::PayoutStarted(started) = fact else { continue };
+                let owner = self.view().account(started.account).and_then(|account| account.owner);
+                let Some(client) = owner else { continue };
+                screening.record(&Subject {
+                    client,
+                    bank: started.beneficiary.bank,
+                    account: started.beneficiary.number.as_str(),
+                    amount: started.amount,
+                    at,
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Whose money a client or a user of this name moves.

@@ -13,6 +13,7 @@ use crate::ledger::registry::{
     Client, Partner, Registry, RegistryChange, RegistryChanged, RegistryError, Route,
 };
 use crate::ledger::text::Line;
+use crate::outbound::Url;
 
 impl Gateway {
     /// Makes one change of the tables, for `by`: an administrator or the operator.
@@ -97,9 +98,10 @@ fn check_route(route: &Route) -> Result<(), Error> {
 
 /// Whether `url` is a scheme and a host, perhaps with a port, and nothing else.
 fn check_origin(field: &'static str, url: &str) -> Result<(), Error> {
-    let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
-    let plain = |c: u8| c.is_ascii_alphanumeric() || b".-:[]".contains(&c);
-    if rest.is_some_and(|host| !host.is_empty() && host.bytes().all(plain)) {
+    let parsed = Url::parse(url);
+    // What is parsed has a path, if only a slash; none may have been given.
+    let is_bare = !url.ends_with('/') && !url.contains('?');
+    if parsed.is_ok_and(|url| url.target == "/" && is_bare) {
         Ok(())
     } else {
         Err(Error::invalid(field, "must be http:// or https:// and a plain host"))

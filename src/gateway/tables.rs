@@ -40,8 +40,7 @@ pub struct PartnerRow {
     pub disabled: bool,
 }
 
-/// A client without its keys and its user, and without what is not changed here: its callback and
-/// its most in a day.
+/// A client without its keys, its user and its callback.
 #[derive(Clone, Debug)]
 pub struct ClientRow {
     /// What it calls itself in its tokens.
@@ -56,6 +55,8 @@ pub struct ClientRow {
     pub allow: Vec<Line>,
     /// The largest single transfer.
     pub per_transfer_max: Option<Amount>,
+    /// The most in a day of the books.
+    pub per_day_max: Option<Amount>,
     /// How often it may ask.
     pub requests_per_second: Option<u32>,
     /// Whether another bank may do it, for a fee.
@@ -139,9 +140,9 @@ impl Gateway {
     pub async fn change_client(&self, by: Principal, row: ClientRow) -> Result<Recorded, Error> {
         let change = |registry: &Registry| {
             let before = registry.clients.get(&row.id).ok_or(Error::NotFound)?;
-            let (callback, per_day_max) = (before.callback.clone(), before.per_day_max);
+            let callback = before.callback.clone();
             let row = row.with(before.user, before.keys.clone());
-            Ok(RegistryChange::ClientSet(Client { callback, per_day_max, ..row }))
+            Ok(RegistryChange::ClientSet(Client { callback, ..row }))
         };
         self.change_by(by, change).await
     }
@@ -285,7 +286,7 @@ impl ClientRow {
             allow: self.allow,
             keys,
             per_transfer_max: self.per_transfer_max,
-            per_day_max: None,
+            per_day_max: self.per_day_max,
             requests_per_second: self.requests_per_second,
             allow_interbank_fallback: self.allow_interbank_fallback,
             callback: None,

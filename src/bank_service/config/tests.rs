@@ -70,7 +70,8 @@ fn a_whole_configuration_is_read() {
     let place = Place::new();
     let settings = place.read(&place.text()).unwrap();
     assert_eq!(settings.name, "bni");
-    assert_eq!(settings.key.expose(), b"kunci-mitra-yang-cukup-panjang-012345");
+    assert_eq!(settings.keys.len(), 1);
+    assert_eq!(settings.keys[0].expose(), b"kunci-mitra-yang-cukup-panjang-012345");
     assert_eq!(settings.partner.client_secret.expose(), "rahasia");
     assert_eq!(settings.dialect.bank, "009");
     assert!(settings.tls.is_none() && settings.certificate.is_none());

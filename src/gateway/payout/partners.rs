@@ -75,7 +75,10 @@ impl Partners {
 
     fn make(&self, row: &Partner, endpoint: &str) -> Result<BankClient, String> {
         let base = Url::parse(row.base_url.as_str()).map_err(|error| error.to_string())?;
-        let key = self.vault.open(&purpose(row.code), &row.keys.current);
+        // While a key is replaced, the one that the bank service knows: the new one is used once the
+        // previous is dropped.
+        let key = row.keys.previous.as_ref().unwrap_or(&row.keys.current);
+        let key = self.vault.open(&purpose(row.code), key);
         let tls = base.secure.then(|| self.tls()).transpose()?;
         let settings = Settings {
             base,

@@ -139,9 +139,9 @@ fn transaction(text: &str) -> Result<Reference, ApiError> {
 
 /// The number of an account at a bank.
 pub(super) fn account(field: &'static str, text: &str) -> Result<Line, ApiError> {
-    let fits = !text.is_empty() && text.bytes().all(|c| c.is_ascii_alphanumeric());
+    let fits = !text.is_empty() && text.bytes().all(|c| c.is_ascii_digit());
     let line = Line::parse(text, limits::BANK_ACCOUNT_MAX).ok().filter(|_| fits);
-    line.ok_or_else(|| ApiError::field(field, "must be 1 to 34 letters and digits"))
+    line.ok_or_else(|| ApiError::field(field, "must be 1 to 34 digits"))
 }
 
 /// What banks print on a statement.

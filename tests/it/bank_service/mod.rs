@@ -40,7 +40,7 @@ pub(crate) fn settings(address: SocketAddr, http: http::Options) -> Settings {
         certificate: None,
         log: "info".to_owned(),
         name: "bni".to_owned(),
-        key: Secret::new(KEY.to_vec()),
+        keys: vec![Secret::new(KEY.to_vec())],
         dialect: dialect::of("009").unwrap(),
         partner: bank::partner(),
         base: Url::parse(&format!("http://{address}")).unwrap(),

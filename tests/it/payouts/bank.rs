@@ -68,7 +68,7 @@ struct Books {
     /// How the next transfers go, before chance has a say.
     next: Vec<Next>,
     /// What will be paid, and when: the bank's own time goes on whatever becomes of its caller.
-    due: Vec<(Timestamp, String)>,
+    due: Vec<(Timestamp, String, BankCode, u64)>,
     clock: Clock,
 }
 
@@ -109,6 +109,11 @@ impl SimulatedBanks {
         books.entries.clone()
     }
 
+    /// Counts something that happened around the banks.
+    pub(crate) fn note(&self, what: &'static str) {
+        self.books.lock().unwrap().note(what);
+    }
+
     pub(crate) fn counts(&self) -> BTreeMap<&'static str, u64> {
         self.books.lock().unwrap().counts.clone()
     }
@@ -127,8 +132,9 @@ impl Books {
     /// Pays what is due.
     fn settle(&mut self) {
         let now = self.clock.now();
-        for (_, reference) in self.due.extract_if(.., |(at, _)| *at <= now) {
-            let (_, _, entry) = self.entries.get_mut(&reference).unwrap();
+        for (_, reference, code, amount) in self.due.extract_if(.., |due| due.0 <= now) {
+            let new = || (code, amount, Entry::Pending);
+            let (_, _, entry) = self.entries.entry(reference).or_insert_with(new);
             *entry = match entry {
                 Entry::Paid(times) => Entry::Paid(*times + 1),
                 Entry::Refused | Entry::Pending => Entry::Paid(1),
@@ -196,13 +202,14 @@ impl Way {
             Course::NotSent => ("not sent", None, None),
             Course::Silent => ("unknown, not paid", None, None),
             Course::PaidSilently => ("unknown, paid", Some(Entry::Pending), Some(wait)),
-            Course::Late(late) => ("unknown, paid late", Some(Entry::Pending), Some(*late)),
+            // It hangs on the way: until it is paid, the bank has never seen it.
+            Course::Late(late) => ("unknown, paid late", None, Some(*late)),
         };
         books.note(name);
         if let Some(after) = paid_after {
             let micros = i64::try_from(after.as_micros()).unwrap();
             let at = Timestamp::from_micros(books.clock.now().micros() + micros);
-            books.due.push((at, request.reference.clone()));
+            books.due.push((at, request.reference.clone(), self.code, amount));
         }
         let key = request.reference.clone();
         match entry {

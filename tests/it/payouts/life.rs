@@ -9,14 +9,17 @@ use std::time::Duration;
 use crossbeam_channel::Receiver;
 use gerbang::clock::Clock;
 use gerbang::engine::{Engine, Entry, Writer, WriterParts};
+use gerbang::gateway::caller::user_public_id;
 use gerbang::gateway::client::Application;
 use gerbang::gateway::notify::Hub;
+use gerbang::gateway::payout::public_id;
 use gerbang::gateway::payout::{self, Announcer, Desk, Inbox};
-use gerbang::gateway::screening::{RawScreening, Rules, Screening};
+use gerbang::gateway::screening::{RawRule, RawScreening, Rules, Screening};
 use gerbang::gateway::transfer::Transfer;
 use gerbang::gateway::{Error, Gateway, Parts};
 use gerbang::identity::hasher::Hasher;
 use gerbang::identity::keys::SigningKeys;
+use gerbang::identity::token::{self, Subject, TokenId};
 use gerbang::identity::vault::Vault;
 use gerbang::journal::memory::Fault;
 use gerbang::journal::{Batch, MemoryJournal};
@@ -70,7 +73,8 @@ type Memory = Arc<Mutex<Vec<Asked>>>;
 pub(crate) fn run(seed: u64, faults: Faults) -> Ended {
     let mut random = Random::new(seed);
     let clock = Clock::manual(world::dawn());
-    let banks = SimulatedBanks::new(random.next(), faults, clock.clone());
+    let banks_clock = Clock::manual(world::dawn());
+    let banks = SimulatedBanks::new(random.next(), faults, banks_clock.clone());
     let mut journal = world::begin();
     let memory = Memory::default();
     let mut number = 0;
@@ -85,6 +89,7 @@ pub(crate) fn run(seed: u64, faults: Faults) -> Ended {
             random: random.fork(),
             journal: journal.clone(),
             clock: clock.clone(),
+            banks_clock: banks_clock.clone(),
             banks: Arc::clone(&banks),
             memory: Arc::clone(&memory),
             is_last,
@@ -103,6 +108,7 @@ struct Life {
     random: Random,
     journal: MemoryJournal,
     clock: Clock,
+    banks_clock: Clock,
     banks: Arc<SimulatedBanks>,
     memory: Memory,
     is_last: bool,
@@ -131,9 +137,18 @@ impl Life {
             Engine::new(Arc::clone(&recovered.view), Policies::default(), self.clock.clone());
         let writer = self.writer(recovered, announcer);
         let dead = Arc::new(Mutex::new(false));
-        tokio::spawn(tell_time(self.clock.clone()));
+        let jumps = !self.is_last && self.random.percent(40);
+        let jump = Duration::from_millis(self.random.range(100, 20_000));
+        let clocks = (self.clock.clone(), self.banks_clock.clone());
+        tokio::spawn(tell_time(clocks.0, clocks.1, jumps.then_some(jump)));
         tokio::spawn(write(writer, queue, Arc::clone(&dead), self.random.fork()));
         let gateway = self.gateway(&engine, inbox);
+        tokio::spawn(administer(
+            Arc::clone(&gateway),
+            Arc::clone(&self.banks),
+            self.random.fork(),
+            self.is_last,
+        ));
         for number in 0..CLIENTS {
             let client = Client {
                 gateway: Arc::clone(&gateway),
@@ -193,18 +208,67 @@ impl Life {
             hub: Arc::new(Hub::default()),
             vault: Arc::new(Vault::in_memory(1)),
             desk,
-            screening: Screening::new(Rules::from_raw(RawScreening::default()).unwrap()),
+            screening: Screening::new(Rules::from_raw(rules()).unwrap()),
         }))
     }
 }
 
-/// Wall time follows running time.
-async fn tell_time(clock: Clock) {
-    let (began, start) = (Instant::now(), clock.now());
+/// A person has to look at the largest transfers.
+fn rules() -> RawScreening {
+    let large = RawRule {
+        name: "large".to_owned(),
+        outcome: "challenge".to_owned(),
+        amount_above: Some(320_000),
+        ..RawRule::default()
+    };
+    RawScreening { on_failure: None, rules: vec![large] }
+}
+
+/// Decides about what is challenged, now and then, and settles what stays unknown as the banks'
+/// books say.
+async fn administer(
+    gateway: Arc<Gateway>,
+    banks: Arc<SimulatedBanks>,
+    mut random: Random,
+    is_last: bool,
+) {
+    let user = gateway.look_up("admin").unwrap();
+    let keys = SigningKeys::in_memory(1);
+    let subject = Subject::new(&user_public_id(&user)).unwrap();
+    loop {
+        sleep(Duration::from_millis(random.range(200, 6_000))).await;
+        // A token lives a day, and the clock may jump.
+        let now = gateway.engine().clock().now();
+        let token = token::issue(&keys, &subject, TokenId([7; 16]), now).token;
+        let admin = gateway.authenticate(&token).unwrap();
+        for standing in gateway.open_payouts(&admin, &["held"]).unwrap() {
+            if is_last || random.percent(40) {
+                let (id, release) = (public_id(&standing.recorded), random.percent(70));
+                let reason = Line::parse("looked at", 64).unwrap();
+                // An error means that somebody, or its time, was quicker.
+                let decided = gateway.decide_challenge(&admin, &id, release, reason).await;
+                banks.note(match decided {
+                    Ok(_) if release => "released",
+                    Ok(_) => "denied",
+                    Err(_) => "decided before",
+                });
+            }
+        }
+    }
+}
+
+/// Wall time follows running time, but for one jump ahead, by more than anything here waits.
+/// The banks' clock does not jump.
+async fn tell_time(clock: Clock, banks: Clock, mut jump: Option<Duration>) {
+    let (began, mut start, there) = (Instant::now(), clock.now(), banks.now());
     loop {
         sleep(Duration::from_millis(5)).await;
+        if jump.take_if(|at| began.elapsed() >= *at).is_some() {
+            start = start.plus_seconds(20 * 60);
+        }
         let micros = i64::try_from(began.elapsed().as_micros()).unwrap();
         clock.set(Timestamp::from_micros(start.micros() + micros));
+        banks.set(Timestamp::from_micros(there.micros() + micros));
     }
 }
 

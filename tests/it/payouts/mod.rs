@@ -23,8 +23,9 @@ use crate::simulation::{recover, told};
 const SEEDS: u64 = 60;
 
 /// What must have happened in some life, or the simulation is too narrow.
-const SOMETIMES: [&str; 14] = [
+const SOMETIMES: [&str; 16] = [
     "asked again",
+    "denied",
     "failed",
     "fallback",
     "found no account",
@@ -34,6 +35,7 @@ const SOMETIMES: [&str; 14] = [
     "question: never seen",
     "question: paid",
     "refused",
+    "released",
     "restarted while sending",
     "succeeded",
     "unknown, paid",
@@ -75,7 +77,9 @@ fn stories(batches: &[Batch], counts: &mut BTreeMap<&'static str, u64>) -> BTree
                     PayoutStep::Unknown { reason } if reason.as_str().starts_with("restarted") => {
                         note("restarted while sending");
                     }
-                    PayoutStep::Unknown { .. } | PayoutStep::Released { .. } => {}
+                    PayoutStep::Unknown { .. } => {}
+                    // The try begins with the release, and nothing was sent before.
+                    PayoutStep::Released { .. } => story.tries = vec![reference],
                 }
             }
             Fact::PayoutFailed(failed) => {

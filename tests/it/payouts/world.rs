@@ -38,6 +38,7 @@ pub(crate) fn begin() -> MemoryJournal {
         account(FEES, AccountKind::Fees),
         signed_up(0, "iki-ppob", Role::Client, ESCROW),
         Fact::Moved(movement(funding, top_up, (CLEARING, ESCROW), FUNDS)),
+        signed_up(1, "admin", Role::Admin, AccountId(3)),
     ];
     facts.extend(registry().into_iter().map(|change| {
         Fact::RegistryChanged(Box::new(RegistryChanged { by: Principal::Operator, change }))

@@ -266,3 +266,19 @@ fn every_code_stands_in_the_documents_once() {
         assert_eq!(documents.matches(&format!("\n| `{code}` |")).count(), 1, "{code}");
     }
 }
+
+#[tokio::test]
+async fn a_day_has_its_limit_also_after_a_restart() {
+    let (gateway, _) = edr().await;
+    told(&gateway.send(transfer(&gateway, &request("T1"))).await, 200, "000");
+    let a_day = Client { per_day_max: Amount::new(5_000_000), ..edr::client(&gateway) };
+    edr::set(&gateway, RegistryChange::ClientSet(a_day)).await;
+    // What was sent today before the limit was set counts, and what is sent again counts once.
+    told(&gateway.send(transfer(&gateway, &request("T2"))).await, 200, "000");
+    told(&gateway.send(transfer(&gateway, &request("T2"))).await, 200, "000");
+    told(&gateway.send(transfer(&gateway, &request("T3"))).await, 422, "204");
+    let gateway = gateway.reopened();
+    told(&gateway.send(transfer(&gateway, &request("T4"))).await, 422, "204");
+    gateway.at(24 * 3600);
+    told(&gateway.send(transfer(&gateway, &request("T5"))).await, 200, "000");
+}
