@@ -1,12 +1,13 @@
 //! `gerbang bank-service`: the process between the gateway and one bank.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
 use super::Failure;
-use super::listen::{self, Signals};
+use super::listen::{self, Ending, Signals};
 use super::output::say;
 use crate::bank_service::config::{self, Certificate, Settings};
 use crate::bank_service::server::BankService;
@@ -24,9 +25,14 @@ pub(super) struct Arguments {
     /// The configuration, TOML.
     #[arg(long, value_name = "FILE", required_unless_present = "print_config")]
     config: Option<PathBuf>,
+    /// Where to listen, instead of where the configuration says.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
     /// Prints a configuration to begin with, and ends.
     #[arg(long)]
     print_config: bool,
+    #[command(flatten)]
+    ending: Ending,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -38,7 +44,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
             return Ok(());
         }
     };
-    let settings = Settings::read(&arguments.bank, path).map_err(Failure::usage)?;
+    let mut settings = Settings::read(&arguments.bank, path).map_err(Failure::usage)?;
+    settings.listen = arguments.listen.unwrap_or(settings.listen);
     let named = |key: &str, error: &dyn std::fmt::Display| {
         Failure::usage(format!("{}: {key}: {error}", path.display()))
     };
@@ -46,7 +53,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let tls = tls.map_err(|error| named("service.tls_certificate", &error))?;
     let _logs = telemetry::init_logs(&settings.log);
     let runtime = listen::runtime()?;
-    runtime.block_on(serve(settings, tls))
+    runtime.block_on(serve(settings, tls, arguments.ending))
 }
 
 fn load(certificate: &Certificate) -> Result<Reloadable, crate::http::tls::Error> {
@@ -58,8 +65,8 @@ fn load(certificate: &Certificate) -> Result<Reloadable, crate::http::tls::Error
 }
 
 /// Serves until SIGTERM or SIGINT; every request in flight is answered.
-async fn serve(settings: Settings, tls: Option<Reloadable>) -> Result<(), Failure> {
-    let mut signals = Signals::new()?;
+async fn serve(settings: Settings, tls: Option<Reloadable>, ending: Ending) -> Result<(), Failure> {
+    let mut signals = Signals::new(ending)?;
     let listener = listen::bind("service.listen", settings.listen).await?;
     let address = listener.local_addr().map_err(Failure::failed)?;
     let scheme = if tls.is_some() { "https" } else { "http" };

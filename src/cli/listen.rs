@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use super::Failure;
 use super::output::complain;
@@ -74,7 +74,7 @@ pub(super) async fn run(
     ready: impl FnOnce(&str),
 ) -> Result<(), Failure> {
     let Sockets { main, operations, tls } = sockets;
-    let mut signals = Signals::new()?;
+    let mut signals = Signals::new(Ending::default())?;
     let address = main.local_addr().map_err(Failure::failed)?;
     let shown = api::Options {
         offset_seconds: config.offset_seconds,
@@ -135,31 +135,43 @@ pub(super) async fn bind(key: &str, address: std::net::SocketAddr) -> Result<Tcp
         .map_err(|error| Failure::usage(format!("{key}: cannot listen on {address}: {error}")))
 }
 
+/// When a part ends beside the signals.
+#[derive(clap::Args, Clone, Copy, Default)]
+pub(super) struct Ending {
+    /// Stops when standard input ends too: as it does when whoever started this is gone.
+    #[arg(long)]
+    stop_at_eof: bool,
+}
+
 /// The signals that are listened to.
 pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
+    /// Gives way when standard input ends, if that counts.
+    eof: Option<oneshot::Receiver<()>>,
 }
 
 impl Signals {
     /// From here on the signals no longer end the process.
-    pub(super) fn new() -> Result<Self, Failure> {
+    pub(super) fn new(ending: Ending) -> Result<Self, Failure> {
         let on = |kind| signal(kind).map_err(Failure::failed);
         Ok(Self {
             terminate: on(SignalKind::terminate())?,
             interrupt: on(SignalKind::interrupt())?,
             hang_up: on(SignalKind::hangup())?,
+            eof: if ending.stop_at_eof { Some(end_of_input()?) } else { None },
         })
     }
 
-    /// Returns at SIGTERM or SIGINT; `reload` is called at SIGHUP.
+    /// Returns at SIGTERM or SIGINT, or at the end of input; `reload` is called at SIGHUP.
     pub(super) async fn wait_for_stop(&mut self, reload: impl Fn()) {
         loop {
             tokio::select! {
                 biased;
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
+                () = gone(&mut self.eof) => return,
                 _ = self.hang_up.recv() => reload(),
             }
         }
@@ -181,5 +193,24 @@ fn reload_screening(app: &App, path: &Path) {
             tracing::info!("the screening rules were loaded again");
         }
         Err(error) => tracing::error!(%error, "the old screening rules stay"),
+    }
+}
+
+/// Reads standard input to its end, on a thread of its own since nothing else can wait for it.
+fn end_of_input() -> Result<oneshot::Receiver<()>, Failure> {
+    let (sender, receiver) = oneshot::channel();
+    let read = move || {
+        // However it ends, nobody is left to write to it.
+        let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+        drop(sender);
+    };
+    std::thread::Builder::new().name("stdin".to_owned()).spawn(read).map_err(Failure::failed)?;
+    Ok(receiver)
+}
+
+async fn gone(eof: &mut Option<oneshot::Receiver<()>>) {
+    match eof {
+        None => std::future::pending().await,
+        Some(eof) => drop(eof.await),
     }
 }

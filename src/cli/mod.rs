@@ -5,6 +5,7 @@
 
 mod admin;
 mod bank_service;
+mod client_token;
 mod demo;
 mod export;
 mod listen;
@@ -33,12 +34,14 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Starts everything on this machine with demo users, and prints a walk-through.
+    /// Starts everything on this machine with demo users and banks, and prints a walk-through.
     Demo(demo::Arguments),
     /// Runs the gateway as configured.
     Serve(serve::Arguments),
     /// Runs the service between the gateway and one bank.
     BankService(bank_service::Arguments),
+    /// Prints a token that a client application would sign for itself, good for five minutes.
+    ClientToken(client_token::Arguments),
     /// Proves a journal: checksums, chain, postings, balances. Exits 0 only if all of it holds.
     Verify(verify::Arguments),
     /// Writes the journal as NDJSON, or its postings as CSV.
@@ -76,6 +79,7 @@ pub fn run() -> ExitCode {
         Command::Demo(arguments) => demo::run(arguments),
         Command::Serve(arguments) => serve::run(arguments),
         Command::BankService(arguments) => bank_service::run(&arguments),
+        Command::ClientToken(arguments) => client_token::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Reconcile(arguments) => reconcile::run(&arguments),

@@ -1,12 +1,13 @@
 //! `gerbang simulate`: a part of the outside world, in a process of its own.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use super::client_token::read;
 use super::output::say;
 use super::{Failure, listen};
 use crate::clock::Clock;
@@ -15,7 +16,7 @@ use crate::connector::snap::sign::VerifyingKey;
 use crate::identity::secret::Secret;
 use crate::simulator::bank::{Bank, Options};
 use crate::simulator::faults::{Chance, Faults};
-use crate::{limits, telemetry};
+use crate::telemetry;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -90,6 +91,8 @@ struct BankArguments {
     /// Keeps the book in this file, and goes on with what is there; else in memory.
     #[arg(long, value_name = "FILE")]
     book: Option<PathBuf>,
+    #[command(flatten)]
+    ending: listen::Ending,
 }
 
 pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
@@ -102,7 +105,7 @@ fn bank(arguments: BankArguments) -> Result<(), Failure> {
     let mut faults = Faults::mixed(arguments.faults);
     faults.latency = Duration::from_millis(arguments.latency_ms);
     faults.hold = Duration::from_millis(arguments.hold_ms);
-    let (code, address) = (arguments.bank.clone(), arguments.listen);
+    let (code, address, ending) = (arguments.bank.clone(), arguments.listen, arguments.ending);
     let bank = Bank::open(options(arguments)?, Clock::system(), faults)
         .map_err(|error| Failure::usage(format!("--book: {error}")))?;
     listen::runtime()?.block_on(async {
@@ -110,7 +113,7 @@ fn bank(arguments: BankArguments) -> Result<(), Failure> {
             Failure::usage(format!("--listen: cannot listen on {address}: {error}"))
         })?;
         let address = listener.local_addr().map_err(Failure::failed)?;
-        let mut signals = listen::Signals::new()?;
+        let mut signals = listen::Signals::new(ending)?;
         let (stop, stopped) = watch::channel(false);
         let serving = tokio::spawn(async move { bank.serve(listener, stopped).await });
         say(&format!("gerbang bank {code} is ready on http://{address}"));
@@ -142,16 +145,4 @@ fn options(arguments: BankArguments) -> Result<Options, Failure> {
         seed: arguments.seed,
         book: arguments.book,
     })
-}
-
-/// A small file, named by the argument that gave it.
-fn read(argument: &str, path: &Path) -> Result<Secret<String>, Failure> {
-    let failed = |error: &dyn std::fmt::Display| {
-        Failure::usage(format!("{argument}: cannot read {}: {error}", path.display()))
-    };
-    let size = std::fs::metadata(path).map_err(|error| failed(&error))?.len();
-    if size > limits::KEYS_FILE_MAX {
-        return Err(failed(&"it is too large"));
-    }
-    std::fs::read_to_string(path).map(Secret::new).map_err(|error| failed(&error))
 }

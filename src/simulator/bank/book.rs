@@ -82,6 +82,8 @@ impl Book {
     pub(super) fn open(bank: &'static str, path: &Path) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         let mut file = options.read(true).write(true).create(true).truncate(false).open(path)?;
+        // Two processes with one book would each not know what the other has paid.
+        file.try_lock()?;
         let mut text = String::new();
         file.read_to_string(&mut text)?;
         let whole = text.rfind('\n').map_or(0, |end| end + 1);
@@ -235,6 +237,8 @@ mod tests {
         assert_eq!(std::fs::read(&path).unwrap(), whole);
         let mut again = Book::open("009", &path).unwrap();
         again.enter(entry("d", ("009", "200"), 1, "2001700")).unwrap();
+        assert!(Book::open("009", &path).is_err(), "one process at a time keeps a book");
+        drop(again);
         assert_eq!(Book::open("009", &path).unwrap().entries().len(), 4);
         std::fs::write(&path, "nonsense\n").unwrap();
         assert!(Book::open("009", &path).is_err());
