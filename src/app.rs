@@ -120,7 +120,12 @@ impl App {
             config.callbacks.clone(),
             Arc::new(outbound::System),
         );
-        let desk = Desk::new(engine.clone(), banks, callbacks, payout::Options::standard());
+        let options = payout::Options {
+            not_found_is_final: config.banks.not_found_is_final,
+            ask_within: config.banks.ask_within,
+            ..payout::Options::standard()
+        };
+        let desk = Desk::new(engine.clone(), banks, callbacks, options);
         tokio::spawn(Arc::clone(&desk).run(inbox));
         let screening = Screening::new(config.screening.clone());
         let settings = settings(config);

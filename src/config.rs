@@ -16,7 +16,7 @@ use crate::identity::allow::Range;
 use crate::ledger::event::AccountKind;
 use crate::ledger::money::{Amount, BasisPoints, Currency};
 use crate::ledger::policy::{Policies, Policy};
-use crate::telemetry;
+use crate::{limits, telemetry};
 
 /// A configuration as it will be followed.
 #[derive(Clone, Debug)]
@@ -62,6 +62,11 @@ pub struct Banks {
     pub tls: tls::Settings,
     /// How long the answer to a transfer may wait for its end; after that it is 202.
     pub answer_within: Duration,
+    /// From when on a bank that has never seen a transfer never will.
+    pub not_found_is_final: Duration,
+    /// The longest wait between two questions about a transfer, which then go on until its end is
+    /// known; else as the schedule says.
+    pub ask_within: Option<Duration>,
 }
 
 /// Where a certificate stands.
@@ -160,6 +165,8 @@ struct RawBanks {
     client_key: Option<PathBuf>,
     tls13_only: Option<bool>,
     answer_within_seconds: Option<u64>,
+    not_found_is_final_seconds: Option<u64>,
+    ask_within_seconds: Option<u64>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -312,6 +319,8 @@ impl Banks {
             client_key: client.map(|identity| identity.key.clone()),
             tls13_only: Some(self.tls.oldest == tls::Oldest::Tls13),
             answer_within_seconds: Some(self.answer_within.as_secs()),
+            not_found_is_final_seconds: Some(self.not_found_is_final.as_secs()),
+            ask_within_seconds: self.ask_within.map(|within| within.as_secs()),
         }
     }
 }
@@ -332,7 +341,17 @@ fn banks(raw: RawBanks) -> Result<Banks, Error> {
         return Err(value("banks.answer_within_seconds", "must be at most 60"));
     }
     let tls = tls::Settings { oldest, roots: raw.root_certificates, client };
-    Ok(Banks { tls, answer_within: Duration::from_secs(seconds) })
+    let not_found_is_final = match raw.not_found_is_final_seconds {
+        None => limits::NOT_FOUND_IS_FINAL,
+        Some(0) => return Err(value("banks.not_found_is_final_seconds", "must be at least 1")),
+        Some(seconds) => Duration::from_secs(seconds),
+    };
+    let ask_within = match raw.ask_within_seconds {
+        Some(0) => return Err(value("banks.ask_within_seconds", "must be at least 1")),
+        other => other.map(Duration::from_secs),
+    };
+    let answer_within = Duration::from_secs(seconds);
+    Ok(Banks { tls, answer_within, not_found_is_final, ask_within })
 }
 
 fn value(key: &'static str, message: impl Into<String>) -> Error {
@@ -459,6 +478,8 @@ mod tests {
             ("[server]\norigins = ['https://kasir.example/']", "server.origins"),
             ("[banks]\nclient_key = 'k.pem'", "banks.client_key"),
             ("[banks]\nanswer_within_seconds = 61", "banks.answer_within_seconds"),
+            ("[banks]\nnot_found_is_final_seconds = 0", "banks.not_found_is_final_seconds"),
+            ("[banks]\nask_within_seconds = 0", "banks.ask_within_seconds"),
             ("[screening]\non_failure = 'shrug'", "screening.on_failure"),
             ("[log]\nfilter = 'gerbang=loud'", "log.filter"),
         ];

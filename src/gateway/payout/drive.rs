@@ -72,7 +72,8 @@ impl Desk {
                     tokio::time::sleep(limits::INSIST_PAUSE).await;
                 }
                 (PayoutState::Unknown, None) => {
-                    let Some(wait) = schedule::wait(asked, payout.get()) else {
+                    let scheduled = schedule::wait(asked, payout.get());
+                    let Some(wait) = self.options.wait(scheduled) else {
                         tracing::error!(%payout, "a payout stays unknown: a person has to look");
                         return;
                     };

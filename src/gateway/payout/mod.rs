@@ -61,6 +61,9 @@ pub struct Options {
     pub not_found_is_final: Duration,
     /// Questions about open payouts under way at once at one bank.
     pub asking_max: usize,
+    /// The longest wait between two questions, which then go on until the end is known; else as
+    /// the schedule says.
+    pub ask_within: Option<Duration>,
 }
 
 impl Options {
@@ -69,6 +72,15 @@ impl Options {
         Self {
             not_found_is_final: limits::NOT_FOUND_IS_FINAL,
             asking_max: limits::PAYOUT_QUESTIONS_MAX,
+            ask_within: None,
+        }
+    }
+
+    /// How long to wait before a question that is scheduled so, or not any more.
+    fn wait(&self, scheduled: Option<Duration>) -> Option<Duration> {
+        match (scheduled, self.ask_within) {
+            (Some(wait), Some(within)) => Some(wait.min(within)),
+            (wait, within) => wait.or(within),
         }
     }
 }

@@ -195,7 +195,8 @@ impl Life {
     }
 
     fn gateway(&self, engine: &Engine, inbox: Inbox) -> Arc<Gateway> {
-        let options = payout::Options { not_found_is_final: NOT_FOUND_IS_FINAL, asking_max: 4 };
+        let (not_found_is_final, ask_within) = (NOT_FOUND_IS_FINAL, None);
+        let options = payout::Options { not_found_is_final, asking_max: 4, ask_within };
         let ways = Arc::new(Ways(Arc::clone(&self.banks)));
         let callbacks = super::callbacks::at_home(Arc::new(Vault::in_memory(1)));
         let desk = Desk::new(engine.clone(), ways, callbacks, options);
