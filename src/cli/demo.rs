@@ -3,26 +3,21 @@
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use bytes::Bytes;
-use hyper::http;
-use serde_json::{Value, json};
-
+use self::banks::{Banks, Told};
+use self::registrar::Registrar;
 use super::output::{Bar, say};
 use super::{Failure, listen};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::gateway::identity::SignUp;
-use crate::http::api::{self, Api};
-use crate::http::request::Request;
-use crate::http::server::Service;
 use crate::identity::random;
-use crate::identity::secret::Secret;
 use crate::ledger::event::Role;
-use crate::ledger::text::{Email, Line, Username};
-use crate::{limits, telemetry};
+use crate::telemetry;
+
+mod banks;
+mod parts;
+mod registrar;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -42,6 +37,8 @@ const OPENING_BALANCE: u64 = 1_000_000;
 /// Buyers, with the names they go by.
 const BUYERS: [(&str, &str); 3] =
     [("ani", "Ani Lestari"), ("budi", "Budi Santoso"), ("citra", "Citra Dewi")];
+/// The application of the walk-through.
+const CLIENT: &str = "2";
 /// Lies in the data directory of a demo.
 const MARK: &str = "demo";
 
@@ -73,18 +70,21 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
         .map_err(Failure::failed)?;
     drop(bar);
     listen::report(&app.report);
-    let prepared = runtime.block_on(prepare(&app, &config));
-    let result = match prepared {
-        Err(failure) => Err(failure),
-        Ok(()) => {
-            let options = listen::Options { metrics_on_api: true, config: None };
-            runtime.block_on(listen::run(&app, &config, sockets, options, |url| {
-                walk_through(url, &config.data);
-            }))
-        }
-    };
+    let result = runtime.block_on(async {
+        // Their keys are made while the users are.
+        let mut banks = Banks::begin(&config.data)?;
+        let mut registrar = Registrar::new(&app, &config);
+        prepare(&mut registrar).await?;
+        let told = banks.open(&mut registrar).await?;
+        let options = listen::Options { metrics_on_api: true, config: None };
+        let ready = |url: &str| walk_through(url, &config.data, &told);
+        listen::run(&app, &config, sockets, options, ready).await?;
+        // To the last, so that what was in flight could end.
+        Ok(banks)
+    });
     drop(entered);
     app.finish(runtime);
+    let result = result.map(drop);
     drop(fresh);
     result
 }
@@ -128,106 +128,24 @@ fn mark(data: &Path) -> Result<(), Failure> {
     std::fs::write(data.join(MARK), "passwords here are known to everybody\n").map_err(failed)
 }
 
-/// Makes the users that are not there yet, through the API, and the administrator before them.
-async fn prepare(app: &App, config: &Config) -> Result<(), Failure> {
-    let shown = api::Options {
-        offset_seconds: config.offset_seconds,
-        metrics: false,
-        api: true,
-        proxies: Vec::new(),
-        origins: Vec::new(),
-    };
-    let api = Api::new(Arc::clone(&app.gateway), Arc::clone(&app.metrics), shown);
-    if app.gateway.look_up("admin").is_err() {
-        operator_user(app, "admin", Role::Admin).await?;
-    }
-    if app.gateway.look_up("kasir").is_err() {
-        operator_user(app, "kasir", Role::Client).await?;
-    }
-    if BUYERS.iter().all(|(username, _)| has_opened(app, username)) {
-        // Somebody may have locked the administrator out in the meantime: nothing is needed of them.
-        return sign_up(app, &api, "warung", "Warung Bu Sri", "merchant").await;
-    }
-    let admin = log_in(&api, "admin").await?;
+/// Makes the users that are not there yet: the administrator first, who funds the others.
+async fn prepare(registrar: &mut Registrar<'_>) -> Result<(), Failure> {
+    registrar.operator_user("admin", Role::Admin).await?;
+    registrar.operator_user("kasir", Role::Client).await?;
     for (username, name) in BUYERS {
-        sign_up(app, &api, username, name, "buyer").await?;
-        let body = json!({
-            "to": username, "amount": OPENING_BALANCE, "note": "saldo awal",
-            "reference": format!("demo-{username}"),
-        });
-        post(&api, "/api/v1/admin/topups", Some(&admin), &body).await?;
+        registrar.sign_up(username, name, "buyer").await?;
+        registrar.fund(username, OPENING_BALANCE).await?;
     }
-    sign_up(app, &api, "warung", "Warung Bu Sri", "merchant").await
+    registrar.sign_up("warung", "Warung Bu Sri", "merchant").await
 }
 
-/// Whether a buyer is there and was given what they begin with.
-fn has_opened(app: &App, username: &str) -> bool {
-    let view = app.gateway.view();
-    let account = app.gateway.look_up(username).ok().and_then(|user| view.account(user.account));
-    account.is_some_and(|account| account.credits.units() > 0)
-}
-
-/// Makes a user of a role that nobody can sign up for.
-async fn operator_user(app: &App, username: &str, role: Role) -> Result<(), Failure> {
-    let wanted = SignUp {
-        username: Username::parse(username).map_err(Failure::failed)?,
-        name: Line::parse(username, limits::NAME_MAX).map_err(Failure::failed)?,
-        email: Email::parse(&format!("{username}@contoh.id")).map_err(Failure::failed)?,
-        phone: None,
-        password: Secret::new(PASSWORD.to_owned()),
-        role,
-    };
-    app.gateway.sign_up(wanted).await.map(drop).map_err(Failure::failed)
-}
-
-async fn sign_up(
-    app: &App,
-    api: &Api,
-    username: &str,
-    name: &str,
-    role: &str,
-) -> Result<(), Failure> {
-    if app.gateway.look_up(username).is_ok() {
-        return Ok(());
-    }
-    let body = json!({
-        "username": username, "name": name, "email": format!("{username}@contoh.id"),
-        "password": PASSWORD, "role": role,
-    });
-    post(api, "/api/v1/auth/signup", None, &body).await.map(drop)
-}
-
-async fn log_in(api: &Api, login: &str) -> Result<String, Failure> {
-    let body = json!({"login": login, "password": PASSWORD});
-    let answer = post(api, "/api/v1/auth/login", None, &body).await?;
-    let token = answer.get("token").and_then(Value::as_str);
-    token.map(str::to_owned).ok_or_else(|| Failure::failed("the login carries no token"))
-}
-
-/// One call of the API, in process.
-async fn post(api: &Api, path: &str, token: Option<&str>, body: &Value) -> Result<Value, Failure> {
-    let mut request = http::Request::post(path).header("content-type", "application/json");
-    if let Some(token) = token {
-        request = request.header("authorization", format!("Bearer {token}"));
-    }
-    let request = request.body(Bytes::from(body.to_string())).map_err(Failure::failed)?;
-    let peer = SocketAddr::from(([127, 0, 0, 1], 0));
-    let request =
-        Request::in_process(request, peer).map_err(|error| Failure::failed(error.detail()))?;
-    let reply = api.call(request).await;
-    if !reply.status().is_success() {
-        return Err(Failure::failed(format!("the demo's {path} failed: {}", reply.body_text())));
-    }
-    serde_json::from_str(reply.body_text()).map_err(Failure::failed)
-}
-
-fn walk_through(url: &str, data: &Path) {
+fn walk_through(url: &str, data: &Path, told: &Told) {
     say(&format!(
         "Gerbang demo on {url}, data in {data}
 
   logins   admin, ani, budi, citra, warung, kasir (batches); password: {PASSWORD}
   balances ani, budi and citra began with Rp1.000.000
-
+{banks}
 Log in as ani and keep the token:
 
   TOKEN=$(curl -s {url}/api/v1/auth/login -H 'Content-Type: application/json' \\
@@ -242,9 +160,61 @@ Pay the warung, see what is left, and what happened:
   curl -s {url}/api/v1/transactions -H \"Authorization: Bearer $TOKEN\"
 
 Send the payment again: the same answer, and nothing is paid twice. Metrics: {url}/metrics
-Stop with Ctrl-C.
 ",
         data = data.display(),
+        banks = banks_and_tokens(told),
     ));
+    say(&walk_through_banks(url, told));
     say(&format!("gerbang is ready on {url}"));
+}
+
+fn banks_and_tokens(told: &Told) -> String {
+    let banks = told.banks.iter().map(|bank| format!("  banks    {bank}\n"));
+    let tokens = told.clients.iter().map(|(id, name, token, file)| {
+        let file = file.display();
+        match token {
+            Some(token) => format!("  tokens   {id} {name}: {token}, shown this once; in {file}\n"),
+            None => format!("  tokens   {id} {name}: in {file}\n"),
+        }
+    });
+    banks.chain(tokens).collect()
+}
+
+/// How money leaves: the paper's own request, one through another bank, and a withdrawal.
+fn walk_through_banks(url: &str, told: &Told) -> String {
+    let binary = std::env::current_exe().unwrap_or_else(|_| "gerbang".into());
+    let file = told.clients.iter().find(|client| client.0 == CLIENT);
+    let file = file.map(|client| client.3.clone()).unwrap_or_default();
+    let (binary, key) = (binary.display(), file.display());
+    let transfer = |number: &str, bank: &str, account: &str, amount: u64| {
+        format!(
+            "  curl -s {url}/api/transfer -H \"Authorization: Bearer $CLIENT\" \\
+    -H 'Content-Type: application/json' \\
+    -d '{{\"transactionId\":\"{number}\",\"accountNumber\":\"0847652590\",\
+\"beneficiaryBankCode\":\"{bank}\",\"beneficiaryAccountNumber\":\"{account}\",\
+\"amount\":\"{amount}\",\"remark\":\"Paylater - {number}\"}}'
+  curl -s {url}/api/transfer/{number} -H \"Authorization: Bearer $CLIENT\""
+        )
+    };
+    let own = transfer("FDP29771029211", "009", "0115471119", 2_475_000);
+    let other = transfer("FDP29771029212", "002", "002301098765503", 150_000);
+    format!(
+        "Be the application IKI Modal, which signs a token with its key, and send money to a bank:
+
+  CLIENT=$('{binary}' client-token --id {CLIENT} --key-file '{key}')
+{own}
+
+Bank 002 is no partner: BNI carries it, for a fee of Rp6.500 that the second answer shows:
+
+{other}
+
+Ani takes money out to her bank account:
+
+  curl -s {url}/api/v1/withdrawals -H \"Authorization: Bearer $TOKEN\" \\
+    -H 'Content-Type: application/json' -H 'Idempotency-Key: tarik-1' \\
+    -d '{{\"amount\":100000,\"bank_code\":\"014\",\"account_number\":\"0847652591\"}}'
+
+Kill a process of a bank: it comes back, and nothing is sent twice. Stop with Ctrl-C.
+"
+    )
 }

@@ -9,7 +9,7 @@ mod generations;
 pub mod hasher;
 pub mod keys;
 pub mod password;
-mod private_file;
+pub(crate) mod private_file;
 pub mod random;
 pub mod secret;
 pub mod throttle;

@@ -48,7 +48,7 @@ pub enum Error {
 }
 
 /// What is in the file at `path`; `None` if there is no file.
-pub(super) fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
+pub(crate) fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
     let io_error = |source| Error::Io { path: path.to_owned(), source };
     let file = match File::open(path) {
         Ok(file) => file,
@@ -66,7 +66,7 @@ pub(super) fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
 }
 
 /// Replaces the file so that a crash leaves either the former one or the new one, whole.
-pub(super) fn replace(path: &Path, text: &[u8]) -> Result<(), Error> {
+pub(crate) fn replace(path: &Path, text: &[u8]) -> Result<(), Error> {
     put(path, text).map_err(|source| Error::Io { path: path.to_owned(), source })
 }
 
