@@ -4,7 +4,9 @@
 //! files that only their owner may read. What is there already stays: a start that was cut off is
 //! finished by the next.
 
+use std::fs::DirBuilder;
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -64,7 +66,8 @@ impl Banks {
     pub(super) fn begin(data: &Path) -> Result<Self, Failure> {
         let reference: Reference = serde_json::from_str(REFERENCE).expect("shipped with the code");
         let directory = data.join("banks");
-        std::fs::create_dir_all(&directory).map_err(Failure::failed)?;
+        let mut private = DirBuilder::new();
+        private.recursive(true).mode(0o700).create(&directory).map_err(Failure::failed)?;
         let (mut parts, mut simulators) = (Parts::default(), Vec::new());
         for row in &reference.partners {
             let files = Files { bank: text(row, "code"), directory: directory.clone() };
@@ -122,7 +125,7 @@ fn line_of(bank: &str, simulator: Ready, service: Ready) -> String {
 
 impl Files {
     fn file(&self, what: &str) -> PathBuf {
-        self.directory.join(format!("{}.{what}", self.bank))
+        self.directory.join(format!("{}-{what}", self.bank))
     }
 
     fn key_token(&self) -> PathBuf {
@@ -167,12 +170,12 @@ impl Files {
             "log": {"filter": "warn"},
         });
         let config = toml::to_string_pretty(&config).map_err(Failure::failed)?;
-        write(&self.file("toml"), &config)
+        write(&self.file("service.toml"), &config)
     }
 
     fn service(&self, listen: SocketAddr) -> Result<Command, Failure> {
         let mut command = part(&["bank-service", "--bank", &self.bank], listen)?;
-        command.arg("--config").arg(self.file("toml"));
+        command.arg("--config").arg(self.file("service.toml"));
         Ok(command)
     }
 }

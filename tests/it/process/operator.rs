@@ -19,7 +19,11 @@ fn the_walk_through_works_when_it_is_pasted() {
     for part in [&url, "admin, ani, budi", "gerbang-demo", "/metrics"] {
         assert!(demo.said.contains(part), "{part}: {}", demo.said);
     }
-    let prose = |line: &&str| ["logins", "balances"].iter().any(|word| line.contains(word));
+    let prose = |line: &&str| {
+        ["  logins ", "  balances ", "  banks ", "  tokens "]
+            .iter()
+            .any(|word| line.starts_with(word))
+    };
     let pasted = demo.said.lines().filter(|line| line.starts_with("  ") && !prose(line));
     let script: String = pasted.flat_map(|line| [line, "\n"]).collect();
     if Command::new("curl").arg("-V").stdout(Stdio::null()).status().is_err() {
@@ -34,12 +38,16 @@ fn the_walk_through_works_when_it_is_pasted() {
         "\"to\":\"warung\"",
         "\"balance\":975000",
         "\"category\":\"payment\"",
+        "\"beneficiaryAccountName\":\"ERRY JULIO\",\"amount\":\"2475000\"}}",
+        "\"usage\":\"TRANSFER INTERBANK\"",
+        "\"fee\":6500",
+        "\"purpose\":\"withdrawal\"",
     ] {
         assert!(said.contains(part), "{part}: {script}\n{said}");
     }
     let mut connection = Connection::open(demo.address).unwrap();
     let metrics = connection.send(("GET", "/metrics"), "", &[], "").unwrap();
-    assert!(metrics.body.contains("gerbang_movements_total 4"), "{}", metrics.body);
+    assert!(metrics.body.contains("gerbang_movements_total 9"), "{}", metrics.body);
     demo.kill();
 }
 
