@@ -4,9 +4,10 @@
 //! files that only their owner may read. What is there already stays: a start that was cut off is
 //! finished by the next.
 
-use std::fs::DirBuilder;
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::Write;
 use std::net::SocketAddr;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -170,7 +171,11 @@ impl Files {
             "log": {"filter": "warn"},
         });
         let config = toml::to_string_pretty(&config).map_err(Failure::failed)?;
-        write(&self.file("service.toml"), &config)
+        // Written anew at each start, so it need not outlast a power cut as keys must.
+        let mut file = OpenOptions::new();
+        let file = file.write(true).create(true).truncate(true).mode(0o600);
+        let file = file.open(self.file("service.toml"));
+        file.and_then(|mut file| file.write_all(config.as_bytes())).map_err(Failure::failed)
     }
 
     fn service(&self, listen: SocketAddr) -> Result<Command, Failure> {

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -82,8 +83,7 @@ impl Book {
     pub(super) fn open(bank: &'static str, path: &Path) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         let mut file = options.read(true).write(true).create(true).truncate(false).open(path)?;
-        // Two processes with one book would each not know what the other has paid.
-        file.try_lock()?;
+        lock(&file)?;
         let mut text = String::new();
         file.read_to_string(&mut text)?;
         let whole = text.rfind('\n').map_or(0, |end| end + 1);
@@ -180,6 +180,23 @@ impl Book {
         String::from_utf8(bytes).expect("made of text")
     }
 }
+
+/// Two processes with one book would each not know what the other has paid. One that was told to end
+/// gets a little time for it.
+fn lock(file: &File) -> io::Result<()> {
+    for _ in 0..LOCK_TRIES {
+        if file.try_lock().is_ok() {
+            return Ok(());
+        }
+        std::thread::sleep(LOCK_PAUSE);
+    }
+    file.try_lock().map_err(io::Error::from)
+}
+
+/// How often the lock of a book is tried for.
+const LOCK_TRIES: usize = 40;
+/// Between two tries.
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
 #[cfg(test)]
 mod tests {

@@ -7,8 +7,10 @@ use super::checker::{Asked, Told, Traced, faults, spent};
 use super::demo::{Client, Demo, OPENING};
 use super::kills::verify;
 
-/// The call of the writer that fails: some batches before it are acknowledged.
+/// The last flush of a start at which the process is killed.
 const FAILS_AT: u32 = 12;
+/// One that comes after a demo's start, in which its banks' addresses are written.
+const FAILS_LATER_AT: u32 = 30;
 
 /// Whether this machine lets us see to it that a system call fails.
 fn can_inject() -> Result<(), &'static str> {
@@ -92,7 +94,7 @@ fn a_batch_that_is_not_durable_ends_the_process_unanswered() {
         return;
     }
     // Once and then never again, and from then on for ever.
-    for when in [FAILS_AT.to_string(), format!("{FAILS_AT}+")] {
+    for when in [FAILS_LATER_AT.to_string(), format!("{FAILS_LATER_AT}+")] {
         let home = tempfile::tempdir().unwrap();
         let data = home.path().join("data");
         Demo::start(&data).map_err(|ended| format!("{ended:?}")).unwrap().kill();

@@ -19,7 +19,7 @@ use super::kills::verify;
 use super::town::{BANKS, FUNDS, Town};
 use crate::client::Connection;
 
-const TRANSFERS: usize = if cfg!(debug_assertions) { 400 } else { 10_000 };
+const TRANSFERS: usize = if cfg!(debug_assertions) { 300 } else { 10_000 };
 /// Connections of the driver.
 const DRIVERS: usize = if cfg!(debug_assertions) { 24 } else { 96 };
 /// Before a transfer that found no way is asked for again, unless another gets through before.
