@@ -353,6 +353,7 @@ fn secret(key: &'static str, path: &Path) -> Result<Zeroizing<Vec<u8>>, Wrong> {
 /// A configuration to begin with. What stands behind a `#` may be left out.
 pub fn example(dialect: &Dialect) -> String {
     let (bank, name) = (dialect.bank, slug(dialect));
+    let channel = "95051".get(..*dialect.channel_id.end()).unwrap_or("95051");
     format!(
         r##"# The bank service of {bank} ({name}): gerbang bank-service --bank {bank} --config FILE
 
@@ -374,7 +375,7 @@ key_token_file = "{name}.key-token"
 base_url = "https://bank.example"
 client_id = "..."
 partner_id = "..."
-channel_id = "95051"
+channel_id = "{channel}"
 # The account that transfers leave from.
 source_account = "1234567890"
 # Secrets, each in a file of its own; 0600.

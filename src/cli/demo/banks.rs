@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use super::Failure;
 use super::parts::{Parts, Ready, Starting};
 use super::registrar::Registrar;
+use crate::connector::snap::dialect;
 use crate::identity::private_file;
 use crate::identity::vault::new_key_token;
 use crate::simulator::keys::Keys;
@@ -163,7 +164,7 @@ impl Files {
                 "base_url": format!("http://{simulator}"),
                 "client_id": PARTNER_ID,
                 "partner_id": PARTNER_ID,
-                "channel_id": "95051",
+                "channel_id": self.channel(),
                 "source_account": SOURCE_ACCOUNT,
                 "client_secret_file": path("secret"),
                 "private_key_file": path("private.pem"),
@@ -176,6 +177,12 @@ impl Files {
         let file = file.write(true).create(true).truncate(true).mode(0o600);
         let file = file.open(self.file("service.toml"));
         file.and_then(|mut file| file.write_all(config.as_bytes())).map_err(Failure::failed)
+    }
+
+    /// As many digits as the bank takes.
+    fn channel(&self) -> &'static str {
+        let digits = dialect::of(&self.bank).map_or(5, |dialect| *dialect.channel_id.end());
+        "95051".get(..digits).unwrap_or("95051")
     }
 
     fn service(&self, listen: SocketAddr) -> Result<Command, Failure> {
