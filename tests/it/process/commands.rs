@@ -16,9 +16,10 @@ fn said(output: &Output) -> String {
 
 #[test]
 fn every_command_explains_itself() {
-    let table: [(&[&str], &str); 16] = [
+    let table: [(&[&str], &str); 17] = [
         (&[], "gerbang demo"),
         (&["bank-service"], "--bank"),
+        (&["client-token"], "--key-file"),
         (&["demo"], "--listen"),
         (&["serve"], "--config"),
         (&["verify"], "--data"),
