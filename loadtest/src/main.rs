@@ -5,6 +5,7 @@
 //! ```text
 //!  loadtest ratio          payments beside a raw echo, in one run       ratio.rs, echo.rs
 //!  loadtest lean           payments: closed loop, fixed rate, batches   lean.rs, drive.rs
+//!  loadtest edr            transfers to banks; one of them hangs        edr.rs
 //!  loadtest table-iv       the features of EZPY's Table IV              table_iv.rs
 //!  loadtest pos, mixed     Goose users by scenario                      shop.rs
 //!  loadtest grow           a store with a history                       grow.rs
@@ -13,6 +14,7 @@
 
 mod drive;
 mod echo;
+mod edr;
 mod figures;
 mod grow;
 mod lean;
@@ -43,6 +45,8 @@ enum Command {
     Ratio(ratio::Arguments),
     /// Drives payments with the lean client.
     Lean(lean::Arguments),
+    /// Transfers to simulated banks, at most and at a rate, and with one bank hanging.
+    Edr(edr::Arguments),
     /// Answers every request with so many bytes.
     Echo(echo::Arguments),
     /// Writes a store with many accounts and payments.
@@ -95,6 +99,7 @@ fn drive(command: Command) -> Result<(), Failure> {
             Command::Ratio(arguments) => ratio::run(arguments).await,
             Command::Lean(arguments) => lean::run(arguments).await,
             Command::Echo(arguments) => echo::run(arguments).await,
+            Command::Edr(arguments) => edr::run(arguments).await,
             #[cfg(feature = "goose")]
             Command::Pos(arguments) => shop::run(shop::Kind::Pos, arguments).await,
             #[cfg(feature = "goose")]
