@@ -181,7 +181,7 @@ fn told(application: &Application, standing: &Standing, more: bool) -> Reply {
 fn failure(code: &str) -> (&'static str, &'static str) {
     match code {
         "challenge_expired" => ("402", "Nobody released the transfer in time"),
-        "settled_by_hand" => ("403", "The transfer was stopped by a person"),
+        "settled_by_hand" | "denied" => ("403", "The transfer was stopped by a person"),
         _ => ("401", "The bank did not carry out the transfer"),
     }
 }
