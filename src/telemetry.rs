@@ -12,7 +12,8 @@ use prometheus::{IntGauge, Opts, Registry, TextEncoder};
 use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
 
-use crate::ledger::event::Fact;
+use crate::ledger::event::{Fact, MovementKind};
+use crate::ledger::payout::PayoutStep;
 
 /// Every counter, gauge and histogram.
 pub struct Metrics {
@@ -25,6 +26,8 @@ pub struct Metrics {
     append: Histogram,
     rejections: IntCounterVec,
     payments: IntCounter,
+    payouts: IntCounterVec,
+    callbacks: IntCounterVec,
     /// Tasks of accounts that are alive.
     pub actors: IntGauge,
     /// Messages in the fullest mailbox.
@@ -33,6 +36,8 @@ pub struct Metrics {
     pub queue_depth: IntGauge,
     /// The latest committed position.
     pub position: IntGauge,
+    /// Screening rules that could not count and gave the configured answer, since the start.
+    pub screening_failures: IntGauge,
     /// Connections open now.
     pub connections: IntGauge,
     /// Encoded bytes of history not sealed yet.
@@ -83,10 +88,20 @@ impl Metrics {
             ),
             rejections: by("gerbang_rejections_total", "Refusals recorded, by code", &["code"]),
             payments: counter("gerbang_movements_total", "Movements of money recorded"),
+            payouts: by("gerbang_payouts_total", "Steps of payouts recorded, by step", &["step"]),
+            callbacks: by(
+                "gerbang_callbacks_total",
+                "Tries to tell an end, by result",
+                &["result"],
+            ),
             actors: gauge("gerbang_actors", "Live account tasks"),
             mailbox_depth: gauge("gerbang_mailbox_depth_max", "Messages in the fullest mailbox"),
             queue_depth: gauge("gerbang_writer_queue_depth", "Entries waiting for the writer"),
             position: gauge("gerbang_journal_position", "Latest committed position"),
+            screening_failures: gauge(
+                "gerbang_screening_failures",
+                "Screening rules that failed since the start",
+            ),
             connections: gauge("gerbang_http_connections", "Open connections"),
             tail_bytes: gauge("gerbang_journal_tail_bytes", "Encoded history not sealed yet"),
             registry,
@@ -105,12 +120,36 @@ impl Metrics {
     /// `fact` was recorded.
     pub fn recorded(&self, fact: &Fact) {
         match fact {
-            Fact::Moved(_) => self.payments.inc(),
+            Fact::Moved(movement) => {
+                self.payments.inc();
+                if matches!(movement.kind, MovementKind::PaidOut { .. }) {
+                    self.payout("succeeded");
+                }
+            }
+            Fact::PayoutStarted(started) if started.challenged_until.is_some() => {
+                self.payout("challenged");
+            }
+            Fact::PayoutStarted(_) => self.payout("started"),
+            Fact::PayoutAdvanced(advanced) => self.payout(match &advanced.step {
+                PayoutStep::Released { .. } => "released",
+                PayoutStep::NextTry { .. } => "next_try",
+                PayoutStep::Unknown { .. } => "unknown",
+            }),
+            Fact::PayoutFailed(_) => self.payout("failed"),
+            Fact::CallbackTried(tried) => {
+                let heard = tried.status.is_some_and(|status| (200..300).contains(&status));
+                let result = if heard { "heard" } else { "not_heard" };
+                self.callbacks.with_label_values(&[result]).inc();
+            }
             Fact::Refused(refusal) => {
                 self.rejections.with_label_values(&[refusal.rejection.code()]).inc();
             }
             _ => {}
         }
+    }
+
+    fn payout(&self, step: &str) {
+        self.payouts.with_label_values(&[step]).inc();
     }
 
     /// A request to `route` was answered with `status`.

@@ -18,6 +18,7 @@ use crate::ledger::id::{AccountId, UserId};
 use crate::ledger::registry::{Client, SealedKey};
 use crate::ledger::text::{ClientId, Line};
 use crate::ledger::time::Timestamp;
+use crate::limits;
 
 /// What key tokens of a client are sealed for.
 pub fn purpose(id: &ClientId) -> String {
@@ -61,7 +62,11 @@ impl Gateway {
         let unknown = InvalidToken::InvalidSignature;
         let id = ClientId::parse(&token::peek_issuer(token)?).map_err(|_| unknown)?;
         let registry = self.view().registry();
-        let client = registry.clients.get(&id).ok_or(unknown)?;
+        let Some(client) = registry.clients.get(&id) else {
+            // As much work as for a client that exists: its time tells nothing either.
+            let _ = token::verify_client(token, now, &[0; limits::CLIENT_SECRET_MIN], id.as_str());
+            return Err(unknown.into());
+        };
         self.verify_client(client, token, now)?;
         if client.disabled {
             return Err(Error::Forbidden("this client is switched off"));

@@ -48,6 +48,11 @@ impl Gateway {
         self.screening.lock().expect("no holder of this lock panics").follow(rules);
     }
 
+    /// How often a rule could not count since the start, and gave the configured answer.
+    pub fn screening_failures(&self) -> u64 {
+        self.screening.lock().expect("no holder of this lock panics").failures().uncounted
+    }
+
     /// Fills the rules' memory with what the journal says was begun lately, as far back as they look.
     ///
     /// # Errors

@@ -38,6 +38,8 @@ pub(super) fn metrics(context: Context<'_>) -> Reply {
     metrics.actors.set(gauge(actors));
     metrics.mailbox_depth.set(gauge(mailbox));
     metrics.queue_depth.set(gauge(queue));
+    let failures = context.gateway.screening_failures();
+    metrics.screening_failures.set(i64::try_from(failures).unwrap_or(i64::MAX));
     let position = context.gateway.view().position().get();
     metrics.position.set(i64::try_from(position).unwrap_or(i64::MAX));
     Reply::bytes(StatusCode::OK, Bytes::from(metrics.render()))
