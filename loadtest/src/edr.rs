@@ -10,15 +10,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use gerbang::clock::Clock;
-use gerbang::identity::token::sign_client;
-use tokio::time::Instant;
-
 use crate::Failure;
 use crate::drive::{self, Load, Source};
 use crate::figures::Figures;
 use crate::process::{Server, default_binary};
-use crate::wire::{self, Wire};
+use crate::{wire, world};
+use gerbang::clock::Clock;
+use gerbang::identity::token::sign_client;
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -44,22 +42,22 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
     let fresh = tempfile::tempdir()?;
     let data = fresh.path().join("data");
     let server = Server::gerbang(&arguments.gerbang, &data)?;
-    ready(server.address).await?;
+    world::ready(server.address).await?;
     let key = std::fs::read(data.join("banks").join(format!("client-{CLIENT}.key-token")))?;
-    let mut world = World { address: server.address, key, made: 0 };
+    let mut town = Town { address: server.address, key, made: 0 };
     let all = ["009", "014", "008"];
-    world.measure(&arguments, &all, None).await?;
-    println!("as many as are answered: {}", world.measure(&arguments, &all, None).await?.line());
+    town.measure(&arguments, &all, None).await?;
+    println!("as many as are answered: {}", town.measure(&arguments, &all, None).await?.line());
     let rate = Some(arguments.rate);
-    println!("at {}/s: {}", arguments.rate, world.measure(&arguments, &all, rate).await?.line());
+    println!("at {}/s: {}", arguments.rate, town.measure(&arguments, &all, rate).await?.line());
     let others = ["009", "008"];
-    println!("two banks: {}", world.measure(&arguments, &others, rate).await?.line());
+    println!("two banks: {}", town.measure(&arguments, &others, rate).await?.line());
     let hanging = simulator(&data)?;
     signal(hanging, "-STOP")?;
     let load = load(&arguments, Some(200));
-    let doomed = drive::run(world.address, load, world.sources(&[HANGING], 32));
+    let doomed = drive::run(town.address, load, town.sources(&[HANGING], 32));
     let (doomed, measured) = tokio::join!(doomed, async {
-        let mut beside = World { made: world.made, ..world.copy() };
+        let mut beside = town.copy();
         beside.measure(&arguments, &others, rate).await
     });
     signal(hanging, "-CONT")?;
@@ -68,14 +66,14 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
-struct World {
+struct Town {
     address: SocketAddr,
     key: Vec<u8>,
     /// Sets of sources made so far, so that no reference is used twice.
     made: u64,
 }
 
-impl World {
+impl Town {
     async fn measure(
         &mut self,
         arguments: &Arguments,
@@ -132,21 +130,6 @@ impl Source for Transfers {
 const fn load(arguments: &Arguments, rate: Option<u64>) -> Load {
     let warm_up = Duration::from_millis(500);
     Load { warm_up, time: Duration::from_secs(arguments.seconds), rate }
-}
-
-async fn ready(address: SocketAddr) -> Result<(), Failure> {
-    let request = wire::request("GET /health/ready", None, "", b"");
-    let end = Instant::now() + Duration::from_secs(60);
-    while Instant::now() < end {
-        if let Ok(mut wire) = Wire::connect(address).await
-            && let Ok(answer) = wire.exchange(&request).await
-            && answer.status == 200
-        {
-            return Ok(());
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    Err(Failure("the demo does not become ready".to_owned()))
 }
 
 /// The process of the bank that is to hang: the one of our own demo.

@@ -16,7 +16,7 @@ use rustls::ClientConfig;
 use serde_json::json;
 
 use super::drive::{line, origin};
-use super::{Desk, State, public_id, standing, standing_of};
+use super::{Desk, Standing, State, public_id, standing, standing_of};
 use crate::connector::http::{Client, Options};
 use crate::connector::tls;
 use crate::connector::webhook::{self, Key};
@@ -25,7 +25,7 @@ use crate::gateway::{Error, Gateway};
 use crate::identity::vault::Vault;
 use crate::journal::Recorded;
 use crate::ledger::command::Command;
-use crate::ledger::id::{Position, Principal};
+use crate::ledger::id::{AccountId, Position, Principal};
 use crate::ledger::order::Order;
 use crate::ledger::payout::{self, CallbackTried};
 use crate::ledger::registry;
@@ -201,10 +201,7 @@ impl Desk {
         self.insist(Command::NoteCallback(Box::new(tried))).await
     }
 
-    async fn message(
-        &self,
-        payout: Position,
-    ) -> Result<(crate::ledger::id::AccountId, Told), Error> {
+    async fn message(&self, payout: Position) -> Result<(AccountId, Told), Error> {
         let standing = standing(self.view(), payout)?;
         let account = standing.started().account;
         let owner = self.view().account(account).and_then(|account| account.owner);
@@ -226,7 +223,7 @@ impl Desk {
 }
 
 /// What a client is told.
-fn body(standing: &super::Standing, now: Timestamp) -> Vec<u8> {
+fn body(standing: &Standing, now: Timestamp) -> Vec<u8> {
     let started = standing.started();
     let (kind, end) = match &standing.state {
         State::Succeeded { note, .. } => ("transfer.succeeded", json!({"bankReference": note})),

@@ -14,7 +14,7 @@ use crate::gateway::routing::{self, Candidate, Question};
 use crate::journal::{self, Recorded};
 use crate::ledger::command::Command;
 use crate::ledger::event::{AccountKind, Fact, Fee, Movement, MovementKind, Origin};
-use crate::ledger::id::{Position, Principal};
+use crate::ledger::id::{AccountId, Position, Principal};
 use crate::ledger::order::Order;
 use crate::ledger::payout::{self, Payout, PayoutAdvanced, PayoutFailed, PayoutStarted};
 use crate::ledger::payout::{PayoutState, PayoutStep, Purpose, Try};
@@ -347,11 +347,7 @@ impl Desk {
         }
     }
 
-    async fn house(
-        &self,
-        kind: AccountKind,
-        started: &PayoutStarted,
-    ) -> crate::ledger::id::AccountId {
+    async fn house(&self, kind: AccountKind, started: &PayoutStarted) -> AccountId {
         let mut pause = limits::INSIST_PAUSE;
         loop {
             match house::account(&self.engine, kind, started.currency).await {
