@@ -2,12 +2,17 @@
 //!
 //! The lock belongs to the open file, so it ends with the process however that ends. It does not
 //! guard against another machine on a shared file system.
+//!
+//! A process that is killed while it starts another leaves its locks for a moment with that child,
+//! until the child becomes another program. So a lock that is held is asked for again for a while.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
+use std::time::Instant;
 
 use super::error::Error;
+use crate::limits;
 
 /// Held as long as the process may touch the directory.
 #[derive(Debug)]
@@ -26,7 +31,7 @@ impl Lock {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         let mut file = options.open(&path).map_err(failed)?;
-        match file.try_lock() {
+        match take(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 // Who holds it is told as a help only; the number may be missing or of a later holder.
@@ -39,5 +44,61 @@ impl Lock {
         file.set_len(0).map_err(failed)?;
         writeln!(file, "{}", std::process::id()).map_err(failed)?;
         Ok(Self { _file: file })
+    }
+}
+
+/// Waits until nobody holds `path`, or gives up; whoever opens it then says so. A file that is not
+/// there is free.
+///
+/// # Errors
+/// The file cannot be opened or locked.
+pub fn wait_until_free(path: &Path) -> io::Result<()> {
+    let file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        file => file?,
+    };
+    match take(&file) {
+        Ok(()) => file.unlock(),
+        Err(TryLockError::WouldBlock) => Ok(()),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// Locks the file, patiently.
+fn take(file: &File) -> Result<(), TryLockError> {
+    let began = Instant::now();
+    loop {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) if began.elapsed() < limits::LOCK_PATIENCE => {
+                std::thread::sleep(limits::LOCK_PAUSE);
+            }
+            taken => return taken,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_that_is_given_back_soon_is_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let held = Lock::acquire(directory.path()).unwrap();
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| Lock::acquire(directory.path()));
+            drop(held);
+            waiting.join().unwrap().unwrap();
+        });
+    }
+
+    #[test]
+    fn a_file_is_free_if_nobody_holds_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("db");
+        wait_until_free(&path).unwrap();
+        let file = File::create(&path).unwrap();
+        wait_until_free(&path).unwrap();
+        file.try_lock().unwrap();
     }
 }

@@ -27,7 +27,7 @@ use super::chain::Hash;
 use super::codec::Batch;
 use super::error::{AppendError, Error, Flaw};
 use super::files::{self, Reader};
-use super::lock::Lock;
+use super::lock::{self, Lock};
 use super::{Journal, chain};
 use crate::ledger::id::Position;
 use crate::limits;
@@ -87,6 +87,8 @@ impl SledJournal {
     /// with at most the last one torn.
     pub fn open(directory: &Path, lock: Arc<Lock>) -> Result<(Self, Contents), Error> {
         files::create_directory(directory)?;
+        let path = directory.join("db");
+        lock::wait_until_free(&path).map_err(|source| Error::file("lock", &path, source))?;
         let db = Config::new()
             .path(directory)
             .mode(Mode::HighThroughput)
@@ -95,7 +97,6 @@ impl SledJournal {
             .use_compression(false)
             .open()
             .map_err(|error| store_error("open", &error))?;
-        let path = directory.join("db");
         let file = OpenOptions::new()
             .read(true)
             .write(true)
