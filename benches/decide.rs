@@ -9,7 +9,7 @@ mod common;
 
 use common::{NOW, Random, event, movement, sized, user};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use gerbang::ledger::account::Account;
+use gerbang::ledger::account::{Account, Awaiting};
 use gerbang::ledger::book::Book;
 use gerbang::ledger::event::{Event, Fact, Movement};
 use gerbang::ledger::policy::Policy;
@@ -59,7 +59,9 @@ fn decide(criterion: &mut Criterion) {
             giver.decide_debit(movement, None).expect("credit is ample");
             giver.apply(&event.fact, NOW, None);
             let receiver = &mut accounts[movement.credit.0 as usize];
-            receiver.decide_credit(movement, NOW, &Policy::NONE, None).expect("no limit");
+            receiver
+                .decide_credit(movement, NOW, &Policy::NONE, Awaiting::default())
+                .expect("no limit");
             receiver.apply(&event.fact, NOW, None);
         });
     });

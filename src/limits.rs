@@ -264,8 +264,8 @@ pub const CHUNK_BYTES_MAX: usize = 6 * 1024;
 pub const SEGMENT_BYTES: usize = 16 * 1024 * 1024;
 /// How long a process that cannot go on waits for its last line to be written.
 pub const LAST_WORD: Duration = Duration::from_millis(200);
-/// How long a start waits for a data directory that another process still holds.
-pub const LOCK_PATIENCE: Duration = Duration::from_secs(1);
+/// How often a start looks at a data directory that another process still holds: for a second.
+pub const LOCK_TRIES_MAX: u32 = 100;
 /// Between two looks at it.
 pub const LOCK_PAUSE: Duration = Duration::from_millis(10);
 /// Encoded history that may wait to be sealed before the writer is held back; four segments.

@@ -29,8 +29,8 @@ use tokio::sync::mpsc;
 
 use super::Shared;
 use super::entry::{Busy, Entry, Reply};
-use crate::ledger::account::Account;
-use crate::ledger::book::next_order;
+use crate::ledger::account::{Account, Awaiting};
+use crate::ledger::book::{NextOrders, next_orders};
 use crate::ledger::command::Command;
 use crate::ledger::event::{Event, Fact, MovementKind};
 use crate::ledger::id::{AccountId, Position};
@@ -175,7 +175,7 @@ impl Actor {
             }
             return;
         }
-        let subject = request.command.subject();
+        let subject = request.command.kept_order();
         if let Some(subject) = subject
             && let Some(waiting) = self.deferred.get_mut(&subject)
         {
@@ -215,7 +215,13 @@ impl Actor {
                 self.spendable().decide_payout_step(advanced, order)
             }
             Command::FailPayout(failed) => self.account.decide_payout_failure(failed, order),
-            Command::RequestTopUp(_) | Command::Freeze(_) | Command::NoteCallback(_) => Ok(()),
+            Command::CancelBill(_) => self.account.decide_bill_cancelled(order),
+            Command::StartCharge(started) => self.account.decide_charge(started, order),
+            Command::AdvanceCharge(advanced) => self.account.decide_charge_step(advanced, order),
+            Command::RequestTopUp(_)
+            | Command::Freeze(_)
+            | Command::NoteCallback(_)
+            | Command::IssueBill(_) => Ok(()),
         }
     }
 
@@ -242,7 +248,7 @@ impl Actor {
         let is_held =
             matches!(movement.kind, MovementKind::HoldPosted { .. } | MovementKind::PaidOut { .. });
         let amount = (!is_held).then_some(movement.amount);
-        let (receiver, subject) = (movement.credit, movement.kind.subject());
+        let (receiver, subject) = (movement.credit, request.command.kept_order());
         self.promises += 1;
         if let Some(amount) = amount {
             self.account.held = self.account.held.plus(amount);
@@ -263,15 +269,12 @@ impl Actor {
             unreachable!("only movements have a receiver");
         };
         let at = self.now();
-        let order = match movement.kind {
-            MovementKind::TopUp { request, .. } => request.and_then(|request| self.order(request)),
-            MovementKind::Payment
-            | MovementKind::Refund { .. }
-            | MovementKind::Adjustment { .. }
-            | MovementKind::HoldPosted { .. }
-            | MovementKind::PaidOut { .. } => None,
-        };
-        match self.account.decide_credit(&movement, at, &self.policy, order.as_ref()) {
+        let kind = movement.kind;
+        let kept = kind.is_receivers().then(|| kind.subject()).flatten();
+        let order = kept.and_then(|order| self.order(order));
+        let bill = kind.bill().and_then(|bill| self.order(bill));
+        let awaiting = Awaiting { order: order.as_ref(), bill: bill.as_ref() };
+        match self.account.decide_credit(&movement, at, &self.policy, awaiting) {
             Err(rejection) => {
                 self.refuse(Request { command: Command::Move(movement), reply }, at, rejection);
             }
@@ -310,35 +313,39 @@ impl Actor {
     /// Queues an event that this account has agreed to, and follows it. False if the queue is full:
     /// then nothing happened, and the caller is told `busy`.
     fn agree(&mut self, event: Event, reply: Reply) -> bool {
-        let (account, order) = self.after(&event);
+        let (account, orders) = self.after(&event);
         if self.shared.push(Entry { event, reply }).is_err() {
             return false;
         }
         self.account = account;
-        if let Some((subject, order)) = order {
-            self.orders.insert(subject, order);
-        }
+        self.orders.extend(orders);
         true
     }
 
     /// Follows an event that the receiver has queued.
     fn follow(&mut self, event: &Event) {
-        let (account, order) = self.after(event);
+        let (account, orders) = self.after(event);
         self.account = account;
-        if let Some((subject, order)) = order {
-            self.orders.insert(subject, order);
-        }
+        self.orders.extend(orders);
     }
 
-    /// What this account and the event's order will be after it.
-    fn after(&self, event: &Event) -> (Account, Option<(Position, Option<Order>)>) {
-        let subject = event.fact.subject();
-        let before = subject.and_then(|subject| self.order(subject));
+    /// What this account and the orders it keeps will be after an event.
+    fn after(&self, event: &Event) -> (Account, NextOrders) {
+        let before = event.fact.subject().and_then(|subject| self.order(subject));
         let mut account = self.account.clone();
         account.apply(&event.fact, event.at, before.as_ref());
+        let mut orders = next_orders(UNKNOWN, &event.fact, |order| self.order(order));
         // An order that begins here cannot be named by anyone before it is durable.
-        let order = subject.and_then(|_| next_order(Position::FIRST, &event.fact, before));
-        (account, order)
+        orders.retain(|(order, _)| *order != UNKNOWN && self.keeps(&event.fact, *order));
+        (account, orders)
+    }
+
+    /// Whether an order that `fact` changes is kept by this account, or by the other party.
+    fn keeps(&self, fact: &Fact, order: Position) -> bool {
+        let Fact::Moved(movement) = fact else { return true };
+        let is_givers = movement.kind.subject() == Some(order) && !movement.kind.is_receivers();
+        let keeper = if is_givers { movement.debit } else { movement.credit };
+        keeper == self.account.id
     }
 
     fn refuse(&self, request: Request, at: Timestamp, rejection: Rejection) {
@@ -381,6 +388,9 @@ impl Actor {
     }
 }
 
+/// Where an entry will stand, which only the writer knows. Genesis stands there, which is no order.
+const UNKNOWN: Position = Position::FIRST;
+
 /// Whether `shown` is `known`, apart from the position of an entry, which only the writer knows.
 fn is_shown(shown: Option<Order>, known: Option<Order>) -> bool {
     match (shown, known) {
@@ -392,6 +402,9 @@ fn is_shown(shown: Option<Order>, known: Option<Order>) -> bool {
         }
         (Some(Order::Callback(shown)), Some(Order::Callback(known))) => {
             shown == Callback { end: shown.end, ..known }
+        }
+        (Some(Order::Bill(shown)), Some(Order::Bill(known))) => {
+            std::mem::discriminant(&shown.state) == std::mem::discriminant(&known.state)
         }
         (shown, known) => shown == known,
     }
@@ -409,7 +422,7 @@ mod tests {
         let (engine, queue, mut writer, _) = engine();
         let (sender, _mailbox) = mpsc::channel(8);
         let mut actor = Actor::new(Arc::clone(&engine.shared), ANI, sender);
-        let payment = Position::FIRST;
+        let payment = Position::FIRST.plus(6);
         let Command::Move(mut refund) = moving("refund", (ANI, BUDI), 1) else { unreachable!() };
         refund.kind = MovementKind::Refund { payment, paid: refund.amount };
         let event = Event { at: engine.clock().now(), fact: Fact::Moved(refund) };
@@ -437,7 +450,7 @@ mod tests {
         funded.unwrap();
         let (sender, mut mailbox) = mpsc::channel(8);
         let mut actor = Actor::new(Arc::clone(&engine.shared), ANI, sender);
-        let (payment, paid) = (Position::FIRST, Amount::new(100).unwrap());
+        let (payment, paid) = (Position::FIRST.plus(6), Amount::new(100).unwrap());
         let Command::Move(mut refund) = moving("refund", (ANI, BUDI), 40) else { unreachable!() };
         refund.kind = MovementKind::Refund { payment, paid };
         let (reply, _answer) = Reply::one(Held::Names(Vec::new()));

@@ -261,13 +261,7 @@ impl Engine {
         rejection: Rejection,
         note: Line,
     ) -> Result<Outcome, Error> {
-        let (reply, answer) = match self.enter(&origin).await? {
-            Entered::Known(outcome) => return Ok(outcome),
-            Entered::New(key) => Reply::one(Held::Key(key)),
-        };
-        let fact = Fact::Refused(Refusal { origin, account: None, amount, rejection, note });
-        self.shared.push(Entry { event: Event { at: self.shared.now(), fact }, reply })?;
-        Ok(Outcome { recorded: answer.await.map_err(|_| Busy)??, replayed: false })
+        self.note(Fact::Refused(Refusal { origin, account: None, amount, rejection, note })).await
     }
 
     /// Holds a name that is about to be taken, so that two cannot take it at once. Whoever needs
@@ -291,6 +285,20 @@ impl Engine {
     /// Proposes to every idle task that it retire.
     pub fn propose_retiring(&self) {
         self.shared.directory.propose_retiring();
+    }
+
+    /// Records what nobody decides about, under a key: a known key gets its first answer again.
+    ///
+    /// # Errors
+    /// As [`Engine::submit`].
+    pub async fn note(&self, fact: Fact) -> Result<Outcome, Error> {
+        let origin = fact.origin().expect("what is noted has a key");
+        let (reply, answer) = match self.enter(origin).await? {
+            Entered::Known(outcome) => return Ok(outcome),
+            Entered::New(key) => Reply::one(Held::Key(key)),
+        };
+        self.shared.push(Entry { event: Event { at: self.shared.now(), fact }, reply })?;
+        Ok(Outcome { recorded: answer.await.map_err(|_| Busy)??, replayed: false })
     }
 
     /// The answer that the key of `origin` has already, if any.
@@ -324,8 +332,18 @@ impl Engine {
             return shared.record(command.into_refusal(rejection), reply);
         }
         // What the house gives to somebody is not asked of the house.
-        let is_given =
-            matches!(movement.kind, MovementKind::TopUp { .. } | MovementKind::Adjustment { .. });
+        let is_given = match movement.kind {
+            MovementKind::TopUp { .. }
+            | MovementKind::Adjustment { .. }
+            | MovementKind::ChargePaid { .. }
+            | MovementKind::Suspended { .. } => true,
+            MovementKind::Payment
+            | MovementKind::Refund { .. }
+            | MovementKind::HoldPosted { .. }
+            | MovementKind::PaidOut { .. }
+            | MovementKind::BillPaid { .. }
+            | MovementKind::Resolved { .. } => false,
+        };
         if !is_given || shared.kind(movement.debit).refuses_debits() {
             return shared.submit(command, reply);
         }
@@ -366,11 +384,21 @@ enum Entered {
 }
 
 impl Shared {
-    /// Whether a movement's receiver has a say: it may be full, or has a request to close.
+    /// Whether a movement's receiver has a say: it may be full, or keeps what the movement is about.
     fn is_asked(&self, movement: &Movement) -> bool {
         let kind = self.kind(movement.credit);
         let asks = self.policies.of(kind, movement.currency).refuses_credits();
-        asks || matches!(movement.kind, MovementKind::TopUp { request: Some(_), .. })
+        asks || match movement.kind {
+            MovementKind::TopUp { request, .. } => request.is_some(),
+            MovementKind::Resolved { bill, .. } => bill.is_some(),
+            MovementKind::ChargePaid { .. } | MovementKind::BillPaid { .. } => true,
+            MovementKind::Payment
+            | MovementKind::Refund { .. }
+            | MovementKind::Adjustment { .. }
+            | MovementKind::HoldPosted { .. }
+            | MovementKind::PaidOut { .. }
+            | MovementKind::Suspended { .. } => false,
+        }
     }
 
     fn kind(&self, id: AccountId) -> AccountKind {

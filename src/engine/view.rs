@@ -302,35 +302,32 @@ impl View {
             | Fact::PayoutStarted(_)
             | Fact::PayoutAdvanced(_)
             | Fact::PayoutFailed(_)
-            | Fact::CallbackTried(_) => {}
+            | Fact::CallbackTried(_)
+            | Fact::BillIssued(_)
+            | Fact::BillCancelled(_)
+            | Fact::ChargeStarted(_)
+            | Fact::ChargeAdvanced(_)
+            | Fact::Notified(_) => {}
         }
         for link in &recorded.links {
             self.publish_account(book.account(link.account).expect("just applied"));
         }
-        let began = match fact {
-            Fact::Held(_) | Fact::TopUpRequested(_) | Fact::PayoutStarted(_) => {
-                Some(recorded.position)
-            }
-            _ => fact.subject(),
-        };
-        let refer = || {
-            if let Some(origin) = fact.origin() {
-                let fingerprint = fingerprint.unwrap_or_else(|| origin.fingerprint());
-                self.references.insert(fingerprint, recorded.position);
-            }
-        };
         // An order that begins is there before its reference leads to it; one that ends is gone only
         // after its end can be found.
-        match began.map(|order| (order, book.orders.get(&order).copied())) {
-            Some((position, Some(order))) => {
-                self.publish_order(position, Some(order));
-                refer();
-            }
-            Some((position, None)) => {
-                refer();
-                self.publish_order(position, None);
-            }
-            None => refer(),
+        let began = fact.begins_order().then_some(recorded.position);
+        let orders = || {
+            let orders = began.into_iter().chain(fact.orders());
+            orders.map(|order| (order, book.orders.get(&order).copied()))
+        };
+        for (position, order) in orders().filter(|(_, order)| order.is_some()) {
+            self.publish_order(position, order);
+        }
+        if let Some(origin) = fact.origin() {
+            let fingerprint = fingerprint.unwrap_or_else(|| origin.fingerprint());
+            self.references.insert(fingerprint, recorded.position);
+        }
+        for (position, order) in orders().filter(|(_, order)| order.is_none()) {
+            self.publish_order(position, order);
         }
     }
 

@@ -218,7 +218,12 @@ impl Writer {
             | Fact::PayoutAdvanced(_)
             | Fact::PayoutFailed(_)
             | Fact::RegistryChanged(_)
-            | Fact::CallbackTried(_) => {}
+            | Fact::CallbackTried(_)
+            | Fact::BillIssued(_)
+            | Fact::BillCancelled(_)
+            | Fact::ChargeStarted(_)
+            | Fact::ChargeAdvanced(_)
+            | Fact::Notified(_) => {}
         }
     }
 }

@@ -5,6 +5,7 @@
 
 use super::{Error, Gateway};
 use crate::journal::Recorded;
+use crate::ledger::charge::ChargePurpose;
 use crate::ledger::event::{Fact, Movement, MovementKind};
 use crate::ledger::id::{AccountId, Position};
 use crate::ledger::money::{Amount, Balance};
@@ -26,6 +27,8 @@ pub enum Category {
     Fee,
     /// A correction.
     Adjustment,
+    /// A bill, paid or collected.
+    Bill,
 }
 
 impl Category {
@@ -38,13 +41,14 @@ impl Category {
             Self::Refund => "refund",
             Self::Fee => "fee",
             Self::Adjustment => "adjustment",
+            Self::Bill => "bill",
         }
     }
 
     /// The prefix of a record's public id.
     pub const fn prefix(self) -> &'static str {
         match self {
-            Self::Payment | Self::Fee => "pay",
+            Self::Payment | Self::Fee | Self::Bill => "pay",
             Self::TopUp => "top",
             Self::Withdrawal => "out",
             Self::Refund => "ref",
@@ -175,6 +179,13 @@ pub fn change_of(account: AccountId, recorded: Recorded) -> Option<Change> {
         MovementKind::TopUp { .. } => Category::TopUp,
         MovementKind::Adjustment { .. } => Category::Adjustment,
         MovementKind::HoldPosted { .. } | MovementKind::PaidOut { .. } => Category::Withdrawal,
+        MovementKind::BillPaid { .. }
+        | MovementKind::ChargePaid { purpose: ChargePurpose::Bill(_), .. }
+        | MovementKind::Resolved { bill: Some(_), .. } => Category::Bill,
+        MovementKind::ChargePaid { purpose: ChargePurpose::Order, .. } => Category::Payment,
+        MovementKind::ChargePaid { purpose: ChargePurpose::TopUp, .. }
+        | MovementKind::Suspended { .. }
+        | MovementKind::Resolved { bill: None, .. } => Category::TopUp,
     };
     Some(Change { category, incoming, amount, balance_after, counterparty, recorded })
 }

@@ -216,6 +216,12 @@ pub(super) const fn requested(position: Position, order: Order) -> Option<Reques
         Order::TopUp { account, amount, currency, requested_by, state } => {
             Some(Requested { position, account, amount, currency, requested_by, state })
         }
-        Order::Hold { .. } | Order::Refunds { .. } | Order::Payout(_) | Order::Callback(_) => None,
+        Order::Hold { .. }
+        | Order::Refunds { .. }
+        | Order::Payout(_)
+        | Order::Callback(_)
+        | Order::Charge(_)
+        | Order::Bill(_)
+        | Order::Late(_) => None,
     }
 }

@@ -3,6 +3,7 @@
 //! Password hashes and tokens are left out always. It reads history and writes a stream; it changes
 //! nothing, and it computes nothing that is not in the records.
 
+mod charges;
 mod registry;
 
 use std::io::{self, Write};
@@ -260,6 +261,11 @@ impl Names {
                 "note": tried.note.as_str(),
                 "done": tried.done,
             }),
+            Fact::BillIssued(_)
+            | Fact::BillCancelled(_)
+            | Fact::ChargeStarted(_)
+            | Fact::ChargeAdvanced(_)
+            | Fact::Notified(_) => charges::fact(self, fact),
             Fact::PayoutFailed(failed) => json!({
                 "payout": failed.payout.get(),
                 "account": self.account(failed.account),
@@ -298,6 +304,7 @@ impl Names {
         json!({
             "movement": movement_name(movement.kind),
             "subject": movement.kind.subject().map(Position::get),
+            "bill": movement.kind.bill().map(Position::get),
             "by": self.administrator(movement.kind),
             "debit": self.account(movement.debit),
             "credit": self.account(movement.credit),
@@ -312,10 +319,14 @@ impl Names {
         match kind {
             MovementKind::TopUp { by, .. }
             | MovementKind::Adjustment { by }
-            | MovementKind::PaidOut { by, .. } => Some(self.principal(by)),
+            | MovementKind::PaidOut { by, .. }
+            | MovementKind::Resolved { by, .. } => Some(self.principal(by)),
             MovementKind::Payment
             | MovementKind::Refund { .. }
-            | MovementKind::HoldPosted { .. } => None,
+            | MovementKind::HoldPosted { .. }
+            | MovementKind::ChargePaid { .. }
+            | MovementKind::BillPaid { .. }
+            | MovementKind::Suspended { .. } => None,
         }
     }
 
@@ -410,6 +421,10 @@ fn movement_name(kind: MovementKind) -> &'static str {
         MovementKind::Adjustment { .. } => "adjustment",
         MovementKind::HoldPosted { .. } => "hold_posted",
         MovementKind::PaidOut { .. } => "paid_out",
+        MovementKind::ChargePaid { .. } => "charge_paid",
+        MovementKind::BillPaid { .. } => "bill_paid",
+        MovementKind::Suspended { .. } => "suspended",
+        MovementKind::Resolved { .. } => "resolved",
     }
 }
 
@@ -432,5 +447,10 @@ fn fact_name(fact: &Fact) -> &'static str {
         Fact::PayoutFailed(_) => "payout_failed",
         Fact::RegistryChanged(_) => "registry_changed",
         Fact::CallbackTried(_) => "callback_tried",
+        Fact::BillIssued(_) => "bill_issued",
+        Fact::BillCancelled(_) => "bill_cancelled",
+        Fact::ChargeStarted(_) => "charge_started",
+        Fact::ChargeAdvanced(_) => "charge_advanced",
+        Fact::Notified(_) => "notified",
     }
 }

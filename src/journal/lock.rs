@@ -9,7 +9,6 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::Path;
-use std::time::Instant;
 
 use super::error::Error;
 use crate::limits;
@@ -66,15 +65,13 @@ pub fn wait_until_free(path: &Path) -> io::Result<()> {
 
 /// Locks the file, patiently.
 fn take(file: &File) -> Result<(), TryLockError> {
-    let began = Instant::now();
-    loop {
+    for _ in 0..limits::LOCK_TRIES_MAX {
         match file.try_lock() {
-            Err(TryLockError::WouldBlock) if began.elapsed() < limits::LOCK_PATIENCE => {
-                std::thread::sleep(limits::LOCK_PAUSE);
-            }
+            Err(TryLockError::WouldBlock) => std::thread::sleep(limits::LOCK_PAUSE),
             taken => return taken,
         }
     }
+    file.try_lock()
 }
 
 #[cfg(test)]

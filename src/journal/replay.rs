@@ -4,6 +4,8 @@
 //! journal ends in a position and a reason, not in a panic. Limits and floors are no question here;
 //! they were decided when the entry was written, and `verify` looks at them.
 
+mod charges;
+
 use super::codec::Recorded;
 use super::error::{Error, Flaw};
 use crate::ledger::account::Account;
@@ -85,6 +87,11 @@ fn misfit(book: &Book, position: Position, fact: &Fact) -> Option<&'static str> 
             _ => Some("there is no such payout, or it cannot fail so"),
         },
         Fact::RegistryChanged(changed) => registering(book, &changed.change),
+        Fact::BillIssued(_)
+        | Fact::BillCancelled(_)
+        | Fact::ChargeStarted(_)
+        | Fact::ChargeAdvanced(_)
+        | Fact::Notified(_) => charges::misfit(book, fact),
     }
 }
 
@@ -93,7 +100,11 @@ fn opening(book: &Book, opened: &AccountOpened) -> Option<&'static str> {
     (!in_order).then_some("accounts are numbered in order")
 }
 
-fn about(book: &Book, id: AccountId, fits: impl Fn(&Account) -> bool) -> Option<&'static str> {
+pub(super) fn about(
+    book: &Book,
+    id: AccountId,
+    fits: impl Fn(&Account) -> bool,
+) -> Option<&'static str> {
     match book.account(id) {
         None => Some("there is no such account"),
         Some(account) => (!fits(account)).then_some("the account cannot be meant"),
@@ -127,6 +138,10 @@ fn moving(book: &Book, movement: &Movement) -> Option<&'static str> {
                 }
                 _ => Some("there is no such payout"),
             },
+            MovementKind::ChargePaid { .. }
+            | MovementKind::BillPaid { .. }
+            | MovementKind::Resolved { .. }
+            | MovementKind::Suspended { .. } => charges::moving(book, movement),
             MovementKind::Payment
             | MovementKind::Refund { .. }
             | MovementKind::TopUp { .. }
@@ -186,6 +201,6 @@ fn advance(payout: &Payout, advanced: &PayoutAdvanced) -> Option<&'static str> {
     }
 }
 
-fn in_bounds(amount: Amount) -> bool {
+pub(super) fn in_bounds(amount: Amount) -> bool {
     amount.get() <= Amount::MAX
 }

@@ -11,6 +11,8 @@
 //! A movement between two accounts that can refuse is decided in two halves, one by each account;
 //! the engine carries the first half to the second (see `engine`).
 
+use super::bill;
+use super::charge::{self, ChargeAdvanced, ChargePurpose, ChargeStarted};
 use super::event::{AccountKind, AccountOpened, Fact, FreezeSet, Hold, HoldReleased, Movement};
 use super::event::{MovementKind, TopUpRejected};
 use super::id::{AccountId, Position, UserId};
@@ -20,6 +22,15 @@ use super::payout::{self, PayoutAdvanced, PayoutFailed, PayoutStarted, PayoutSte
 use super::policy::Policy;
 use super::rejection::Rejection;
 use super::time::{Month, Timestamp};
+
+/// The orders of the receiver that a movement is about.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Awaiting<'a> {
+    /// The request that a top-up answers, the charge or the bill that is paid.
+    pub order: Option<&'a Order>,
+    /// The bill that is paid beside that.
+    pub bill: Option<&'a Order>,
+}
 
 /// The state of an account.
 #[derive(Clone, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
@@ -137,7 +148,19 @@ impl Account {
                     Err(Rejection::PayoutNotOpen)
                 };
             }
-            MovementKind::TopUp { .. } | MovementKind::Adjustment { .. } => {}
+            MovementKind::ChargePaid { .. } | MovementKind::BillPaid { .. } => {
+                if self.kind.refuses_debits() {
+                    self.refuse_if_frozen()?;
+                }
+            }
+            MovementKind::Resolved { .. } => {
+                let late = charge::late(order, self.id)?;
+                let whole = movement.amount == late.amount && movement.fee.is_none();
+                return if whole { Ok(()) } else { Err(Rejection::LateNotOpen) };
+            }
+            MovementKind::TopUp { .. }
+            | MovementKind::Adjustment { .. }
+            | MovementKind::Suspended { .. } => {}
         }
         if self.kind.refuses_debits() && !self.available().covers(movement.amount) {
             return Err(Rejection::InsufficientFunds);
@@ -145,8 +168,7 @@ impl Account {
         Ok(())
     }
 
-    /// The receiving half of a movement at `at` under `policy`. `order` is the request that a
-    /// top-up answers, if any.
+    /// The receiving half of a movement at `at` under `policy`, for what this account awaits.
     ///
     /// # Errors
     /// Why this account does not receive.
@@ -155,20 +177,9 @@ impl Account {
         movement: &Movement,
         at: Timestamp,
         policy: &Policy,
-        order: Option<&Order>,
+        awaiting: Awaiting<'_>,
     ) -> Result<(), Rejection> {
-        if let MovementKind::TopUp { request: Some(_), by } = movement.kind {
-            match order {
-                Some(Order::TopUp {
-                    account, state: TopUpState::Awaiting, requested_by, ..
-                }) if *account == self.id => {
-                    if *requested_by == by {
-                        return Err(Rejection::SecondApproverRequired);
-                    }
-                }
-                _ => return Err(Rejection::TopUpNotAwaiting),
-            }
-        }
+        self.decide_awaited(movement, awaiting)?;
         let exceeds = |limit: Option<Amount>, now: Balance| {
             limit.is_some_and(|limit| now.plus(movement.received()) > Balance::ZERO.plus(limit))
         };
@@ -182,6 +193,85 @@ impl Account {
             }
         }
         Ok(())
+    }
+
+    /// Whether a movement is what this account awaits, if it is about something awaited.
+    fn decide_awaited(&self, movement: &Movement, awaiting: Awaiting<'_>) -> Result<(), Rejection> {
+        let pay_bill = |order| bill::issued(order, self.id)?.decide_payment(movement);
+        match movement.kind {
+            MovementKind::TopUp { request: Some(_), by } => match awaiting.order {
+                Some(Order::TopUp {
+                    account, state: TopUpState::Awaiting, requested_by, ..
+                }) if *account == self.id => {
+                    if *requested_by == by {
+                        return Err(Rejection::SecondApproverRequired);
+                    }
+                    Ok(())
+                }
+                _ => Err(Rejection::TopUpNotAwaiting),
+            },
+            MovementKind::ChargePaid { purpose, .. } => {
+                charge::open(awaiting.order, self.id)?.decide_payment(movement, purpose)?;
+                match purpose {
+                    ChargePurpose::Bill(_) => pay_bill(awaiting.bill),
+                    ChargePurpose::TopUp | ChargePurpose::Order => Ok(()),
+                }
+            }
+            MovementKind::BillPaid { .. } => {
+                pay_bill(awaiting.order)?;
+                let payer = bill::issued(awaiting.order, self.id)?.payer;
+                if payer == movement.debit { Ok(()) } else { Err(Rejection::BillNotOpen) }
+            }
+            MovementKind::Resolved { bill: Some(_), .. } => pay_bill(awaiting.bill),
+            MovementKind::Payment
+            | MovementKind::Refund { .. }
+            | MovementKind::TopUp { request: None, .. }
+            | MovementKind::Adjustment { .. }
+            | MovementKind::HoldPosted { .. }
+            | MovementKind::PaidOut { .. }
+            | MovementKind::Suspended { .. }
+            | MovementKind::Resolved { bill: None, .. } => Ok(()),
+        }
+    }
+
+    /// Whether a bill of this account may be called off.
+    ///
+    /// # Errors
+    /// [`Rejection::AlreadyPaid`], [`Rejection::BillNotOpen`].
+    pub fn decide_bill_cancelled(&self, order: Option<&Order>) -> Result<(), Rejection> {
+        bill::issued(order, self.id)?.decide_open()
+    }
+
+    /// Whether a charge may begin: one for a bill needs the bill to be open and of its amount.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn decide_charge(
+        &self,
+        started: &ChargeStarted,
+        order: Option<&Order>,
+    ) -> Result<(), Rejection> {
+        if started.currency != self.currency {
+            return Err(Rejection::CurrencyMismatch);
+        }
+        if started.purpose.bill().is_none() {
+            return Ok(());
+        }
+        let bill = bill::issued(order, self.id)?;
+        bill.decide_open()?;
+        if bill.amount == started.amount { Ok(()) } else { Err(Rejection::BillNotOpen) }
+    }
+
+    /// Whether a charge may go on.
+    ///
+    /// # Errors
+    /// [`Rejection::ChargeNotOpen`].
+    pub fn decide_charge_step(
+        &self,
+        advanced: &ChargeAdvanced,
+        order: Option<&Order>,
+    ) -> Result<(), Rejection> {
+        charge::open(order, self.id)?.decide_step(&advanced.step)
     }
 
     /// Whether money may be set aside.
@@ -333,7 +423,12 @@ impl Account {
             | Fact::PayoutAdvanced(_)
             | Fact::PayoutFailed(_)
             | Fact::RegistryChanged(_)
-            | Fact::CallbackTried(_) => {}
+            | Fact::CallbackTried(_)
+            | Fact::BillIssued(_)
+            | Fact::BillCancelled(_)
+            | Fact::ChargeStarted(_)
+            | Fact::ChargeAdvanced(_)
+            | Fact::Notified(_) => {}
         }
     }
 
@@ -379,10 +474,14 @@ impl Account {
 /// Whether a movement counts toward the receiver's month. What comes back to a payer does not.
 const fn counts_as_incoming(kind: MovementKind) -> bool {
     match kind {
-        MovementKind::Payment | MovementKind::TopUp { .. } | MovementKind::HoldPosted { .. } => {
-            true
-        }
-        MovementKind::Refund { .. }
+        MovementKind::Payment
+        | MovementKind::TopUp { .. }
+        | MovementKind::HoldPosted { .. }
+        | MovementKind::ChargePaid { .. }
+        | MovementKind::BillPaid { .. }
+        | MovementKind::Resolved { .. } => true,
+        MovementKind::Suspended { .. }
+        | MovementKind::Refund { .. }
         | MovementKind::Adjustment { .. }
         | MovementKind::PaidOut { .. } => false,
     }

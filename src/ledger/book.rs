@@ -14,10 +14,14 @@ use std::sync::Arc;
 
 use arrayvec::ArrayVec;
 
-use super::account::Account;
+use super::account::{Account, Awaiting};
+use super::bill::{Bill, BillState};
+use super::charge::{Charge, Late};
 use super::command::{Command, decide_parties};
 use super::event::UserChanged;
-use super::event::{ACCOUNTS_TOUCHED_MAX, AccountOpened, Event, Fact, Hold, MovementKind};
+use super::event::{
+    ACCOUNTS_TOUCHED_MAX, AccountOpened, Event, Fact, Hold, Movement, MovementKind,
+};
 use super::id::{AccountId, Position, UserId};
 use super::money::{Balance, Currency, Total};
 use super::order::{Order, TopUpState};
@@ -88,7 +92,8 @@ impl Book {
         at: Timestamp,
         policies: &Policies,
     ) -> Result<(), Rejection> {
-        let order = command.subject().and_then(|subject| self.orders.get(&subject));
+        let open = |order: Option<Position>| order.and_then(|order| self.orders.get(&order));
+        let order = open(command.subject());
         let account = self.known(command.account());
         match command {
             Command::Move(movement) => {
@@ -96,7 +101,8 @@ impl Book {
                 account.decide_debit(movement, order)?;
                 let receiver = self.known(movement.credit);
                 let policy = policies.of(receiver.kind, receiver.currency);
-                receiver.decide_credit(movement, at, &policy, order)
+                let awaiting = Awaiting { order, bill: open(movement.kind.bill()) };
+                receiver.decide_credit(movement, at, &policy, awaiting)
             }
             Command::Hold(hold) => account.decide_hold(hold),
             Command::Release(released) => account.decide_release(released, at, order),
@@ -104,7 +110,13 @@ impl Book {
             Command::StartPayout(started) => account.decide_payout(started),
             Command::AdvancePayout(advanced) => account.decide_payout_step(advanced, order),
             Command::FailPayout(failed) => account.decide_payout_failure(failed, order),
-            Command::RequestTopUp(_) | Command::Freeze(_) | Command::NoteCallback(_) => Ok(()),
+            Command::CancelBill(_) => account.decide_bill_cancelled(order),
+            Command::StartCharge(started) => account.decide_charge(started, order),
+            Command::AdvanceCharge(advanced) => account.decide_charge_step(advanced, order),
+            Command::RequestTopUp(_)
+            | Command::Freeze(_)
+            | Command::NoteCallback(_)
+            | Command::IssueBill(_) => Ok(()),
         }
     }
 
@@ -123,7 +135,7 @@ impl Book {
             links.push(Link { account: id, previous: account.last, balance_after });
             account.last = Some(position);
         }
-        self.follow_order(position, event, order);
+        self.follow_orders(position, event);
         self.follow_tables(event);
         self.position = Some(position);
         links
@@ -174,7 +186,12 @@ impl Book {
             | Fact::PayoutAdvanced(_)
             | Fact::PayoutFailed(_)
             | Fact::RegistryChanged(_)
-            | Fact::CallbackTried(_) => {}
+            | Fact::CallbackTried(_)
+            | Fact::BillIssued(_)
+            | Fact::BillCancelled(_)
+            | Fact::ChargeStarted(_)
+            | Fact::ChargeAdvanced(_)
+            | Fact::Notified(_) => {}
         }
     }
 
@@ -184,13 +201,18 @@ impl Book {
         self.accounts.push(Account::new(opened));
     }
 
-    fn follow_order(&mut self, position: Position, event: &Event, order: Option<Order>) {
-        let Some((subject, next)) = next_order(position, &event.fact, order) else { return };
+    fn follow_orders(&mut self, position: Position, event: &Event) {
+        let next = next_orders(position, &event.fact, |order| self.orders.get(&order).copied());
+        if next.is_empty() {
+            return;
+        }
         let orders = Arc::make_mut(&mut self.orders);
-        match next {
-            Some(order) => orders.insert(subject, order),
-            None => orders.remove(&subject),
-        };
+        for (subject, order) in next {
+            match order {
+                Some(order) => orders.insert(subject, order),
+                None => orders.remove(&subject),
+            };
+        }
     }
 
     fn follow_tables(&mut self, event: &Event) {
@@ -223,15 +245,37 @@ impl Book {
             | Fact::PayoutStarted(_)
             | Fact::PayoutAdvanced(_)
             | Fact::PayoutFailed(_)
-            | Fact::CallbackTried(_) => {}
+            | Fact::CallbackTried(_)
+            | Fact::BillIssued(_)
+            | Fact::BillCancelled(_)
+            | Fact::ChargeStarted(_)
+            | Fact::ChargeAdvanced(_)
+            | Fact::Notified(_) => {}
         }
     }
 }
 
-/// What becomes of an order when `fact` stands at `position`: which order, and its state from then
-/// on (`None`: it is closed). `order` is its state before. The engine uses it for orders whose
-/// entries are still on their way to the journal.
-pub fn next_order(
+/// Orders and their states; `None`: closed. An entry changes two at most.
+pub type NextOrders = ArrayVec<(Position, Option<Order>), 2>;
+
+/// What becomes of orders when `fact` stands at `position`: which, and their states from then on.
+/// `before` knows the states before. The engine uses it for orders whose entries are still on their
+/// way to the journal.
+pub fn next_orders(
+    position: Position,
+    fact: &Fact,
+    before: impl Fn(Position) -> Option<Order>,
+) -> NextOrders {
+    let order = fact.subject().and_then(&before);
+    let mut next: NextOrders = next_order(position, fact, order).into_iter().collect();
+    if let Some((at, Some(Order::Bill(bill)))) = fact.bill().map(|bill| (bill, before(bill))) {
+        next.push((at, Some(paid(bill, position))));
+    }
+    next
+}
+
+/// What becomes of the order that `fact` is about, or begins.
+fn next_order(
     position: Position,
     fact: &Fact,
     order: Option<Order>,
@@ -255,24 +299,7 @@ pub fn next_order(
         Fact::TopUpRejected(rejected) => {
             Some((rejected.request, order.map(|o| decided(o, TopUpState::Rejected(position)))))
         }
-        Fact::Moved(movement) => match movement.kind {
-            MovementKind::Refund { payment, .. } => {
-                let before = match order {
-                    Some(Order::Refunds { refunded }) => refunded,
-                    _ => Total::ZERO,
-                };
-                let refunded = before.plus(movement.amount);
-                Some((payment, Some(Order::Refunds { refunded })))
-            }
-            MovementKind::TopUp { request: Some(request), .. } => {
-                Some((request, order.map(|o| decided(o, TopUpState::Approved(position)))))
-            }
-            MovementKind::HoldPosted { hold } => Some((hold, None)),
-            MovementKind::PaidOut { payout, .. } => Some((payout, ended(order, position))),
-            MovementKind::Payment
-            | MovementKind::TopUp { request: None, .. }
-            | MovementKind::Adjustment { .. } => None,
-        },
+        Fact::Moved(movement) => next_of_movement(position, movement, order),
         Fact::PayoutStarted(started) => {
             Some((position, Some(Order::Payout(Payout::new(started, position)))))
         }
@@ -291,6 +318,21 @@ pub fn next_order(
             }
             _ => None,
         },
+        Fact::BillIssued(issued) => Some((position, Some(Order::Bill(Bill::new(issued))))),
+        Fact::BillCancelled(cancelled) => match order {
+            Some(Order::Bill(bill)) => {
+                let bill = Bill { state: BillState::Cancelled(position), ..bill };
+                Some((cancelled.bill, Some(Order::Bill(bill))))
+            }
+            _ => None,
+        },
+        Fact::ChargeStarted(started) => Some((position, Some(Order::Charge(Charge::new(started))))),
+        Fact::ChargeAdvanced(advanced) => match order {
+            Some(Order::Charge(charge)) => {
+                Some((advanced.charge, charge.advanced(&advanced.step).map(Order::Charge)))
+            }
+            _ => None,
+        },
         Fact::Genesis
         | Fact::AccountOpened(_)
         | Fact::UserCreated(_)
@@ -298,8 +340,50 @@ pub fn next_order(
         | Fact::SessionRevoked(_)
         | Fact::FreezeSet(_)
         | Fact::Refused(_)
-        | Fact::RegistryChanged(_) => None,
+        | Fact::RegistryChanged(_)
+        | Fact::Notified(_) => None,
     }
+}
+
+/// What becomes of the order that `movement` is about, or begins.
+fn next_of_movement(
+    position: Position,
+    movement: &Movement,
+    order: Option<Order>,
+) -> Option<(Position, Option<Order>)> {
+    match movement.kind {
+        MovementKind::Refund { payment, .. } => {
+            let before = match order {
+                Some(Order::Refunds { refunded }) => refunded,
+                _ => Total::ZERO,
+            };
+            let refunded = before.plus(movement.amount);
+            Some((payment, Some(Order::Refunds { refunded })))
+        }
+        MovementKind::TopUp { request: Some(request), .. } => {
+            Some((request, order.map(|o| decided(o, TopUpState::Approved(position)))))
+        }
+        MovementKind::HoldPosted { hold } => Some((hold, None)),
+        MovementKind::PaidOut { payout, .. } => Some((payout, ended(order, position))),
+        MovementKind::ChargePaid { charge, .. } => Some((charge, None)),
+        MovementKind::BillPaid { bill } => match order {
+            Some(Order::Bill(state)) => Some((bill, Some(paid(state, position)))),
+            _ => None,
+        },
+        MovementKind::Suspended { charge, deadline } => {
+            let (account, amount) = (movement.credit, movement.amount);
+            Some((position, Some(Order::Late(Late { account, charge, amount, deadline }))))
+        }
+        MovementKind::Resolved { late, .. } => Some((late, None)),
+        MovementKind::Payment
+        | MovementKind::TopUp { request: None, .. }
+        | MovementKind::Adjustment { .. } => None,
+    }
+}
+
+/// A bill that the entry at `position` pays.
+const fn paid(bill: Bill, position: Position) -> Order {
+    Order::Bill(Bill { state: BillState::Paid(position), ..bill })
 }
 
 /// What is left of a payout that ends at `position`.
@@ -315,6 +399,12 @@ fn decided(order: Order, state: TopUpState) -> Order {
         Order::TopUp { account, amount, currency, requested_by, .. } => {
             Order::TopUp { account, amount, currency, requested_by, state }
         }
-        Order::Hold { .. } | Order::Refunds { .. } | Order::Payout(_) | Order::Callback(_) => order,
+        Order::Hold { .. }
+        | Order::Refunds { .. }
+        | Order::Payout(_)
+        | Order::Callback(_)
+        | Order::Charge(_)
+        | Order::Bill(_)
+        | Order::Late(_) => order,
     }
 }

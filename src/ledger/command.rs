@@ -3,6 +3,8 @@
 //! A command carries the very value that becomes the fact, so nothing is copied field by field and
 //! nothing can be asked that cannot be recorded.
 
+use super::bill::{BillCancelled, BillIssued};
+use super::charge::{ChargeAdvanced, ChargeStarted};
 use super::event::{Fact, FreezeSet, Hold, HoldReleased, Movement, Origin, Refusal};
 use super::event::{TopUpRejected, TopUpRequested};
 use super::id::{AccountId, Position};
@@ -34,6 +36,14 @@ pub enum Command {
     FailPayout(Box<PayoutFailed>),
     /// Note a try to tell a payout's end.
     NoteCallback(Box<CallbackTried>),
+    /// Note that one account is to pay another.
+    IssueBill(Box<BillIssued>),
+    /// Call a bill off.
+    CancelBill(Box<BillCancelled>),
+    /// Await money.
+    StartCharge(Box<ChargeStarted>),
+    /// Note how a charge goes on, or that it ends unpaid.
+    AdvanceCharge(Box<ChargeAdvanced>),
 }
 
 impl Command {
@@ -50,6 +60,10 @@ impl Command {
             Self::AdvancePayout(advanced) => advanced.account,
             Self::FailPayout(failed) => failed.account,
             Self::NoteCallback(tried) => tried.account,
+            Self::IssueBill(issued) => issued.account,
+            Self::CancelBill(cancelled) => cancelled.account,
+            Self::StartCharge(started) => started.account,
+            Self::AdvanceCharge(advanced) => advanced.account,
         }
     }
 
@@ -62,8 +76,25 @@ impl Command {
             Self::AdvancePayout(advanced) => Some(advanced.payout),
             Self::FailPayout(failed) => Some(failed.payout),
             Self::NoteCallback(tried) => Some(tried.payout),
-            Self::Hold(_) | Self::RequestTopUp(_) | Self::Freeze(_) | Self::StartPayout(_) => None,
+            Self::CancelBill(cancelled) => Some(cancelled.bill),
+            Self::StartCharge(started) => started.purpose.bill(),
+            Self::AdvanceCharge(advanced) => Some(advanced.charge),
+            Self::Hold(_)
+            | Self::RequestTopUp(_)
+            | Self::Freeze(_)
+            | Self::StartPayout(_)
+            | Self::IssueBill(_) => None,
         }
+    }
+
+    /// The order it is about, if the account that decides first keeps it.
+    pub const fn kept_order(&self) -> Option<Position> {
+        if let Self::Move(movement) = self
+            && movement.kind.is_receivers()
+        {
+            return None;
+        }
+        self.subject()
     }
 
     /// Who asks.
@@ -79,6 +110,10 @@ impl Command {
             Self::AdvancePayout(advanced) => &advanced.origin,
             Self::FailPayout(failed) => &failed.origin,
             Self::NoteCallback(tried) => &tried.origin,
+            Self::IssueBill(issued) => &issued.origin,
+            Self::CancelBill(cancelled) => &cancelled.origin,
+            Self::StartCharge(started) => &started.origin,
+            Self::AdvanceCharge(advanced) => &advanced.origin,
         }
     }
 
@@ -95,6 +130,10 @@ impl Command {
             Self::AdvancePayout(advanced) => Fact::PayoutAdvanced(advanced),
             Self::FailPayout(failed) => Fact::PayoutFailed(failed),
             Self::NoteCallback(tried) => Fact::CallbackTried(tried),
+            Self::IssueBill(issued) => Fact::BillIssued(issued),
+            Self::CancelBill(cancelled) => Fact::BillCancelled(cancelled),
+            Self::StartCharge(started) => Fact::ChargeStarted(started),
+            Self::AdvanceCharge(advanced) => Fact::ChargeAdvanced(advanced),
         }
     }
 
@@ -112,6 +151,10 @@ impl Command {
             Self::AdvancePayout(advanced) => (advanced.origin, None),
             Self::FailPayout(failed) => (failed.origin, None),
             Self::NoteCallback(tried) => (tried.origin, None),
+            Self::IssueBill(issued) => (issued.origin, Some(issued.amount)),
+            Self::CancelBill(cancelled) => (cancelled.origin, None),
+            Self::StartCharge(started) => (started.origin, Some(started.amount)),
+            Self::AdvanceCharge(advanced) => (advanced.origin, None),
         };
         Fact::Refused(Refusal {
             origin,

@@ -6,10 +6,12 @@
 
 use std::fmt;
 
+use super::bill::{BillCancelled, BillIssued};
+use super::charge::{ChargeAdvanced, ChargeStarted, Notified};
 use super::id::{AccountId, Position, Principal, UserId};
 use super::money::{Amount, Currency};
+pub use super::movement::{Fee, Movement, MovementKind};
 use super::payout::{CallbackTried, PayoutAdvanced, PayoutFailed, PayoutStarted};
-use super::posting::Posting;
 use super::registry::RegistryChanged;
 use super::rejection::Rejection;
 use super::text::{Email, Line, Reference, Username};
@@ -61,6 +63,16 @@ pub enum Fact {
     RegistryChanged(Box<RegistryChanged>),
     /// The end of a payout was told to its callback, or that was tried.
     CallbackTried(Box<CallbackTried>),
+    /// One account is to pay another.
+    BillIssued(Box<BillIssued>),
+    /// A bill is not to be paid any more.
+    BillCancelled(Box<BillCancelled>),
+    /// Money is awaited; its provider is about to be asked.
+    ChargeStarted(Box<ChargeStarted>),
+    /// A charge goes on, or ends unpaid.
+    ChargeAdvanced(Box<ChargeAdvanced>),
+    /// The provider said something by itself.
+    Notified(Box<Notified>),
 }
 
 /// Who asked, what they call the request, and a digest of what they asked.
@@ -257,115 +269,6 @@ pub struct SessionRevoked {
     pub expires: Timestamp,
 }
 
-/// Money moves from `debit` to `credit`, less a fee that goes to the house.
-///
-/// The same value is the command (before) and the fact (after). Both postings debit the giver, so
-/// that an account is only ever debited by what it decided itself.
-#[derive(Clone, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
-pub struct Movement {
-    /// Who asked for it.
-    pub origin: Origin,
-    /// Why it moves.
-    pub kind: MovementKind,
-    /// The account that gives.
-    pub debit: AccountId,
-    /// The account that receives.
-    pub credit: AccountId,
-    /// How much the giver gives.
-    pub amount: Amount,
-    /// The currency of both accounts.
-    pub currency: Currency,
-    /// What the house keeps of it: the receiver gets the rest.
-    pub fee: Option<Fee>,
-    /// For people.
-    pub note: Line,
-}
-
-/// A fee: the second posting of a movement, from the giver to the house.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
-pub struct Fee {
-    /// The house's account.
-    pub account: AccountId,
-    /// Less than the movement's amount.
-    pub amount: Amount,
-}
-
-/// Why money moves.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
-pub enum MovementKind {
-    /// Wallet to wallet or merchant.
-    Payment,
-    /// Back to the payer, in full or in part.
-    Refund {
-        /// Where the payment stands.
-        payment: Position,
-        /// What was paid, so that the sum of refunds is bounded without looking it up.
-        paid: Amount,
-    },
-    /// In from outside.
-    TopUp {
-        /// The user's own request, if it began with one.
-        request: Option<Position>,
-        /// The administrator.
-        by: Principal,
-    },
-    /// A correction by an administrator; the note is its reason.
-    Adjustment {
-        /// The administrator.
-        by: Principal,
-    },
-    /// All or part of what was held; the rest of the hold is free again.
-    HoldPosted {
-        /// Where the hold stands.
-        hold: Position,
-    },
-    /// Out to a bank, all that was held: the amount and its fee. The note holds the bank's
-    /// reference, or a person's reason.
-    PaidOut {
-        /// Where the payout began.
-        payout: Position,
-        /// Who says so: the system for a bank's word, else a person.
-        by: Principal,
-    },
-}
-
-impl MovementKind {
-    /// The order the movement is about: the position of the entry that began it.
-    pub const fn subject(self) -> Option<Position> {
-        match self {
-            Self::Refund { payment, .. } => Some(payment),
-            Self::TopUp { request, .. } => request,
-            Self::HoldPosted { hold } => Some(hold),
-            Self::PaidOut { payout, .. } => Some(payout),
-            Self::Payment | Self::Adjustment { .. } => None,
-        }
-    }
-}
-
-impl Movement {
-    /// What the receiver gets: the amount less the fee.
-    pub fn received(&self) -> Amount {
-        match self.fee {
-            None => self.amount,
-            Some(fee) => self
-                .amount
-                .checked_sub(fee.amount)
-                .expect("a fee is less than the amount it is taken from"),
-        }
-    }
-
-    /// The postings it consists of.
-    pub fn postings(&self) -> impl Iterator<Item = Posting> {
-        let main = Posting { debit: self.debit, credit: self.credit, amount: self.received() };
-        let fee = self.fee.map(|fee| Posting {
-            debit: self.debit,
-            credit: fee.account,
-            amount: fee.amount,
-        });
-        std::iter::once(main).chain(fee)
-    }
-}
-
 /// Money set aside until posted, released or expired.
 #[derive(Clone, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 pub struct Hold {
@@ -467,6 +370,11 @@ impl Fact {
             Self::PayoutAdvanced(advanced) => Some(&advanced.origin),
             Self::PayoutFailed(failed) => Some(&failed.origin),
             Self::CallbackTried(tried) => Some(&tried.origin),
+            Self::BillIssued(issued) => Some(&issued.origin),
+            Self::BillCancelled(cancelled) => Some(&cancelled.origin),
+            Self::ChargeStarted(started) => Some(&started.origin),
+            Self::ChargeAdvanced(advanced) => Some(&advanced.origin),
+            Self::Notified(notified) => Some(&notified.origin),
             Self::Genesis
             | Self::AccountOpened(_)
             | Self::UserCreated(_)
@@ -485,6 +393,8 @@ impl Fact {
             Self::PayoutAdvanced(advanced) => Some(advanced.payout),
             Self::PayoutFailed(failed) => Some(failed.payout),
             Self::CallbackTried(tried) => Some(tried.payout),
+            Self::BillCancelled(cancelled) => Some(cancelled.bill),
+            Self::ChargeAdvanced(advanced) => Some(advanced.charge),
             Self::Genesis
             | Self::AccountOpened(_)
             | Self::UserCreated(_)
@@ -495,8 +405,49 @@ impl Fact {
             | Self::FreezeSet(_)
             | Self::PayoutStarted(_)
             | Self::Refused(_)
-            | Self::RegistryChanged(_) => None,
+            | Self::RegistryChanged(_)
+            | Self::BillIssued(_)
+            | Self::ChargeStarted(_)
+            | Self::Notified(_) => None,
         }
+    }
+
+    /// Whether an order begins with it, named by its position.
+    pub const fn begins_order(&self) -> bool {
+        match self {
+            Self::Held(_)
+            | Self::TopUpRequested(_)
+            | Self::PayoutStarted(_)
+            | Self::BillIssued(_)
+            | Self::ChargeStarted(_) => true,
+            Self::Moved(movement) => matches!(movement.kind, MovementKind::Suspended { .. }),
+            Self::Genesis
+            | Self::AccountOpened(_)
+            | Self::UserCreated(_)
+            | Self::UserChanged(_)
+            | Self::SessionRevoked(_)
+            | Self::HoldReleased(_)
+            | Self::TopUpRejected(_)
+            | Self::FreezeSet(_)
+            | Self::Refused(_)
+            | Self::PayoutAdvanced(_)
+            | Self::PayoutFailed(_)
+            | Self::RegistryChanged(_)
+            | Self::CallbackTried(_)
+            | Self::BillCancelled(_)
+            | Self::ChargeAdvanced(_)
+            | Self::Notified(_) => false,
+        }
+    }
+
+    /// Every order whose state it changes, one that it begins apart.
+    pub fn orders(&self) -> impl Iterator<Item = Position> + use<> {
+        self.subject().into_iter().chain(self.bill())
+    }
+
+    /// The bill that is paid beside what it is about.
+    pub const fn bill(&self) -> Option<Position> {
+        if let Self::Moved(movement) = self { movement.kind.bill() } else { None }
     }
 
     /// The accounts whose history this fact belongs to, each once, giver first.
@@ -519,13 +470,21 @@ impl Fact {
             Self::PayoutAdvanced(advanced) => touched.push(advanced.account),
             Self::PayoutFailed(failed) => touched.push(failed.account),
             Self::CallbackTried(tried) => touched.push(tried.account),
+            Self::BillIssued(issued) => {
+                touched.push(issued.account);
+                touched.push(issued.payer);
+            }
+            Self::BillCancelled(cancelled) => touched.push(cancelled.account),
+            Self::ChargeStarted(started) => touched.push(started.account),
+            Self::ChargeAdvanced(advanced) => touched.push(advanced.account),
             Self::AccountOpened(opened) => touched.push(opened.account),
             Self::UserCreated(created) => touched.push(created.account.account),
             Self::Genesis
             | Self::UserChanged(_)
             | Self::SessionRevoked(_)
             | Self::Refused(_)
-            | Self::RegistryChanged(_) => {}
+            | Self::RegistryChanged(_)
+            | Self::Notified(_) => {}
         }
         touched
     }

@@ -15,12 +15,15 @@
 )]
 
 pub mod account;
+pub mod bill;
 pub mod book;
+pub mod charge;
 pub mod command;
 pub mod event;
 pub mod id;
 pub mod lockout;
 pub mod money;
+pub mod movement;
 pub mod order;
 pub mod payout;
 pub mod policy;

@@ -1,7 +1,10 @@
-//! Things that stay open across entries: holds, requested top-ups, refunds so far, payouts.
+//! Things that stay open across entries: holds, requested top-ups, refunds so far, payouts, charges,
+//! bills, late money.
 //!
 //! An order is named by the position of the entry that began it.
 
+use super::bill::Bill;
+use super::charge::{Charge, Late};
 use super::id::{AccountId, Position, Principal};
 use super::money::{Amount, Currency, Total};
 use super::payout::{Callback, Payout};
@@ -41,6 +44,12 @@ pub enum Order {
     Payout(Payout),
     /// The end of a payout that is still to be told; gone once it is.
     Callback(Callback),
+    /// Money awaited from outside or from a wallet; gone once it has ended.
+    Charge(Charge),
+    /// What one account is to pay another. It stays.
+    Bill(Bill),
+    /// Money in suspense; gone once it is resolved.
+    Late(Late),
 }
 
 /// How far a requested top-up is.

@@ -40,11 +40,19 @@ pub enum Rejection {
     ScreenedOut,
     /// More than the application may send at once, or in a day.
     TransferLimit,
+    /// The charge has ended, or is another than this would pay.
+    ChargeNotOpen,
+    /// The bill is paid.
+    AlreadyPaid,
+    /// The bill is cancelled, or is another than this would pay.
+    BillNotOpen,
+    /// The money in suspense is resolved, or none.
+    LateNotOpen,
 }
 
 impl Rejection {
     /// Every variant, for tables in tests and documentation.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 21] = [
         Self::RecipientNotFound,
         Self::CurrencyMismatch,
         Self::SelfTransfer,
@@ -62,6 +70,10 @@ impl Rejection {
         Self::RouteNotFound,
         Self::ScreenedOut,
         Self::TransferLimit,
+        Self::ChargeNotOpen,
+        Self::AlreadyPaid,
+        Self::BillNotOpen,
+        Self::LateNotOpen,
     ];
 
     /// The stable code clients see.
@@ -82,6 +94,10 @@ impl Rejection {
             Self::BeneficiaryNotFound => "beneficiary_not_found",
             Self::RouteNotFound => "route_not_found",
             Self::ScreenedOut => "screened_out",
+            Self::ChargeNotOpen => "charge_not_open",
+            Self::AlreadyPaid => "already_paid",
+            Self::BillNotOpen => "bill_not_open",
+            Self::LateNotOpen => "late_not_open",
         }
     }
 
@@ -104,7 +120,11 @@ impl Rejection {
             | Self::HoldExceeded
             | Self::TopUpNotAwaiting
             | Self::RefundExceedsPayment
-            | Self::PayoutNotOpen => false,
+            | Self::PayoutNotOpen
+            | Self::ChargeNotOpen
+            | Self::AlreadyPaid
+            | Self::BillNotOpen
+            | Self::LateNotOpen => false,
         }
     }
 }

@@ -130,6 +130,18 @@ impl Month {
     /// Before any month a clock can show.
     pub const NEVER: Self = Self(i32::MIN);
 
+    /// Its year, and its place in it from 1 to 12.
+    pub const fn year_and_number(self) -> (i32, i32) {
+        let months = self.0.saturating_sub(1);
+        (months.div_euclid(12), months.rem_euclid(12).saturating_add(1))
+    }
+
+    /// The one after it.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+
     /// The month as a word, for where it is published.
     pub fn to_bits(self) -> u64 {
         u64::from(self.0.cast_unsigned())
@@ -141,9 +153,24 @@ impl Month {
     }
 }
 
+impl fmt::Display for Month {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (year, number) = self.year_and_number();
+        write!(f, "{year:04}-{number:02}")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_month_says_which() {
+        let month = |text| Timestamp::parse_rfc3339(text).unwrap().month();
+        assert_eq!(month("2026-12-31T16:59:59Z").to_string(), "2026-12");
+        assert_eq!(month("2026-12-31T16:59:59Z").next(), month("2026-12-31T17:00:00Z"));
+        assert_eq!(month("2026-12-31T17:00:00Z").to_string(), "2027-01");
+    }
 
     #[test]
     fn months_turn_at_midnight_in_jakarta() {

@@ -4,6 +4,8 @@
 //! of things with the ledger and none of its arithmetic, so that a mistake has to be made twice to
 //! go unseen.
 
+mod awaited;
+
 use std::collections::BTreeMap;
 
 use gerbang::ledger::command::Command;
@@ -14,6 +16,8 @@ use gerbang::ledger::payout::{PayoutAdvanced, PayoutStep};
 use gerbang::ledger::policy::Policies;
 use gerbang::ledger::rejection::Rejection;
 use gerbang::ledger::time::Timestamp;
+
+use self::awaited::Awaited;
 
 /// An account as the oracle sees it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -55,6 +59,7 @@ pub(crate) struct Model {
     requests: BTreeMap<u64, Request>,
     refunded: BTreeMap<u64, i128>,
     payouts: BTreeMap<u64, Payout>,
+    awaited: Awaited,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -130,7 +135,15 @@ impl Model {
                 let ends = open.is_some_and(|p| !(by_person && p.stage == Stage::Sending));
                 (!ends).then_some(Rejection::PayoutNotOpen)
             }
-            Command::RequestTopUp(_) | Command::Freeze(_) | Command::NoteCallback(_) => None,
+            Command::CancelBill(cancelled) => self.awaited.cancel(cancelled),
+            Command::StartCharge(started) => {
+                self.awaited.start(started, self.purse(started.account).currency)
+            }
+            Command::AdvanceCharge(advanced) => self.awaited.step(advanced),
+            Command::RequestTopUp(_)
+            | Command::Freeze(_)
+            | Command::NoteCallback(_)
+            | Command::IssueBill(_) => None,
         }
     }
 
@@ -165,7 +178,11 @@ impl Model {
             return Some(Rejection::SelfTransfer);
         }
         let purse = self.purse(movement.debit);
-        let stops = matches!(movement.kind, MovementKind::Payment | MovementKind::Refund { .. });
+        let stops = match movement.kind {
+            MovementKind::Payment | MovementKind::Refund { .. } => true,
+            MovementKind::ChargePaid { .. } | MovementKind::BillPaid { .. } => purse.refuses(),
+            _ => false,
+        };
         if purse.frozen && stops {
             return Some(Rejection::AccountFrozen);
         }
@@ -176,6 +193,9 @@ impl Model {
                 }
                 _ => Some(Rejection::HoldNotOpen),
             };
+        }
+        if let MovementKind::Resolved { late, .. } = movement.kind {
+            return self.awaited.give(late, movement);
         }
         if let MovementKind::PaidOut { payout, by } = movement.kind {
             let fee = movement.fee.map_or(0, |fee| units(fee.amount));
@@ -210,6 +230,9 @@ impl Model {
                 return Some(Rejection::SecondApproverRequired);
             }
         }
+        if let Some(rejection) = self.awaited.take(movement) {
+            return Some(rejection);
+        }
         let purse = self.purse(movement.credit);
         let policy = policies.of(purse.kind, purse.currency);
         let received = received(movement);
@@ -225,6 +248,7 @@ impl Model {
     /// Follows what stands at `position`.
     pub(crate) fn apply(&mut self, position: Position, event: &Event) {
         let at = position.get();
+        self.awaited.apply(at, &event.fact);
         match &event.fact {
             Fact::AccountOpened(opened) => self.open(opened),
             Fact::UserCreated(created) => self.open(&created.account),
@@ -250,7 +274,12 @@ impl Model {
             | Fact::SessionRevoked(_)
             | Fact::Refused(_)
             | Fact::RegistryChanged(_)
-            | Fact::CallbackTried(_) => {}
+            | Fact::CallbackTried(_)
+            | Fact::BillIssued(_)
+            | Fact::BillCancelled(_)
+            | Fact::ChargeStarted(_)
+            | Fact::ChargeAdvanced(_)
+            | Fact::Notified(_) => {}
         }
     }
 
@@ -306,7 +335,11 @@ impl Model {
             MovementKind::PaidOut { payout, .. } => self.end_payout(payout),
             MovementKind::TopUp { request: None, .. }
             | MovementKind::Payment
-            | MovementKind::Adjustment { .. } => {}
+            | MovementKind::Adjustment { .. }
+            | MovementKind::ChargePaid { .. }
+            | MovementKind::BillPaid { .. }
+            | MovementKind::Suspended { .. }
+            | MovementKind::Resolved { .. } => {}
         }
         if counts(movement.kind) {
             let now = month(at);
@@ -376,7 +409,12 @@ pub(crate) fn received(movement: &Movement) -> i128 {
 fn counts(kind: MovementKind) -> bool {
     matches!(
         kind,
-        MovementKind::Payment | MovementKind::TopUp { .. } | MovementKind::HoldPosted { .. }
+        MovementKind::Payment
+            | MovementKind::TopUp { .. }
+            | MovementKind::HoldPosted { .. }
+            | MovementKind::ChargePaid { .. }
+            | MovementKind::BillPaid { .. }
+            | MovementKind::Resolved { .. }
     )
 }
 

@@ -13,6 +13,7 @@
 //! can be spent. After every line the whole book is in balance and nobody is below a floor; at the
 //! end a replay of all entries gives the same book.
 
+mod awaited;
 mod payout;
 
 use std::collections::BTreeMap;
@@ -34,9 +35,11 @@ use gerbang::ledger::time::Timestamp;
 use crate::model::Model;
 use crate::world::{NOT_THE_LEDGERS, amount, dawn, origin, user};
 
-const SCRIPTS: [(&str, &str); 11] = [
+const SCRIPTS: [(&str, &str); 13] = [
     ("adjustments", include_str!("scripts/adjustments.txt")),
     ("amounts", include_str!("scripts/amounts.txt")),
+    ("bills", include_str!("scripts/bills.txt")),
+    ("charges", include_str!("scripts/charges.txt")),
     ("currencies", include_str!("scripts/currencies.txt")),
     ("floors", include_str!("scripts/floors.txt")),
     ("freezes", include_str!("scripts/freezes.txt")),
@@ -284,6 +287,9 @@ impl World {
         if let Some(command) = payout::command(self, &origin, words)? {
             return Ok(Some(command));
         }
+        if let Some(command) = awaited::command(self, &origin, words)? {
+            return Ok(Some(command));
+        }
         Ok(Some(match words.word(0)? {
             "pay" if !self.names.contains_key(words.word(2)?) => return Ok(None),
             "pay" | "refund" | "top-up" | "approve" | "adjust" | "post" => {
@@ -444,6 +450,10 @@ fn done(fact: &Fact) -> &'static str {
         Fact::PayoutStarted(_) => "payout",
         Fact::PayoutAdvanced(_) => "advanced",
         Fact::PayoutFailed(_) => "failed",
+        Fact::BillIssued(_) => "issued",
+        Fact::BillCancelled(_) => "cancelled",
+        Fact::ChargeStarted(_) => "awaited",
+        Fact::ChargeAdvanced(_) => "advanced",
         _ => "recorded",
     }
 }

@@ -28,6 +28,8 @@ pub(crate) const CITRA_USD: AccountId = AccountId(11);
 pub(crate) const ESCROW: AccountId = AccountId(12);
 /// May owe 50,000.
 pub(crate) const LINE: AccountId = AccountId(13);
+/// Money whose owner is not known.
+pub(crate) const SUSPENSE: AccountId = AccountId(14);
 
 /// Everybody who can refuse, in rupiah.
 pub(crate) const PEOPLE: [AccountId; 8] = [ANI, BUDI, CITRA, WARUNG, DEWI, EKO, ESCROW, LINE];
@@ -148,6 +150,7 @@ pub(crate) fn bootstrap() -> Vec<Event> {
         account(CITRA_USD, AccountKind::Wallet, usd(), Some(2)),
         escrow(ESCROW, 1_000),
         escrow(LINE, -50_000),
+        account(SUSPENSE, AccountKind::Suspense, idr, None),
         // A floor above nothing begins above nothing.
         Fact::Moved(movement(
             origin(Principal::System, "seed-escrow", "seed"),

@@ -280,7 +280,11 @@ const fn code_of(rejection: Rejection) -> Code {
         Rejection::BalanceCeiling | Rejection::IncomingPerMonth | Rejection::TransferLimit => {
             Code::LimitExceeded
         }
-        Rejection::PayoutNotOpen => Code::Conflict,
+        Rejection::PayoutNotOpen
+        | Rejection::ChargeNotOpen
+        | Rejection::BillNotOpen
+        | Rejection::LateNotOpen => Code::Conflict,
+        Rejection::AlreadyPaid => Code::AlreadyPaid,
         Rejection::BeneficiaryNotFound => Code::BeneficiaryNotFound,
         Rejection::RouteNotFound => Code::RouteNotFound,
         Rejection::ScreenedOut => Code::ScreenedOut,
@@ -307,5 +311,9 @@ const fn detail_of(rejection: Rejection) -> &'static str {
         Rejection::RouteNotFound => "no partner bank can carry it",
         Rejection::ScreenedOut => "a screening rule forbids it",
         Rejection::TransferLimit => "more than may be sent at once, or in a day",
+        Rejection::ChargeNotOpen => "the charge has ended, or is another than this would pay",
+        Rejection::AlreadyPaid => "the bill is paid",
+        Rejection::BillNotOpen => "the bill is cancelled, or is another than this would pay",
+        Rejection::LateNotOpen => "the money is not in suspense any more",
     }
 }

@@ -8,11 +8,12 @@ use crate::ledger::id::Position;
 use crate::ledger::time::Timestamp;
 
 const GENESIS: &str = "020001000000000000000100000000e025dafe5b0600000000000000000000000000000000000000\
-         00000000000000000000000000006b0000006700000000e025dafe5b060000000000000000000000\
+         0000000000000000000000000000710000006d00000000e025dafe5b060000000000000000000000\
          00000000000000000000000000000000000000000000000000000000000000000000000000000000\
-         00000000000000000000000000000000000000000000000000000000000000000000000000a1ffff\
-         ff00000000e856623655cf65e1e1784ccc704b4e230c2b6d15b0dd4ed8185825dab7be62ab";
-const EVERY_FACT: &str = "bac731dd55231591d2ff840272aa300b56c405e41d47ed23deefbfa77d5a9d20";
+         00000000000000000000000000000000000000000000000000000000000000000000000000000000\
+         0000009bffffff0000000050b52bb6598ed136fbeafbd4910e3ffa004ccf7e67a1c726ea9f48ad38\
+         5acefe";
+const EVERY_FACT: &str = "5c912a7867f87ef9844dfcde1a23820eaac187a6cc89115d32eca142b3cb7bbb";
 
 #[test]
 fn genesis_has_the_bytes_it_always_had() {
@@ -28,7 +29,7 @@ fn every_fact_has_the_bytes_it_always_had() {
     let mut world = World::new();
     world.begin(2);
     let batch = world.batch(every_fact());
-    assert_eq!(batch.bytes().len(), 5_241);
+    assert_eq!(batch.bytes().len(), 8_937);
     assert_eq!(batch.hash().to_string(), EVERY_FACT);
 }
 
@@ -41,7 +42,7 @@ fn batches_read_back() {
     let batch = world.batch(facts.clone());
     let again = Batch::decode(batch.bytes()).unwrap();
     assert_eq!(again.bytes(), batch.bytes());
-    assert_eq!((again.first().get(), again.last().get(), again.count()), (8, 35, 28));
+    assert_eq!((again.first().get(), again.last().get(), again.count()), (8, 50, 43));
     assert_eq!((again.time(), again.previous()), (batch.time(), batch.previous()));
     assert_eq!(again.hash(), batch.hash());
     for (recorded, fact) in again.records().zip(facts) {
@@ -51,7 +52,7 @@ fn batches_read_back() {
         assert_eq!(batch.record(recorded.position).unwrap(), Some(recorded));
     }
     assert_eq!(batch.record(Position::new(7).unwrap()).unwrap(), None);
-    assert_eq!(batch.record(Position::new(36).unwrap()).unwrap(), None);
+    assert_eq!(batch.record(Position::new(51).unwrap()).unwrap(), None);
 }
 
 #[test]

@@ -94,7 +94,7 @@ fn segments_know_their_references() {
         expected.extend(fingerprint.map(|fingerprint| (fingerprint, record.position)));
     }
     assert_eq!(told, expected);
-    assert_eq!(told.len(), 25);
+    assert_eq!(told.len(), 40);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Tests of the journal, and the small world whose entries they write.
 
+mod charges;
 mod codec;
 mod contract;
 mod export;
@@ -198,7 +199,7 @@ pub(super) fn every_fact() -> Vec<Fact> {
         }),
     ];
     let rest = facts_about_users().into_iter().chain(facts_about_payouts());
-    money.into_iter().chain(rest).collect()
+    money.into_iter().chain(rest).chain(charges::facts()).collect()
 }
 
 /// They begin at position 26.

@@ -17,7 +17,7 @@ use crate::ledger::registry::{
 };
 use crate::ledger::text::ClientId;
 
-const EVERY_CHANGE: &str = "fd629592620f39a5a313c4e460529433fb7860243d9663ef07d0014a9cf974a5";
+const EVERY_CHANGE: &str = "5ff254c62189c96f0a6ce51b0cf2b31c491be0a249c42122b237d9666b92112b";
 
 fn changed(change: RegistryChange) -> Fact {
     let by = Principal::User(UserId(0));

@@ -264,6 +264,9 @@ fn command(fact: &Fact) -> Option<Command> {
         Fact::PayoutStarted(started) => Some(Command::StartPayout(started)),
         Fact::PayoutAdvanced(advanced) => Some(Command::AdvancePayout(advanced)),
         Fact::PayoutFailed(failed) => Some(Command::FailPayout(failed)),
+        Fact::BillCancelled(cancelled) => Some(Command::CancelBill(cancelled)),
+        Fact::ChargeStarted(started) => Some(Command::StartCharge(started)),
+        Fact::ChargeAdvanced(advanced) => Some(Command::AdvanceCharge(advanced)),
         _ => None,
     }
 }

@@ -1,5 +1,6 @@
 //! Random commands: all kinds of them, mostly sensible, some absurd.
 
+mod awaited;
 mod payouts;
 
 use gerbang::ledger::command::Command;
@@ -27,6 +28,9 @@ pub(crate) struct Known {
     holds: Vec<(Position, AccountId, Amount)>,
     requests: Vec<(Position, AccountId, Amount)>,
     payouts: Vec<Sent>,
+    bills: Vec<(Position, AccountId, AccountId, Amount)>,
+    charges: Vec<awaited::Charge>,
+    late: Vec<awaited::Late>,
 }
 
 /// A payout as far as answers told.
@@ -45,6 +49,9 @@ impl Known {
         match fact {
             Fact::Moved(m) if m.kind == MovementKind::Payment && m.currency == Currency::IDR => {
                 remember(&mut self.payments, (position, m.debit, m.credit, m.amount));
+            }
+            Fact::Moved(_) | Fact::BillIssued(_) | Fact::ChargeStarted(_) => {
+                awaited::learn(self, position, fact);
             }
             Fact::Held(hold) => remember(&mut self.holds, (position, hold.account, hold.amount)),
             Fact::TopUpRequested(request) => {
@@ -97,7 +104,8 @@ pub(crate) fn command(random: &mut Random, known: &Known, asked: &Asked<'_>) -> 
         55..64 => refund(random, known, asked),
         64..71 => hold(random, asked),
         71..80 => end_hold(random, known, asked),
-        80..94 => payouts::command(random, known, asked),
+        80..87 => payouts::command(random, known, asked),
+        87..94 => awaited::command(random, known, asked),
         94..97 => Command::Move(adjustment(random, asked)),
         _ => freeze(random, asked),
     }

@@ -1,0 +1,156 @@
+//! A bill: what one account is to pay another, once (MATA-3, KOST-2).
+//!
+//! ```text
+//!             ┌──────┐  from a wallet, or by a charge   ┌──────┐
+//! issued ────▶│ open ├─────────────────────────────────▶│ paid │
+//!             └──┬───┘                                  └──────┘
+//!                │ its issuer, before it is paid         ┌───────────┐
+//!                └──────────────────────────────────────▶│ cancelled │
+//!                                                        └───────────┘
+//! ```
+//!
+//! # Invariants
+//!
+//! - The issuer's account keeps the bill: it is the one that every payment of it credits, so that
+//!   whatever races for it is decided in one place.
+//! - A bill is paid in full, by one movement.
+//! - What was paid or cancelled stays so. Money that comes for it afterwards is late (see
+//!   `charge`).
+
+use super::event::{Movement, Origin};
+use super::id::{AccountId, Position};
+use super::money::{Amount, Currency};
+use super::order::Order;
+use super::rejection::Rejection;
+use super::text::Line;
+use super::time::{Month, Timestamp};
+
+/// A bill begins.
+#[derive(Clone, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub struct BillIssued {
+    /// Who asked for it; the system for rent.
+    pub origin: Origin,
+    /// Who is to get the money.
+    pub account: AccountId,
+    /// Who is to pay.
+    pub payer: AccountId,
+    /// How much.
+    pub amount: Amount,
+    /// The currency of both accounts.
+    pub currency: Currency,
+    /// What it is for.
+    pub name: Line,
+    /// In more words.
+    pub description: Line,
+    /// Until when it should be paid. Nothing happens by itself when that is over.
+    pub due: Option<Timestamp>,
+    /// What made it.
+    pub source: BillSource,
+}
+
+/// What makes a bill.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub enum BillSource {
+    /// Its issuer.
+    Issuer,
+    /// A month of a tenant in a room.
+    Rent {
+        /// The tenant's row.
+        tenant: u32,
+        /// Which month.
+        month: Month,
+    },
+}
+
+/// A bill is not to be paid any more.
+#[derive(Clone, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub struct BillCancelled {
+    /// Who asked for it.
+    pub origin: Origin,
+    /// Where the bill stands.
+    pub bill: Position,
+    /// The issuer's account.
+    pub account: AccountId,
+    /// Why.
+    pub reason: Line,
+}
+
+/// The state of a bill. It stays after its end: lists show it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub struct Bill {
+    /// Who is to get the money.
+    pub account: AccountId,
+    /// Who is to pay.
+    pub payer: AccountId,
+    /// How much.
+    pub amount: Amount,
+    /// Of what.
+    pub currency: Currency,
+    /// How far it is.
+    pub state: BillState,
+}
+
+/// How far a bill is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub enum BillState {
+    /// It is to be paid.
+    Open,
+    /// It is paid: the entry that moved the money.
+    Paid(Position),
+    /// It is not to be paid any more: the entry that says so.
+    Cancelled(Position),
+}
+
+impl BillState {
+    /// The word for it on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "unpaid",
+            Self::Paid(_) => "paid",
+            Self::Cancelled(_) => "cancelled",
+        }
+    }
+}
+
+impl Bill {
+    /// The state of what `issued` begins.
+    pub const fn new(issued: &BillIssued) -> Self {
+        let BillIssued { account, payer, amount, currency, .. } = *issued;
+        Self { account, payer, amount, currency, state: BillState::Open }
+    }
+
+    /// Whether it is still to be paid.
+    ///
+    /// # Errors
+    /// [`Rejection::AlreadyPaid`], [`Rejection::BillNotOpen`].
+    pub const fn decide_open(&self) -> Result<(), Rejection> {
+        match self.state {
+            BillState::Open => Ok(()),
+            BillState::Paid(_) => Err(Rejection::AlreadyPaid),
+            BillState::Cancelled(_) => Err(Rejection::BillNotOpen),
+        }
+    }
+
+    /// Whether `movement` may pay it.
+    ///
+    /// # Errors
+    /// As [`Bill::decide_open`]; [`Rejection::BillNotOpen`] if it pays another bill than this.
+    pub fn decide_payment(&self, movement: &Movement) -> Result<(), Rejection> {
+        self.decide_open()?;
+        let fits = movement.credit == self.account
+            && movement.amount == self.amount
+            && movement.currency == self.currency;
+        if fits { Ok(()) } else { Err(Rejection::BillNotOpen) }
+    }
+}
+
+/// The bill that `account` has issued, if `order` is one.
+///
+/// # Errors
+/// [`Rejection::BillNotOpen`].
+pub fn issued(order: Option<&Order>, account: AccountId) -> Result<&Bill, Rejection> {
+    match order {
+        Some(Order::Bill(bill)) if bill.account == account => Ok(bill),
+        _ => Err(Rejection::BillNotOpen),
+    }
+}
