@@ -331,6 +331,25 @@ pub const ADDRESS_MAX: usize = 255;
 /// Characters of a remark for the beneficiary's statement.
 pub const REMARK_MAX: usize = 140;
 
+// The provider.
+
+/// Shortest and longest server key of Midtrans, in characters.
+pub const MIDTRANS_KEY_MIN: usize = 16;
+/// See [`MIDTRANS_KEY_MIN`].
+pub const MIDTRANS_KEY_MAX: usize = 255;
+/// Longest order id (Midtrans), in characters.
+pub const MIDTRANS_ORDER_MAX: usize = 50;
+/// Longest id that Midtrans gives a transaction, in characters; theirs are UUIDs.
+pub const MIDTRANS_TRANSACTION_MAX: usize = 64;
+/// Longest custom field, refund key and reason (Midtrans), in characters.
+pub const MIDTRANS_TEXT_MAX: usize = 255;
+/// Longest name of an item of an order (Midtrans), in characters.
+pub const MIDTRANS_ITEM_NAME_MAX: usize = 50;
+/// Items of an order: more than a receipt has.
+pub const MIDTRANS_ITEMS_MAX: usize = 500;
+/// Most lines about what is wrong with one request.
+pub const MIDTRANS_MESSAGES_MAX: usize = 16;
+
 /// From when on a bank that has never seen a transfer never will. A request that is still on its way
 /// after so long would have outlived every timeout between us and the bank's books.
 pub const NOT_FOUND_IS_FINAL: Duration = Duration::from_secs(15 * 60);

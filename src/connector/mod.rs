@@ -22,6 +22,7 @@
 
 // What may be concluded, and what is said.
 pub mod banks;
+pub mod midtrans;
 pub mod outcome;
 pub mod snap;
 pub mod standard;

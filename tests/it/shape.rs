@@ -96,7 +96,7 @@ fn the_ledger_is_pure() {
 }
 
 #[test]
-fn the_wire_format_of_banks_is_pure() {
+fn the_wire_formats_of_banks_and_provider_are_pure() {
     let words = [
         "tokio",
         "hyper",
@@ -115,6 +115,7 @@ fn the_wire_format_of_banks_is_pure() {
         "f32",
     ];
     assert_eq!(found("src/connector/snap/", &words), NOTHING);
+    assert_eq!(found("src/connector/midtrans/", &words), NOTHING);
 }
 
 #[test]

@@ -54,6 +54,11 @@ impl Fields {
         self.get(name).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty())
     }
 
+    /// All of them, by name.
+    pub fn into_map(self) -> Map<String, Value> {
+        self.entries.into_iter().collect()
+    }
+
     /// The fields of an object within.
     pub fn within(&self, object: &Map<String, Value>) -> Self {
         let entries = object.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
