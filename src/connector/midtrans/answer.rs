@@ -182,3 +182,6 @@ pub fn b2b(transactions: &[Value]) -> Value {
         "transactions": transactions,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -389,3 +389,6 @@ impl Reader {
         Some(expiry)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -38,3 +38,6 @@ pub mod answer;
 pub mod error;
 pub mod notification;
 pub mod transaction;
+
+#[cfg(test)]
+mod samples;

@@ -137,3 +137,6 @@ fn payment_amounts(kept: &Transaction, bank: Bank) -> Value {
         _ => json!([]),
     }
 }
+
+#[cfg(test)]
+mod tests;

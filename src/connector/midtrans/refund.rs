@@ -44,7 +44,7 @@ impl RefundRequest {
         if key.as_deref().is_some_and(|key| !is_key(key)) {
             wrong.push("refund_key must be letters, digits, - and _".to_owned());
         }
-        let amount = fields.get("amount").map(|value| text::requested_amount(value));
+        let amount = fields.get("amount").map(text::requested_amount);
         if amount == Some(None) {
             wrong.push("amount is not a number of at least 1".to_owned());
         }

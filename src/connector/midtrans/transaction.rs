@@ -402,3 +402,6 @@ impl Taking {
         items.unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests;
