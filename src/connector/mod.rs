@@ -9,6 +9,8 @@
 //! [`outcome`] is the heart of it: what a try at a bank may end as, and what each end allows.
 //! [`standard`] is what gateway and bank service say to each other, the same for every bank.
 //! [`snap`] is what bank service and bank say to each other; [`banks`] who the banks are.
+//! [`midtrans`] is what a payment provider and its merchants say to each other, for the gateway is
+//! one of the latter and plays the former for its own.
 //!
 //! The gateway holds a [`bank::Bank`], which is a [`bank_client::BankClient`] or a simulation's own:
 //!
@@ -17,6 +19,9 @@
 //!                 is it up?   is there     what was sent
 //!                             room?        for certain?
 //! ```
+//!
+//! A [`provider::Provider`], which is a [`midtrans_client::MidtransClient`] or a simulation's own, is
+//! reached in the same way.
 //!
 //! It knows no journal, no engine and no server: what becomes of an outcome is decided elsewhere.
 
@@ -30,6 +35,8 @@ pub mod standard;
 // The gateway's side.
 pub mod bank;
 pub mod bank_client;
+pub mod midtrans_client;
+pub mod provider;
 
 // What every request that goes out needs.
 pub mod breaker;

@@ -4,6 +4,8 @@
 mod cuts;
 /// The client of one host: what was sent for certain, deadlines, kept connections.
 mod http;
+/// The same on the way to the provider.
+mod midtrans_cuts;
 /// Certificates: whom we believe, and who we say we are.
 mod tls;
 /// A proxy that cuts, and a server that says what it received.
