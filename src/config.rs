@@ -18,6 +18,11 @@ use crate::ledger::money::{Amount, BasisPoints, Currency};
 use crate::ledger::policy::{Policies, Policy};
 use crate::{limits, telemetry};
 
+mod midtrans;
+
+pub use midtrans::Midtrans;
+use midtrans::RawMidtrans;
+
 /// A configuration as it will be followed.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -47,6 +52,8 @@ pub struct Config {
     pub policies: Policies,
     /// How banks are reached.
     pub banks: Banks,
+    /// The payment provider, if there is one.
+    pub midtrans: Option<Midtrans>,
     /// How clients are told of ends.
     pub callbacks: callbacks::Settings,
     /// What looks for fraud before money leaves.
@@ -116,6 +123,7 @@ pub struct RawConfig {
     books: RawBooks,
     limits: Option<Vec<RawLimit>>,
     banks: RawBanks,
+    midtrans: RawMidtrans,
     callbacks: RawCallbacks,
     screening: RawScreening,
     log: RawLog,
@@ -219,7 +227,8 @@ impl Config {
     /// # Errors
     /// The first key whose value makes no sense.
     pub fn from_raw(raw: RawConfig) -> Result<Self, Error> {
-        let RawConfig { server, store, books, limits, banks, callbacks, screening, log } = raw;
+        let RawConfig { server, store, books, limits, banks, midtrans, callbacks, screening, log } =
+            raw;
         let tls = match (server.tls_certificate, server.tls_key) {
             (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key }),
             (None, None) => None,
@@ -247,6 +256,7 @@ impl Config {
             top_up_alone_max: amount("books.top_up_alone_max", books.top_up_alone_max)?,
             policies: policies(limits)?,
             banks: self::banks(banks)?,
+            midtrans: Midtrans::from_raw(midtrans)?,
             callbacks: callbacks::Settings {
                 http: callbacks.http.unwrap_or(false),
                 private: ranges(
@@ -297,6 +307,7 @@ impl Config {
             },
             limits: Some(self.policies.0.iter().map(limit).collect()),
             banks: self.banks.to_raw(),
+            midtrans: self.midtrans.as_ref().map(Midtrans::to_raw).unwrap_or_default(),
             callbacks: RawCallbacks {
                 http: Some(self.callbacks.http),
                 private_networks: Some(
@@ -480,6 +491,7 @@ mod tests {
             ("[banks]\nanswer_within_seconds = 61", "banks.answer_within_seconds"),
             ("[banks]\nnot_found_is_final_seconds = 0", "banks.not_found_is_final_seconds"),
             ("[banks]\nask_within_seconds = 0", "banks.ask_within_seconds"),
+            ("[midtrans]\nbase_url = 'x'", "midtrans."),
             ("[screening]\non_failure = 'shrug'", "screening.on_failure"),
             ("[log]\nfilter = 'gerbang=loud'", "log.filter"),
         ];
