@@ -120,6 +120,18 @@ pub const HASH_LANES_MAX: u8 = 4;
 pub const LOGIN_FAILURES_MAX: u32 = 10;
 /// How long a locked account stays locked, in seconds (PCI DSS 8.3.4).
 pub const LOGIN_LOCK_SECONDS: i64 = 30 * 60;
+/// How long a one-time code is good, in seconds (OWASP MFA, ASVS 6.5.5).
+pub const CODE_SECONDS: i64 = 5 * 60;
+/// Wrong tries that end a one-time code.
+pub const CODE_TRIES_MAX: u8 = 5;
+/// One-time codes of a user in a day of the books: 50 guesses in a million.
+pub const CODES_PER_DAY_MAX: u32 = 10;
+/// Digits of a one-time code, sent or shown by an authenticator.
+pub const CODE_DIGITS: usize = 6;
+/// Wrong codes in a row that close the way by authenticator.
+pub const TOTP_FAILURES_MAX: u32 = 5;
+/// For how long, in seconds: 40 guesses a day are left, and sent codes go on working.
+pub const TOTP_LOCK_SECONDS: i64 = 3 * 3600;
 /// Life of a user's token, in seconds (EZPY-1, MATA-1).
 pub const TOKEN_SECONDS: i64 = 24 * 3600;
 /// How long a revoked token is remembered beyond its end, in seconds: two years, so that a clock

@@ -371,6 +371,8 @@ pub enum NameKind {
     Account = 4,
     /// The registry, while a change of it is decided and recorded.
     Registry = 5,
+    /// A user whose one-time codes change.
+    Code = 6,
 }
 
 /// A name held by [`Engine::reserve`] until dropped.

@@ -8,6 +8,7 @@ use std::fmt;
 
 use super::bill::{BillCancelled, BillIssued};
 use super::charge::{ChargeAdvanced, ChargeStarted, Notified};
+use super::code::CodeChange;
 use super::id::{AccountId, Position, Principal, UserId};
 use super::money::{Amount, Currency};
 pub use super::movement::{Fee, Movement, MovementKind};
@@ -256,6 +257,8 @@ pub enum UserChange {
     LoginFailed,
     /// A right password after wrong ones: the count starts again.
     LoginCleared,
+    /// Something about their one-time codes.
+    Codes(CodeChange),
 }
 
 /// A token is dead before its time.

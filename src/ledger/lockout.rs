@@ -22,15 +22,20 @@ impl Lockout {
     /// otherwise a stranger could keep the owner out for ever.
     #[must_use]
     pub fn failed(self, now: Timestamp) -> Self {
-        if self.is_locked(now) {
+        self.failed_of(now, LOGIN_FAILURES_MAX, LOGIN_LOCK_SECONDS)
+    }
+
+    /// [`Lockout::failed`] for something that locks after `failures_max`, for `lock_seconds`.
+    #[must_use]
+    pub fn failed_of(self, now: Timestamp, failures_max: u32, lock_seconds: i64) -> Self {
+        if self.locked_at(now, lock_seconds).is_some() {
             return self;
         }
         let failures = match self.locked_until {
             None => self.failures.saturating_add(1),
             Some(_) => 1,
         };
-        let locked_until =
-            (failures >= LOGIN_FAILURES_MAX).then(|| now.plus_seconds(LOGIN_LOCK_SECONDS));
+        let locked_until = (failures >= failures_max).then(|| now.plus_seconds(lock_seconds));
         Self { failures, locked_until }
     }
 
@@ -42,9 +47,13 @@ impl Lockout {
 
     /// Whether even the right password must be refused at `now`.
     pub fn is_locked(&self, now: Timestamp) -> bool {
+        self.locked_at(now, LOGIN_LOCK_SECONDS).is_some()
+    }
+
+    /// Until when it is locked, if it is at `now`; a lock takes `lock_seconds`.
+    pub fn locked_at(&self, now: Timestamp, lock_seconds: i64) -> Option<Timestamp> {
         // A lock never reaches further than its own length, whatever the clock said when it began.
-        self.locked_until
-            .is_some_and(|until| now < until && now >= until.plus_seconds(-LOGIN_LOCK_SECONDS))
+        self.locked_until.filter(|until| now < *until && now >= until.plus_seconds(-lock_seconds))
     }
 }
 

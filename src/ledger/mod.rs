@@ -18,6 +18,7 @@ pub mod account;
 pub mod bill;
 pub mod book;
 pub mod charge;
+pub mod code;
 pub mod command;
 pub mod event;
 pub mod id;

@@ -72,6 +72,11 @@ impl Timestamp {
         u16::try_from(seconds.rem_euclid(24 * 3600).div_euclid(60)).expect("below 1,440")
     }
 
+    /// The number of the books' day (`BOOK_OFFSET_SECONDS`), counted from 1970.
+    pub fn book_day(self) -> i64 {
+        self.seconds().saturating_add(i64::from(BOOK_OFFSET_SECONDS)).div_euclid(24 * 3600)
+    }
+
     /// The calendar day at an offset from UTC given in seconds.
     pub fn date(self, offset_seconds: i32) -> Date {
         let (time, offset) = self.local(offset_seconds);

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::code::Codes;
 use super::event::{Credential, Role, UserChange, UserCreated};
 use super::id::{AccountId, UserId};
 use super::lockout::Lockout;
@@ -24,6 +25,8 @@ pub struct User {
     /// When they signed up.
     pub created_at: Timestamp,
     texts: Texts,
+    /// Their one-time codes; nothing for the many who never had one.
+    codes: Option<Box<Codes>>,
     /// How they prove who they are.
     pub credential: Credential,
 }
@@ -67,8 +70,14 @@ impl User {
                 created.name.as_str(),
                 created.phone.as_ref().map_or("", Line::as_str),
             ]),
+            codes: None,
             credential: created.credential.clone(),
         }
+    }
+
+    /// Their one-time codes, if they ever had one.
+    pub fn codes(&self) -> Option<&Codes> {
+        self.codes.as_deref()
     }
 
     /// Unique.
@@ -98,6 +107,7 @@ impl User {
             }
             UserChange::LoginFailed => self.lockout = self.lockout.failed(at),
             UserChange::LoginCleared => self.lockout = self.lockout.succeeded(),
+            UserChange::Codes(change) => self.codes.get_or_insert_default().apply(change, at),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod charges;
 mod codec;
+mod codes;
 mod contract;
 mod export;
 mod files;
