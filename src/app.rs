@@ -12,8 +12,10 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::connector;
+use crate::connector::sender::console::Console;
+use crate::connector::sender::{self, Outbox};
 use crate::engine::{self, AfterBatch, Engine, Observer, References, Teller, View};
 use crate::engine::{Writer, WriterParts};
 use crate::gateway::notify::Hub;
@@ -33,6 +35,7 @@ use crate::journal::{self, AppendError, Hash, History};
 use crate::ledger::book::Book;
 use crate::ledger::id::Position;
 use crate::ledger::time::Timestamp;
+use crate::ledger::user::User;
 use crate::limits;
 use crate::outbound;
 use crate::telemetry::Metrics;
@@ -82,7 +85,7 @@ impl App {
         let opened = store::open(&config.data, clock.now(), progress, &mut remember)?;
         let keys = SigningKeys::open(&config.data, clock.now())?;
         let hasher = Hasher::start(hasher::Options::standard())?;
-        let vault = Arc::new(Vault::load(&config.data, !opened.book.registry.is_empty())?);
+        let vault = Arc::new(Vault::load(&config.data, is_sealing(&opened.book))?);
         let metrics = Metrics::new();
         let hub = Arc::new(Hub::default());
         let Opened { journal, history, book, last_hash, last_time, report, site } = opened;
@@ -129,7 +132,9 @@ impl App {
         tokio::spawn(Arc::clone(&desk).run(inbox));
         let screening = Screening::new(config.screening.clone());
         let settings = settings(config);
-        let parts = gateway::Parts { engine, settings, hasher, keys, hub, vault, desk, screening };
+        let outbox = outbox(config, &metrics);
+        let parts =
+            gateway::Parts { engine, settings, hasher, keys, hub, vault, desk, screening, outbox };
         let gateway = Arc::new(Gateway::new(parts));
         gateway.recall()?;
         Ok(Self { gateway, metrics, report, stop, writer, sealer })
@@ -174,7 +179,23 @@ pub fn settings(config: &Config) -> Settings {
         top_up_alone_max: config.top_up_alone_max,
         signup: config.signup,
         answer_within: config.banks.answer_within,
+        codes: config.codes.policy,
     }
+}
+
+/// What sends one-time codes, if anything is to.
+fn outbox(config: &Config, metrics: &Arc<Metrics>) -> Option<Outbox> {
+    let sender: Arc<dyn sender::Sender> = match &config.codes.sender {
+        config::Sender::None => return None,
+        config::Sender::Console => Arc::new(Console),
+    };
+    Some(Outbox::start(sender, Arc::clone(metrics)))
+}
+
+/// Whether anything is sealed already that another key would not open.
+fn is_sealing(book: &Book) -> bool {
+    let has_app = |user: &Arc<User>| user.codes().is_some_and(|codes| codes.totp.is_some());
+    !book.registry.is_empty() || book.users.iter().any(has_app)
 }
 
 /// Where signing keys are kept, beside the store.

@@ -3,12 +3,17 @@
 //! `RawConfig` is the file as written; [`Config`] is what it means. Defaults stand here and nowhere
 //! else, each with its reason. What is not for an operator to change is in `limits.rs`.
 
+mod codes;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::codes::{Codes, Sender};
+
+use self::codes::RawCodes;
 use crate::connector::tls;
 use crate::gateway::payout::callbacks;
 use crate::gateway::screening::{RawScreening, Rules};
@@ -56,6 +61,8 @@ pub struct Config {
     pub midtrans: Option<Midtrans>,
     /// How clients are told of ends.
     pub callbacks: callbacks::Settings,
+    /// One-time codes.
+    pub codes: Codes,
     /// What looks for fraud before money leaves.
     pub screening: Rules,
     /// What is logged, as in `RUST_LOG`.
@@ -125,6 +132,7 @@ pub struct RawConfig {
     banks: RawBanks,
     midtrans: RawMidtrans,
     callbacks: RawCallbacks,
+    codes: RawCodes,
     screening: RawScreening,
     log: RawLog,
 }
@@ -227,8 +235,18 @@ impl Config {
     /// # Errors
     /// The first key whose value makes no sense.
     pub fn from_raw(raw: RawConfig) -> Result<Self, Error> {
-        let RawConfig { server, store, books, limits, banks, midtrans, callbacks, screening, log } =
-            raw;
+        let RawConfig {
+            server,
+            store,
+            books,
+            limits,
+            banks,
+            midtrans,
+            callbacks,
+            codes,
+            screening,
+            log,
+        } = raw;
         let tls = match (server.tls_certificate, server.tls_key) {
             (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key }),
             (None, None) => None,
@@ -264,6 +282,7 @@ impl Config {
                     &callbacks.private_networks.unwrap_or_default(),
                 )?,
             },
+            codes: Codes::from_raw(codes)?,
             screening: Rules::from_raw(screening)
                 .map_err(|error| value(error.key, error.message))?,
             log: filter(log.filter.unwrap_or_else(|| "info".to_owned()))?,
@@ -314,6 +333,7 @@ impl Config {
                     self.callbacks.private.iter().map(ToString::to_string).collect(),
                 ),
             },
+            codes: self.codes.to_raw(),
             screening: self.screening.raw().clone(),
             log: RawLog { filter: Some(self.log.clone()) },
         };
@@ -462,7 +482,7 @@ mod tests {
         let config = parse(
             "[server]\nlisten = '[::1]:80'\noperations_listen = ''\n[books]\nutc_offset = '-03:30'\n\
              merchant_fee_basis_points = 70\ntop_up_alone_max = 5\n[[limits]]\nkind = 'merchant'\n\
-             currency = 'USD'\nceiling = 9\n",
+             currency = 'USD'\nceiling = 9\n[codes]\npayments_from = 0\nsender = 'console'\n",
         )
         .unwrap();
         assert_eq!(config.offset_seconds, -12_600);
@@ -492,6 +512,9 @@ mod tests {
             ("[banks]\nnot_found_is_final_seconds = 0", "banks.not_found_is_final_seconds"),
             ("[banks]\nask_within_seconds = 0", "banks.ask_within_seconds"),
             ("[midtrans]\nbase_url = 'x'", "midtrans."),
+            ("[codes]\npayments_from = 1000000000000001", "codes.payments_from"),
+            ("[codes]\nsender = 'pigeon'", "codes.sender"),
+            ("[codes]\nbils_from = 1", "bils_from"),
             ("[screening]\non_failure = 'shrug'", "screening.on_failure"),
             ("[log]\nfilter = 'gerbang=loud'", "log.filter"),
         ];

@@ -132,6 +132,16 @@ pub const CODE_DIGITS: usize = 6;
 pub const TOTP_FAILURES_MAX: u32 = 5;
 /// For how long, in seconds: 40 guesses a day are left, and sent codes go on working.
 pub const TOTP_LOCK_SECONDS: i64 = 3 * 3600;
+/// Steps of an authenticator before and after the present one that count: clocks differ.
+pub const TOTP_STEPS_AROUND: u64 = 1;
+/// Messages with codes that wait for their sender; beyond it nobody is sent one.
+pub const SENDS_WAITING_MAX: usize = 256;
+/// Messages with codes under way at once.
+pub const SENDING_MAX: usize = 8;
+/// How long one of them may take.
+pub const SEND_TIMEOUT: Duration = Duration::from_secs(15);
+/// When it makes sense to ask for a code again if none can be sent, in seconds.
+pub const SENDER_RETRY_AFTER_SECONDS: u32 = 10;
 /// Life of a user's token, in seconds (EZPY-1, MATA-1).
 pub const TOKEN_SECONDS: i64 = 24 * 3600;
 /// How long a revoked token is remembered beyond its end, in seconds: two years, so that a clock

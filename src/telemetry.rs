@@ -12,7 +12,7 @@ use prometheus::{IntGauge, Opts, Registry, TextEncoder};
 use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
 
-use crate::ledger::event::{Fact, MovementKind};
+use crate::ledger::event::{Fact, MovementKind, UserChange, UserChanged};
 use crate::ledger::payout::PayoutStep;
 
 /// Every counter, gauge and histogram.
@@ -28,6 +28,7 @@ pub struct Metrics {
     payments: IntCounter,
     payouts: IntCounterVec,
     callbacks: IntCounterVec,
+    codes: IntCounterVec,
     /// Tasks of accounts that are alive.
     pub actors: IntGauge,
     /// Messages in the fullest mailbox.
@@ -94,6 +95,7 @@ impl Metrics {
                 "Tries to tell an end, by result",
                 &["result"],
             ),
+            codes: by("gerbang_codes_total", "One-time codes, by what happened", &["event"]),
             actors: gauge("gerbang_actors", "Live account tasks"),
             mailbox_depth: gauge("gerbang_mailbox_depth_max", "Messages in the fullest mailbox"),
             queue_depth: gauge("gerbang_writer_queue_depth", "Entries waiting for the writer"),
@@ -115,6 +117,11 @@ impl Metrics {
         self.entries.inc_by(u64::try_from(entries).unwrap_or(u64::MAX));
         self.batch_entries.observe(size(entries));
         self.batch_bytes.observe(size(bytes));
+    }
+
+    /// Something happened to a one-time code.
+    pub fn code(&self, event: &'static str) {
+        self.codes.with_label_values(&[event]).inc();
     }
 
     /// `fact` was recorded.
@@ -140,6 +147,9 @@ impl Metrics {
                 let heard = tried.status.is_some_and(|status| (200..300).contains(&status));
                 let result = if heard { "heard" } else { "not_heard" };
                 self.callbacks.with_label_values(&[result]).inc();
+            }
+            Fact::UserChanged(UserChanged { change: UserChange::Codes(change), .. }) => {
+                self.code(change.name());
             }
             Fact::Refused(refusal) => {
                 self.rejections.with_label_values(&[refusal.rejection.code()]).inc();

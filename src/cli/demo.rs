@@ -10,7 +10,7 @@ use super::output::{Bar, say};
 use super::{Failure, listen};
 use crate::app::App;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::identity::random;
 use crate::ledger::event::Role;
 use crate::telemetry;
@@ -59,8 +59,15 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
         }
     };
     mark(&data)?;
-    let config =
-        Config { listen: arguments.listen, operations_listen: None, data, ..Config::standard() };
+    let standard = Config::standard();
+    let config = Config {
+        listen: arguments.listen,
+        operations_listen: None,
+        data,
+        // Whoever runs a demo is every user.
+        codes: config::Codes { sender: config::Sender::Console, ..standard.codes },
+        ..standard
+    };
     let _logs = telemetry::init_logs("warn");
     let runtime = listen::runtime()?;
     let entered = runtime.enter();

@@ -44,3 +44,6 @@ pub mod bulkhead;
 pub mod http;
 pub mod tls;
 pub mod webhook;
+
+// To people.
+pub mod sender;

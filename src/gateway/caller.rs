@@ -24,6 +24,25 @@ impl Caller {
         Principal::User(self.user.id)
     }
 
+    /// Whether policy may ask them for one-time codes: people who pay from a wallet or a till do,
+    /// what is trusted to move others' money does not.
+    pub fn owes_codes(&self) -> bool {
+        matches!(self.user.role, Role::Buyer | Role::Merchant)
+    }
+
+    /// Fails for what is no person.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`].
+    pub fn require_person(&self) -> Result<(), Error> {
+        match self.user.role {
+            Role::Buyer | Role::Merchant => Ok(()),
+            Role::Admin | Role::Client => {
+                Err(Error::Forbidden("codes are for buyers and merchants"))
+            }
+        }
+    }
+
     /// Fails for everybody but administrators.
     ///
     /// # Errors

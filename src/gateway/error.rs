@@ -65,6 +65,18 @@ pub enum Error {
     /// No bank that could do it can be reached; nothing happened and the reference is unused.
     #[error("no bank can be reached for this at present")]
     Unavailable,
+    /// It needs a one-time code.
+    #[error("a one-time code is required")]
+    CodeRequired,
+    /// The one-time code is wrong, or good for something else, or for nothing any more.
+    #[error("the one-time code is wrong")]
+    CodeInvalid,
+    /// It is too late for the one-time code.
+    #[error("the one-time code has expired")]
+    CodeExpired,
+    /// No code can be sent at present; none was made.
+    #[error("no code can be sent at present")]
+    NoSender,
     /// Nothing happened; try again.
     #[error("busy")]
     Busy {

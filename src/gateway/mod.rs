@@ -8,6 +8,7 @@ pub mod allowance;
 pub mod caller;
 pub mod cash_flow;
 pub mod client;
+pub mod codes;
 pub mod error;
 pub mod history;
 pub mod house;
@@ -39,6 +40,7 @@ use self::notify::Hub;
 use self::payout::Desk;
 use self::payout::start::Names;
 use self::screening::Screening;
+use crate::connector::sender::Outbox;
 use crate::engine::{self, Engine, Outcome, View};
 use crate::identity::hasher::Hasher;
 use crate::identity::keys::SigningKeys;
@@ -64,6 +66,8 @@ pub struct Settings {
     pub signup: bool,
     /// How long the answer to a transfer or a withdrawal may wait for its end.
     pub answer_within: Duration,
+    /// When a one-time code is asked for.
+    pub codes: codes::policy::Policy,
 }
 
 /// Everything the use cases stand on.
@@ -84,6 +88,7 @@ pub struct Gateway {
     names_at_banks: Names,
     rates: Rates,
     allowance: Allowance,
+    outbox: Option<Outbox>,
 }
 
 /// What a gateway is made of.
@@ -104,12 +109,14 @@ pub struct Parts {
     pub desk: Arc<Desk>,
     /// What looks for fraud.
     pub screening: Screening,
+    /// How one-time codes are sent; none can be without.
+    pub outbox: Option<Outbox>,
 }
 
 impl Gateway {
     /// A gateway over `parts`.
     pub fn new(parts: Parts) -> Self {
-        let Parts { engine, settings, hasher, keys, hub, vault, desk, screening } = parts;
+        let Parts { engine, settings, hasher, keys, hub, vault, desk, screening, outbox } = parts;
         Self {
             engine,
             settings,
@@ -125,6 +132,7 @@ impl Gateway {
             names_at_banks: Names::default(),
             rates: Rates::default(),
             allowance: Allowance::default(),
+            outbox,
         }
     }
 

@@ -1,8 +1,10 @@
 //! A wallet or a batch of a trusted client pays somebody by name.
 
 use super::caller::Caller;
+use super::codes::operation::Operation;
 use super::{Error, Gateway, accepted, reference};
 use crate::engine::{self, Asked, Outcome};
+use crate::identity::secret::Secret;
 use crate::ledger::command::Command;
 use crate::ledger::event::Role;
 use crate::ledger::event::{AccountKind, Fee, Movement, MovementKind, Origin, Refusal};
@@ -45,14 +47,21 @@ enum Prepared {
 }
 
 impl Gateway {
-    /// The caller pays.
+    /// The caller pays, with a one-time code where policy asks for one.
     ///
     /// # Errors
     /// What is wrong with the request, or why the ledger refused it.
-    pub async fn pay(&self, caller: &Caller, pay: Pay) -> Result<Outcome, Error> {
+    pub async fn pay(
+        &self,
+        caller: &Caller,
+        pay: Pay,
+        code: Option<&Secret<String>>,
+    ) -> Result<Outcome, Error> {
         let (account, currency) = self.account_in(&caller.user, pay.currency)?;
         let digest = digest_of("", &pay, currency);
         let origin = reference::origin(caller.principal(), pay.reference.clone(), digest);
+        let operation = Operation::Payment { to: pay.to.clone(), amount: pay.amount, currency };
+        self.require_code(caller, &operation, &origin, code).await?;
         match self.prepare(origin, account, currency, pay).await? {
             Prepared::Command(command) => self.submit(command).await,
             Prepared::NoPayee(origin, amount) => {

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use super::caller::Caller;
+use super::codes::operation::Operation;
 use super::payout::start::{Ask, Begun};
 use super::payout::{Standing, standing_of};
 use super::{Error, Gateway, reference};
+use crate::identity::secret::Secret;
 use crate::ledger::event::Role;
 use crate::ledger::money::{Amount, Currency};
 use crate::ledger::payout::Purpose;
@@ -31,7 +33,8 @@ pub struct Withdraw {
 }
 
 impl Gateway {
-    /// Begins a withdrawal and waits, for `most` at the longest, how it ends.
+    /// Begins a withdrawal, with a one-time code where policy asks for one, and waits, for `most` at
+    /// the longest, how it ends.
     ///
     /// # Errors
     /// A refusal, recorded; a reference used for something else; no bank to be reached.
@@ -39,6 +42,7 @@ impl Gateway {
         &self,
         caller: &Caller,
         withdraw: Withdraw,
+        code: Option<&Secret<String>>,
         most: Duration,
     ) -> Result<Begun, Error> {
         let (account, currency) = self.account_in(&caller.user, withdraw.currency)?;
@@ -49,9 +53,17 @@ impl Gateway {
             .text(withdraw.number.as_str())
             .text(withdraw.name.as_ref().map_or("", Line::as_str))
             .finish();
+        let origin = reference::origin(caller.principal(), withdraw.reference, digest);
+        let operation = Operation::Withdrawal {
+            bank: withdraw.bank,
+            number: withdraw.number.clone(),
+            amount: withdraw.amount,
+            currency,
+        };
+        self.require_code(caller, &operation, &origin, code).await?;
         let begun = self
             .begin_payout(Ask {
-                origin: reference::origin(caller.principal(), withdraw.reference, digest),
+                origin,
                 user: caller.user.id,
                 account,
                 amount: withdraw.amount,

@@ -5,6 +5,7 @@
 
 pub mod allow;
 mod claims;
+pub mod code;
 mod generations;
 pub mod hasher;
 pub mod keys;
@@ -14,4 +15,5 @@ pub mod random;
 pub mod secret;
 pub mod throttle;
 pub mod token;
+pub mod totp;
 pub mod vault;

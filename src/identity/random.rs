@@ -16,10 +16,11 @@ pub fn random_bytes<const N: usize>() -> [u8; N] {
 
 /// A reference nobody else has: 128 random bits as 26 characters of base 32.
 pub fn reference() -> String {
-    encode(u128::from_be_bytes(random_bytes()))
+    text_of(u128::from_be_bytes(random_bytes()))
 }
 
-fn encode(bits: u128) -> String {
+/// 128 bits as 26 characters of base 32.
+pub fn text_of(bits: u128) -> String {
     (0..REFERENCE_CHARS)
         .rev()
         .map(|place| {
@@ -37,9 +38,9 @@ mod tests {
 
     #[test]
     fn references_use_every_bit() {
-        assert_eq!(encode(0), "0".repeat(26));
-        assert_eq!(encode(1), format!("{}1", "0".repeat(25)));
-        assert_eq!(encode(u128::MAX), format!("7{}", "Z".repeat(25)));
+        assert_eq!(text_of(0), "0".repeat(26));
+        assert_eq!(text_of(1), format!("{}1", "0".repeat(25)));
+        assert_eq!(text_of(u128::MAX), format!("7{}", "Z".repeat(25)));
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Seals small secrets that stand in the journal: partners' and clients' key tokens.
+//! Seals small secrets that stand in the journal: partners' and clients' key tokens, authenticators'
+//! secrets. It also hashes under a key what has too few values for a plain hash: one-time codes.
 //!
 //! AES-256-GCM under one key, which is made at the first start and kept in a file of its own beside
 //! the signing keys: a copy of the journal alone opens nothing. What a secret is for is sealed with
@@ -40,6 +41,8 @@ pub struct NotOpened;
 /// Seals and opens.
 pub struct Vault {
     key: LessSafeKey,
+    /// What keyed hashes follow from.
+    hashing: Zeroizing<[u8; KEY_BYTES]>,
     nonces: Nonces,
 }
 
@@ -83,13 +86,29 @@ impl Vault {
                 key
             }
         };
-        Ok(Self { key: cipher(&key), nonces: Nonces::Random })
+        Ok(Self::new(&key, Nonces::Random))
     }
 
     /// A vault whose key follows from `seed` and is kept nowhere, for tests and simulations.
     pub fn in_memory(seed: u64) -> Self {
         let key = Zeroizing::new(blake3::derive_key("gerbang test vault", &seed.to_le_bytes()));
-        Self { key: cipher(&key), nonces: Nonces::Counted(AtomicU64::new(0)) }
+        Self::new(&key, Nonces::Counted(AtomicU64::new(0)))
+    }
+
+    fn new(key: &[u8; KEY_BYTES], nonces: Nonces) -> Self {
+        let hashing = Zeroizing::new(blake3::derive_key("gerbang vault keyed hashes v1", key));
+        Self { key: cipher(key), hashing, nonces }
+    }
+
+    /// A hash of `parts` that nobody can compute without the key, for what has too few values for a
+    /// plain one. Parts have fixed lengths, or nothing comes after the one that has not.
+    pub fn keyed_hash(&self, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
+        let key = Zeroizing::new(blake3::derive_key(purpose, self.hashing.as_slice()));
+        let mut hasher = blake3::Hasher::new_keyed(&key);
+        for part in parts {
+            hasher.update(part);
+        }
+        *hasher.finalize().as_bytes()
     }
 
     /// Seals `secret` for `purpose`, as `partner/009`.

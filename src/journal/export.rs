@@ -14,7 +14,6 @@ use super::codec::Recorded;
 use super::error::Error;
 use super::history::History;
 use crate::ledger::book::Link;
-use crate::ledger::code::CodeChange;
 use crate::ledger::event::{
     AccountOpened, Fact, Fee, Hold, Movement, MovementKind, Origin, TopUpRequested, UserChange,
     UserCreated,
@@ -411,21 +410,8 @@ fn change(change: &UserChange) -> Value {
         }
         UserChange::LoginFailed => json!("login_failed"),
         UserChange::LoginCleared => json!("login_cleared"),
-        UserChange::Codes(change) => json!({ "codes": code_change(change) }),
-    }
-}
-
-/// What happened, and nothing that could be tried out.
-const fn code_change(change: &CodeChange) -> &'static str {
-    match change {
-        CodeChange::Issued(_) => "issued",
-        CodeChange::Tried => "tried",
-        CodeChange::Used => "used",
-        CodeChange::Burnt => "burnt",
-        CodeChange::TotpBegun(_) => "totp_begun",
-        CodeChange::TotpConfirmed(_) => "totp_confirmed",
-        CodeChange::TotpUsed(_) => "totp_used",
-        CodeChange::TotpRemoved => "totp_removed",
+        // Nothing that could be tried out.
+        UserChange::Codes(change) => json!({ "codes": change.name() }),
     }
 }
 

@@ -106,6 +106,22 @@ pub enum CodeChange {
     TotpRemoved,
 }
 
+impl CodeChange {
+    /// The word for it in exports and metrics.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Issued(_) => "issued",
+            Self::Tried => "tried",
+            Self::Used => "used",
+            Self::Burnt => "burnt",
+            Self::TotpBegun(_) => "totp_begun",
+            Self::TotpConfirmed(_) => "totp_confirmed",
+            Self::TotpUsed(_) => "totp_used",
+            Self::TotpRemoved => "totp_removed",
+        }
+    }
+}
+
 /// What somebody says is the code, compared with what could be right. The comparing is done by
 /// whoever has the keys.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -95,6 +95,12 @@ impl User {
         self.texts.part(|[_, email, name]| email..name)
     }
 
+    /// E.164, if they gave one.
+    pub fn phone(&self) -> Option<&str> {
+        let phone = self.texts.part(|[.., name]| name..self.texts.all.len());
+        Some(phone).filter(|phone| !phone.is_empty())
+    }
+
     /// Follows a change decided at `at`.
     pub fn apply(&mut self, change: &UserChange, at: Timestamp) {
         match change {

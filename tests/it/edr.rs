@@ -31,7 +31,7 @@ pub(crate) async fn hasty() -> (TestGateway, People) {
     edr_with(gerbang::gateway::Settings { answer_within, ..settings() }).await
 }
 
-async fn edr_with(settings: gerbang::gateway::Settings) -> (TestGateway, People) {
+pub(crate) async fn edr_with(settings: gerbang::gateway::Settings) -> (TestGateway, People) {
     let gateway = TestGateway::with(settings);
     let people = gateway.people().await;
     for _ in 0..4 {

@@ -28,6 +28,7 @@ mod edr;
 mod model;
 /// Payouts: what was promised against what banks did.
 mod payouts;
+mod phones;
 /// The real binary, killed and stopped.
 mod process;
 /// Numbers from a seed.

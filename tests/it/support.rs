@@ -11,7 +11,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use gerbang::clock::Clock;
+use gerbang::connector::sender::Outbox;
 use gerbang::engine::{Engine, References, Teller, View, Writer, WriterParts};
+use gerbang::gateway::codes;
 use gerbang::gateway::identity::SignUp;
 use gerbang::gateway::notify::Hub;
 use gerbang::gateway::payout::{self, Desk};
@@ -39,6 +41,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use crate::payouts::bank::{Faults, SimulatedBanks, Ways};
+use crate::phones::{Kept, Phones};
 
 pub(crate) use crate::ask::{Answer, Ask, ask, get, login_of, post, put, raw};
 
@@ -61,6 +64,8 @@ pub(crate) struct TestGateway {
     pub(crate) journal: MemoryJournal,
     pub(crate) banks: Arc<SimulatedBanks>,
     pub(crate) vault: Arc<Vault>,
+    /// What people were sent.
+    pub(crate) phones: Kept,
     settings: Settings,
     stop: watch::Sender<bool>,
     writer: JoinHandle<()>,
@@ -74,6 +79,7 @@ pub(crate) fn settings() -> Settings {
         top_up_alone_max: Amount::new(5_000_000),
         signup: true,
         answer_within: Duration::from_secs(10),
+        codes: codes::policy::Policy::NEVER,
     }
 }
 
@@ -175,6 +181,7 @@ impl TestGateway {
         let (stop, _) = watch::channel(false);
         tokio::spawn(Arc::clone(&desk).run(inbox));
         let screening = Screening::new(Rules::from_raw(RawScreening::default()).unwrap());
+        let phones = Kept::default();
         let settings_of = settings.clone();
         let parts = Parts {
             engine,
@@ -185,10 +192,14 @@ impl TestGateway {
             vault: Arc::clone(&vault),
             desk,
             screening,
+            outbox: Some(Outbox::start(
+                Arc::new(Phones(Arc::clone(&phones))),
+                Arc::clone(&metrics),
+            )),
         };
         let gateway = Arc::new(Gateway::new(parts));
         let api = Arc::new(Api::new(Arc::clone(&gateway), metrics, shown()));
-        Self { api, gateway, clock, journal, banks, vault, settings, stop, writer }
+        Self { api, gateway, clock, journal, banks, vault, phones, settings, stop, writer }
     }
 
     /// Sends a request.

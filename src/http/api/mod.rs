@@ -6,6 +6,7 @@
 //! POST   /api/transfer                          transfer (applications)
 //! GET    /api/transfer/{transactionId}          transfer (applications)
 //! POST   /api/v1/auth/signup, login, logout     session
+//! *      /api/v1/auth/otp, /auth/totp           codes
 //! GET    /api/v1/me, /users/{username}          session
 //! GET    /api/v1/balance                        wallet
 //! POST   /api/v1/payments                       payments
@@ -28,6 +29,7 @@
 mod admin;
 mod batch;
 mod callbacks;
+mod codes;
 mod history;
 mod operations;
 mod payments;

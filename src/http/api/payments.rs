@@ -11,6 +11,7 @@ use crate::gateway::refund::Refund;
 use crate::http::amount::{AmountField, CurrencyField};
 use crate::http::problem::{ApiError, Code};
 use crate::http::reply::Reply;
+use crate::identity::secret::Secret;
 use crate::journal::Recorded;
 use crate::ledger::event::{Fact, Movement, MovementKind};
 use crate::ledger::text::Reference;
@@ -24,9 +25,7 @@ pub(super) struct PayBody {
     currency: Option<CurrencyField>,
     note: Option<String>,
     pub(super) reference: Option<String>,
-    /// Taken where policy asks for one.
-    #[expect(dead_code, reason = "part of the contract; no policy asks for one yet")]
-    otp: Option<String>,
+    otp: Option<Secret<String>>,
 }
 
 #[derive(Deserialize)]
@@ -75,10 +74,11 @@ struct RefundView {
 
 /// `POST /api/v1/payments`
 pub(super) async fn pay(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
-    let body: PayBody = context.request.json()?;
+    let mut body: PayBody = context.request.json()?;
     let reference = context.key(body.reference.as_deref())?;
+    let code = context.code(body.otp.take())?;
     let pay = body.checked(reference)?;
-    let outcome = context.gateway.pay(caller, pay).await?;
+    let outcome = context.gateway.pay(caller, pay, code.as_ref()).await?;
     let view = PaymentView::of(context, &outcome.recorded)?;
     Ok(wire::written(&outcome, Reply::created(&view)))
 }

@@ -15,6 +15,7 @@ use crate::gateway::{self, Gateway, routing};
 use crate::http::amount::{AmountField, CurrencyField};
 use crate::http::problem::ApiError;
 use crate::http::reply::Reply;
+use crate::identity::secret::Secret;
 use crate::journal::Recorded;
 use crate::ledger::event::Fact;
 use crate::ledger::payout::Purpose;
@@ -30,6 +31,7 @@ struct WithdrawBody {
     account_number: String,
     account_name: Option<String>,
     reference: Option<String>,
+    otp: Option<Secret<String>>,
 }
 
 #[derive(Deserialize)]
@@ -69,6 +71,7 @@ struct PayoutView {
 /// `POST /api/v1/withdrawals`
 pub(super) async fn withdraw(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
     let body: WithdrawBody = context.request.json()?;
+    let code = context.code(body.otp)?;
     let name = body.account_name.as_deref();
     let withdraw = Withdraw {
         amount: wire::amount(body.amount)?,
@@ -79,7 +82,7 @@ pub(super) async fn withdraw(context: Context<'_>, caller: &Caller) -> Result<Re
         reference: context.key(body.reference.as_deref())?,
     };
     let most = context.gateway.settings().answer_within;
-    let begun = context.gateway.withdraw(caller, withdraw, most).await?;
+    let begun = context.gateway.withdraw(caller, withdraw, code.as_ref(), most).await?;
     let reply = Reply::accepted(&context.payout(&begun.standing));
     Ok(if begun.replayed { wire::mark_replayed(reply) } else { reply })
 }

@@ -6,7 +6,7 @@
 use hyper::Method;
 
 use super::{ADMINS, Context, TRUSTED, admin, batch, history, operations, payments, session};
-use super::{callbacks, payouts, previews, stream, tables, topups, wallet};
+use super::{callbacks, codes, payouts, previews, stream, tables, topups, wallet};
 use crate::gateway::caller::Caller;
 use crate::http::problem::{ApiError, Code};
 use crate::http::reply::Reply;
@@ -66,6 +66,10 @@ routes! {
     SignUp: "POST" "api/v1/auth/signup" "signup" Anyone;
     LogIn: "POST" "api/v1/auth/login" "login" Anyone;
     LogOut: "POST" "api/v1/auth/logout" "logout" AnyUser;
+    AskCode: "POST" "api/v1/auth/otp" "ask_code" AnyUser;
+    EnrolApp: "POST" "api/v1/auth/totp" "enrol_app" AnyUser;
+    ConfirmApp: "POST" "api/v1/auth/totp/confirm" "confirm_app" AnyUser;
+    RemoveApp: "DELETE" "api/v1/auth/totp" "remove_app" AnyUser;
     Me: "GET" "api/v1/me" "me" AnyUser;
     LookUp: "GET" "api/v1/users/{}" "look_up" AnyUser;
     Transactions: "GET" "api/v1/transactions" "transactions" AnyUser;
@@ -222,6 +226,10 @@ async fn dispatch_further(
         Route::Payment => payments::show(context, &caller),
         Route::Refund => payments::refund(context, &caller).await,
         Route::LogOut => session::log_out(context, &caller).await,
+        Route::AskCode => codes::ask(context, &caller).await,
+        Route::EnrolApp => codes::enrol(context, &caller).await,
+        Route::ConfirmApp => codes::confirm(context, &caller).await,
+        Route::RemoveApp => codes::remove(context, &caller).await,
         Route::Me => Ok(session::me(context, &caller)),
         Route::LookUp => session::look_up(context),
         Route::Transactions => history::transactions(context, &caller).await,

@@ -15,6 +15,7 @@ use crate::http::amount::{AmountField, CurrencyField};
 use crate::http::problem::{ApiError, Code};
 use crate::http::reply::Reply;
 use crate::http::request::Query;
+use crate::identity::secret::Secret;
 use crate::journal::Recorded;
 use crate::ledger::id::{AccountId, Position, PublicId};
 use crate::ledger::money::{Amount, Currency};
@@ -23,6 +24,7 @@ use crate::ledger::text::{Line, Reference, Username};
 use crate::ledger::time::Timestamp;
 use crate::limits;
 
+const OTP: HeaderName = HeaderName::from_static("x-otp");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// A sum in minor units: a JSON number, however large.
@@ -92,6 +94,20 @@ impl Context<'_> {
             return Err(ApiError::field("reference", "differs from the Idempotency-Key"));
         }
         self.reference(header.or(reference))
+    }
+
+    /// The one-time code of the request: the header, or the body's `otp`.
+    pub(super) fn code(
+        &self,
+        otp: Option<Secret<String>>,
+    ) -> Result<Option<Secret<String>>, ApiError> {
+        let header = self.request.header(&OTP)?.map(|code| Secret::new(code.to_owned()));
+        match (header, otp) {
+            (Some(header), Some(otp)) if !header.matches(otp.expose().as_bytes()) => {
+                Err(ApiError::field("otp", "differs from X-OTP"))
+            }
+            (header, otp) => Ok(header.or(otp)),
+        }
     }
 
     /// A reference given in a body.
@@ -252,6 +268,16 @@ impl From<Error> for ApiError {
             Error::Unavailable => {
                 Self::with_detail(Code::Unavailable, "no bank can be reached for this at present")
                     .retry_after(limits::BANK_RETRY_AFTER_SECONDS)
+            }
+            Error::CodeRequired => Self::with_detail(
+                Code::OtpRequired,
+                "ask for a code at /api/v1/auth/otp and send it as X-OTP or otp",
+            ),
+            Error::CodeInvalid => Self::new(Code::OtpInvalid),
+            Error::CodeExpired => Self::new(Code::OtpExpired),
+            Error::NoSender => {
+                Self::with_detail(Code::Unavailable, "no code can be sent at present")
+                    .retry_after(limits::SENDER_RETRY_AFTER_SECONDS)
             }
             Error::Busy { retry_after_seconds } => {
                 Self::new(Code::Busy).retry_after(seconds(retry_after_seconds))

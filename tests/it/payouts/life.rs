@@ -210,6 +210,7 @@ impl Life {
             vault: Arc::new(Vault::in_memory(1)),
             desk,
             screening: Screening::new(Rules::from_raw(rules()).unwrap()),
+            outbox: None,
         }))
     }
 }

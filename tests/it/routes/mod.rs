@@ -2,6 +2,7 @@
 
 mod admin;
 mod batch;
+mod codes;
 mod edge;
 mod history;
 mod payments;

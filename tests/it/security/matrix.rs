@@ -34,6 +34,10 @@ const fn expected(route: Route) -> Row {
         // Only ani has money; the client would pay itself.
         Route::Pay => [401, 201, 422, 201, 422, 422, 401],
         Route::AnnounceTopUp => [401, 201, 201, 201, 201, 201, 401],
+        // Codes are for people who pay; nobody has an app yet.
+        Route::AskCode => [401, 202, 202, 202, 403, 403, 401],
+        Route::EnrolApp => [401, 201, 201, 201, 403, 403, 401],
+        Route::ConfirmApp | Route::RemoveApp => [401, 404, 404, 404, 403, 403, 401],
         Route::PayBatch => [401, 403, 403, 403, 200, 403, 401],
         Route::Payment => [401, 200, 404, 200, 404, 200, 401],
         Route::Refund => [401, 403, 404, 201, 404, 403, 401],
@@ -83,6 +87,8 @@ fn body(route: Route) -> Value {
             "password": "kata-sandi-lain", "role": "buyer"}),
         Route::LogIn => json!({"login": "ani", "password": crate::support::PASSWORD}),
         Route::Pay => json!({"to": "kasir", "amount": 1}),
+        Route::AskCode => json!({"operation": "payment", "to": "kasir", "amount": 1}),
+        Route::ConfirmApp => json!({"code": "123456"}),
         Route::AnnounceTopUp => {
             json!({"amount": 1, "sender_bank_code": "014", "sender_name": "ANI"})
         }

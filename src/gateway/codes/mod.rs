@@ -1,0 +1,200 @@
+//! One-time codes (MATA-4): asked for, sent, and used up before the money they are for moves.
+//!
+//! ```text
+//!  issue_code ── place in the outbox ── Issued, durable ── the message goes out
+//!  require_code ── is one needed? ── was it answered before? ── the user's turn
+//!                  ── compare, decide ── Used / Burnt / Tried, durable ── yes or no
+//! ```
+//!
+//! # Invariants
+//!
+//! - A yes is durable before the movement is decided. A crash in between costs a code, and never
+//!   moves money twice: the movement has its own reference.
+//! - Changes of a user's codes are decided one after the other, each seeing those before it, so that
+//!   of two who use a code at once one is told no.
+//! - A request whose reference has its answer needs no code for hearing it again.
+//! - The digits leave by the outbox only.
+
+pub mod operation;
+pub mod policy;
+pub mod totp;
+
+use self::operation::Operation;
+use super::caller::Caller;
+use super::{Error, Gateway};
+use crate::connector::sender::{Message, Outbox, Place};
+use crate::engine::{NameKind, Reservation};
+use crate::identity::code;
+use crate::identity::random::random_bytes;
+use crate::identity::secret::Secret;
+use crate::ledger::code::{CodeChange, CodeError, Codes, LiveCode, Offered, Verdict};
+use crate::ledger::event::{Fact, Origin, UserChange, UserChanged};
+use crate::ledger::id::{Principal, UserId};
+use crate::ledger::time::Timestamp;
+
+/// A code that is on its way.
+#[derive(Clone, Debug)]
+pub struct IssuedCode {
+    /// Its number.
+    pub id: [u8; 16],
+    /// When it is too late for it.
+    pub expires: Timestamp,
+    /// How it is sent.
+    pub channel: &'static str,
+}
+
+impl Gateway {
+    /// Sends the caller a code that is good for `operation` and nothing else; any code before it is
+    /// dead.
+    ///
+    /// # Errors
+    /// [`Error::NoSender`] if it could not be sent, [`Error::RateLimited`] if the day's are used up;
+    /// nobody to be paid.
+    pub async fn issue_code(
+        &self,
+        caller: &Caller,
+        operation: &Operation,
+    ) -> Result<IssuedCode, Error> {
+        caller.require_person()?;
+        let what = operation.words(self)?;
+        let outbox = self.outbox.as_ref().ok_or(Error::NoSender)?;
+        let place = outbox.place().ok_or(Error::NoSender)?;
+        let (codes, turn) = self.codes_of(caller.user.id).await;
+        let now = self.engine.clock().now();
+        if !codes.may_issue(now) {
+            return Err(Error::RateLimited { retry_after_seconds: until_tomorrow(now) });
+        }
+        let (id, digits) = (random_bytes(), code::new_code());
+        let hash = code::hash(&self.vault, &id, &digits);
+        let live = LiveCode::new(id, hash, operation.digest(), now);
+        let issued = IssuedCode { id, expires: live.expires, channel: outbox.channel() };
+        self.change_codes(caller.user.id, CodeChange::Issued(live), turn).await?;
+        send(place, caller, &issued, what, digits);
+        Ok(issued)
+    }
+
+    /// Lets the caller go on with `operation`, asked for under `origin`, if policy asks for no code,
+    /// if the request was answered before, or if `offered` is right, which uses it up.
+    ///
+    /// # Errors
+    /// [`Error::CodeRequired`] without one, [`Error::CodeInvalid`] or [`Error::CodeExpired`] with a wrong one; a reference used for
+    /// something else.
+    pub async fn require_code(
+        &self,
+        caller: &Caller,
+        operation: &Operation,
+        origin: &Origin,
+        offered: Option<&Secret<String>>,
+    ) -> Result<(), Error> {
+        if !self.needs_code(caller, operation) {
+            return Ok(());
+        }
+        Box::pin(self.take_code(caller, operation, origin, offered)).await
+    }
+
+    /// Whether policy asks this caller for a code.
+    pub fn needs_code(&self, caller: &Caller, operation: &Operation) -> bool {
+        caller.owes_codes() && self.settings.codes.asks(operation, self.settings.currency)
+    }
+
+    async fn take_code(
+        &self,
+        caller: &Caller,
+        operation: &Operation,
+        origin: &Origin,
+        offered: Option<&Secret<String>>,
+    ) -> Result<(), Error> {
+        if self.engine.known(origin)?.is_some() {
+            return Ok(());
+        }
+        let offered = offered.ok_or(Error::CodeRequired)?;
+        if !code::is_code(offered.expose()) {
+            return Err(Error::CodeInvalid);
+        }
+        let (codes, turn) = self.codes_of(caller.user.id).await;
+        let now = self.engine.clock().now();
+        let live = codes.live.as_ref();
+        let is_live = live.is_some_and(|live| code::matches(&self.vault, live, offered));
+        let step = self.step_of(caller.user.id, &codes, offered, now);
+        let offered = Offered { is_live, step, movement: operation.digest() };
+        self.settle(caller.user.id, codes.offer(offered, now), turn, now).await
+    }
+
+    /// Records what follows from an offered code, and only then says what it was.
+    async fn settle(
+        &self,
+        user: UserId,
+        verdict: Verdict,
+        turn: Reservation,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let (change, answer) = verdict;
+        if let Some(change) = change {
+            self.change_codes(user, change, turn).await?;
+        }
+        answer.map_err(|error| match error {
+            CodeError::Invalid => Error::CodeInvalid,
+            CodeError::Expired => Error::CodeExpired,
+            CodeError::Locked(until) => {
+                let micros = u64::try_from(until.micros_since(now)).unwrap_or(0);
+                Error::RateLimited { retry_after_seconds: micros.div_ceil(1_000_000) }
+            }
+        })
+    }
+
+    /// A user's codes as they are, and the turn to change them. Held until the change is durable and
+    /// shown.
+    async fn codes_of(&self, user: UserId) -> (Codes, Reservation) {
+        let turn = self.engine.reserve(NameKind::Code, &user.0.to_string()).await;
+        let user = self.view().user(user);
+        (user.and_then(|user| user.codes().cloned()).unwrap_or_default(), turn)
+    }
+
+    async fn change_codes(
+        &self,
+        user: UserId,
+        change: CodeChange,
+        turn: Reservation,
+    ) -> Result<(), Error> {
+        let by = Principal::User(user);
+        let changed = UserChanged { user, by, change: UserChange::Codes(change) };
+        self.engine.record(Fact::UserChanged(changed), vec![turn]).await?;
+        Ok(())
+    }
+
+    /// Where codes are put to be sent.
+    pub const fn outbox(&self) -> Option<&Outbox> {
+        self.outbox.as_ref()
+    }
+}
+
+fn send(
+    place: Place<'_>,
+    caller: &Caller,
+    issued: &IssuedCode,
+    what: String,
+    code: Secret<String>,
+) {
+    let user = &caller.user;
+    place.put(Message {
+        id: public_id(issued.id),
+        username: user.username().to_owned(),
+        name: user.name().to_owned(),
+        email: user.email().to_owned(),
+        phone: user.phone().map(ToOwned::to_owned),
+        what,
+        expires: issued.expires,
+        code,
+    });
+}
+
+/// The public id of a code.
+pub fn public_id(id: [u8; 16]) -> String {
+    format!("otp_{}", crate::identity::random::text_of(u128::from_be_bytes(id)))
+}
+
+/// Seconds to the next day of the books; at least one.
+fn until_tomorrow(now: Timestamp) -> u64 {
+    let minutes = 24 * 60 - u64::from(now.minute_of_day());
+    minutes.saturating_mul(60)
+}

@@ -1,0 +1,130 @@
+//! One-time codes asked for, and authenticator apps.
+
+use serde::{Deserialize, Serialize};
+
+use super::Context;
+use super::transfer::account;
+use super::wire;
+use crate::gateway::caller::Caller;
+use crate::gateway::codes::operation::Operation;
+use crate::gateway::codes::public_id;
+use crate::gateway::routing;
+use crate::http::amount::{AmountField, CurrencyField};
+use crate::http::problem::ApiError;
+use crate::http::reply::Reply;
+use crate::identity::secret::Secret;
+
+/// The movement that a code is for, in the words of the route that makes it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AskBody {
+    operation: String,
+    to: Option<String>,
+    amount: Option<AmountField>,
+    currency: Option<CurrencyField>,
+    bill: Option<String>,
+    bank_code: Option<String>,
+    account_number: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ShownBody {
+    code: Secret<String>,
+}
+
+#[derive(Serialize)]
+struct IssuedView {
+    otp_id: String,
+    expires_at: String,
+    channel: &'static str,
+}
+
+#[derive(Serialize)]
+struct EnrolmentView<'a> {
+    secret: &'a str,
+    otpauth_url: &'a str,
+}
+
+/// `POST /api/v1/auth/otp`
+pub(super) async fn ask(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
+    let body: AskBody = context.request.json()?;
+    let operation = context.operation(caller, body)?;
+    let issued = context.gateway.issue_code(caller, &operation).await?;
+    Ok(Reply::accepted(&IssuedView {
+        otp_id: public_id(issued.id),
+        expires_at: context.time(issued.expires),
+        channel: issued.channel,
+    }))
+}
+
+/// `POST /api/v1/auth/totp`: the secret is shown this once.
+pub(super) async fn enrol(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
+    let made = context.gateway.enrol_app(caller).await?;
+    let (secret, otpauth_url) = (made.secret.expose(), made.uri.expose());
+    Ok(Reply::created(&EnrolmentView { secret, otpauth_url }))
+}
+
+/// `POST /api/v1/auth/totp/confirm`
+pub(super) async fn confirm(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
+    let ShownBody { code } = context.request.json()?;
+    context.gateway.confirm_app(caller, &code).await?;
+    Ok(Reply::no_content())
+}
+
+/// `DELETE /api/v1/auth/totp`: the code stands in `X-OTP`, or in the body.
+pub(super) async fn remove(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
+    let body = match context.request.body().is_empty() {
+        true => None,
+        false => Some(context.request.json::<ShownBody>()?.code),
+    };
+    let code = context.code(body)?;
+    context.gateway.remove_app(caller, code.as_ref()).await?;
+    Ok(Reply::no_content())
+}
+
+impl Context<'_> {
+    fn operation(&self, caller: &Caller, body: AskBody) -> Result<Operation, ApiError> {
+        let AskBody { operation, to, amount, currency, bill, bank_code, account_number } = body;
+        let currency = wire::currency(currency.as_ref())?;
+        let (_, currency) = self.gateway.account_in(&caller.user, currency)?;
+        let amount = amount.map(wire::amount).transpose()?;
+        let unwanted = |field, is_there| match is_there {
+            true => Err(ApiError::field(field, "does not belong to this operation")),
+            false => Ok(()),
+        };
+        let no_account = || {
+            unwanted("bank_code", bank_code.is_some())?;
+            unwanted("account_number", account_number.is_some())
+        };
+        match operation.as_str() {
+            "payment" => {
+                no_account()?;
+                unwanted("bill", bill.is_some())?;
+                let to = wire::username("to", &wanted("to", to)?)?;
+                Ok(Operation::Payment { to, amount: wanted("amount", amount)?, currency })
+            }
+            "bill" => {
+                no_account()?;
+                unwanted("to", to.is_some())?;
+                unwanted("amount", amount.is_some())?;
+                Ok(self.gateway.bill_operation(caller, &wanted("bill", bill)?)?)
+            }
+            "withdrawal" => {
+                unwanted("bill", bill.is_some())?;
+                unwanted("to", to.is_some())?;
+                let bank = wanted("bank_code", bank_code)?;
+                let bank = routing::bank_code("bank_code", &bank)?;
+                let number = wanted("account_number", account_number)?;
+                let number = account("account_number", &number)?;
+                let amount = wanted("amount", amount)?;
+                Ok(Operation::Withdrawal { bank, number, amount, currency })
+            }
+            _ => Err(ApiError::field("operation", "must be payment, bill or withdrawal")),
+        }
+    }
+}
+
+fn wanted<T>(field: &'static str, value: Option<T>) -> Result<T, ApiError> {
+    value.ok_or_else(|| ApiError::field(field, "is needed for this operation"))
+}
