@@ -142,6 +142,12 @@ pub const SENDING_MAX: usize = 8;
 pub const SEND_TIMEOUT: Duration = Duration::from_secs(15);
 /// When it makes sense to ask for a code again if none can be sent, in seconds.
 pub const SENDER_RETRY_AFTER_SECONDS: u32 = 10;
+/// Keys of applications that one user may have: a few applications, each with the old and the new.
+pub const API_KEYS_PER_OWNER_MAX: usize = 16;
+/// Keys of applications altogether.
+pub const API_KEYS_MAX: usize = 10_000;
+/// Between two notes in the journal that a key was used, in seconds.
+pub const API_KEY_NOTED_SECONDS: i64 = 3_600;
 /// Life of a user's token, in seconds (EZPY-1, MATA-1).
 pub const TOKEN_SECONDS: i64 = 24 * 3600;
 /// How long a revoked token is remembered beyond its end, in seconds: two years, so that a clock

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Error, Gateway};
 use crate::identity::token::{InvalidToken, Session};
+use crate::ledger::api_key::KeyId;
 use crate::ledger::event::Role;
 use crate::ledger::id::{AccountId, Principal, PublicId};
 use crate::ledger::money::Currency;
@@ -14,8 +15,22 @@ use crate::ledger::user::User;
 pub struct Caller {
     /// The user as committed now, so that a changed role takes effect at once.
     pub user: Arc<User>,
-    /// Their token.
-    pub session: Session,
+    /// How they proved who they are.
+    pub proof: Proof,
+}
+
+/// How a caller proved who they are.
+#[derive(Clone, Debug)]
+pub enum Proof {
+    /// By a token they were given when they logged in.
+    Session(Session),
+    /// By the key of an application that acts for them.
+    Key {
+        /// Which.
+        id: KeyId,
+        /// Whether it moves money without one-time codes.
+        codes_exempt: bool,
+    },
 }
 
 impl Caller {
@@ -24,10 +39,16 @@ impl Caller {
         Principal::User(self.user.id)
     }
 
-    /// Whether policy may ask them for one-time codes: people who pay from a wallet or a till do,
-    /// what is trusted to move others' money does not.
+    /// An application that acts for `user` by this key.
+    pub(super) const fn by_key(user: Arc<User>, id: KeyId, codes_exempt: bool) -> Self {
+        Self { user, proof: Proof::Key { id, codes_exempt } }
+    }
+
+    /// Whether policy may ask them for one-time codes: people who pay from a wallet or a till do;
+    /// what is trusted to move others' money, and keys that are registered so, do not.
     pub fn owes_codes(&self) -> bool {
-        matches!(self.user.role, Role::Buyer | Role::Merchant)
+        let is_exempt = matches!(self.proof, Proof::Key { codes_exempt: true, .. });
+        !is_exempt && matches!(self.user.role, Role::Buyer | Role::Merchant)
     }
 
     /// Fails for what is no person.
@@ -74,7 +95,7 @@ impl Gateway {
         if session.issued().seconds() < user.sessions_from.seconds() {
             return Err(InvalidToken::Revoked.into());
         }
-        Ok(Caller { user, session })
+        Ok(Caller { user, proof: Proof::Session(session) })
     }
 
     /// The user with this public id.

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::caller::{Caller, user_public_id};
+use super::caller::{Caller, Proof, user_public_id};
 use super::{Error, Gateway};
 use crate::engine::{NameKind, Reservation};
 use crate::identity::hasher::{self, Verdict};
@@ -145,11 +145,14 @@ impl Gateway {
     /// # Errors
     /// If too much is waiting.
     pub async fn log_out(&self, caller: &Caller) -> Result<Box<Recorded>, Error> {
+        let Proof::Session(session) = &caller.proof else {
+            return Err(Error::Forbidden("a key is revoked, not logged out"));
+        };
         let revoked = SessionRevoked {
             user: caller.user.id,
-            token: caller.session.id.0,
+            token: session.id.0,
             // The leeway after its end has to be covered as well.
-            expires: caller.session.expires().plus_seconds(crate::limits::TOKEN_LEEWAY_SECONDS),
+            expires: session.expires().plus_seconds(crate::limits::TOKEN_LEEWAY_SECONDS),
         };
         Ok(self.engine.record(Fact::SessionRevoked(revoked), Vec::new()).await?)
     }
@@ -179,7 +182,7 @@ impl Gateway {
         name.map_err(|wait| Error::RateLimited { retry_after_seconds: wait.0 })
     }
 
-    fn check_network(&self, from: IpAddr, now: Timestamp) -> Result<(), Error> {
+    pub(super) fn check_network(&self, from: IpAddr, now: Timestamp) -> Result<(), Error> {
         let checked = self.networks.check(&network(from), now);
         checked.map_err(|wait| Error::RateLimited { retry_after_seconds: wait.0 })
     }

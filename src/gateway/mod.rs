@@ -5,6 +5,7 @@
 
 pub mod admin;
 pub mod allowance;
+pub mod api_keys;
 pub mod caller;
 pub mod cash_flow;
 pub mod client;
@@ -35,6 +36,7 @@ use std::time::Duration;
 pub use self::error::Error;
 
 use self::allowance::Allowance;
+use self::api_keys::Uses;
 use self::client::Rates;
 use self::notify::Hub;
 use self::payout::Desk;
@@ -89,6 +91,7 @@ pub struct Gateway {
     rates: Rates,
     allowance: Allowance,
     outbox: Option<Outbox>,
+    uses: Uses,
 }
 
 /// What a gateway is made of.
@@ -133,6 +136,7 @@ impl Gateway {
             rates: Rates::default(),
             allowance: Allowance::default(),
             outbox,
+            uses: Uses::default(),
         }
     }
 

@@ -45,7 +45,10 @@ impl Gateway {
             RegistryChange::ClientSet(client) => self.check_client(client)?,
             RegistryChange::PartnerRemoved(_)
             | RegistryChange::RouteRemoved(..)
-            | RegistryChange::ClientRemoved(_) => {}
+            | RegistryChange::ClientRemoved(_)
+            | RegistryChange::ApiKeySet(_)
+            | RegistryChange::ApiKeyRemoved(_)
+            | RegistryChange::ApiKeyUsed(..) => {}
         }
         registry.decide(&change).map_err(|error| refused(&change, error))?;
         let fact = Fact::RegistryChanged(Box::new(RegistryChanged { by, change }));
@@ -112,7 +115,10 @@ fn refused(change: &RegistryChange, error: RegistryError) -> Error {
     let field = match (error, change) {
         (RegistryError::NoSuchPartner, RegistryChange::RouteSet(_)) => "bank",
         (
-            RegistryError::NoSuchPartner | RegistryError::NoSuchRoute | RegistryError::NoSuchClient,
+            RegistryError::NoSuchPartner
+            | RegistryError::NoSuchRoute
+            | RegistryError::NoSuchClient
+            | RegistryError::NoSuchKey,
             _,
         ) => return Error::NotFound,
         (RegistryError::PartnerHasRoutes, _) => "code",
@@ -122,6 +128,7 @@ fn refused(change: &RegistryChange, error: RegistryError) -> Error {
         (RegistryError::AllowTooLong, _) => "allow",
         (RegistryError::UserDiffers | RegistryError::UserTaken, _) => "user",
         (RegistryError::TooManyClients, _) => "id",
+        (RegistryError::OwnerDiffers | RegistryError::TooManyKeys, _) => "owner",
     };
     Error::invalid(field, error)
 }

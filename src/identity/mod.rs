@@ -4,6 +4,7 @@
 //! records what happened. Nothing here reads the clock either; time is an argument.
 
 pub mod allow;
+pub mod api_key;
 mod claims;
 pub mod code;
 mod generations;

@@ -36,6 +36,9 @@ pub enum InvalidToken {
     /// Unreadable, or signed with claims we do not accept.
     #[error("jwt malformed")]
     Malformed,
+    /// A key of an application that is unknown, wrong, revoked or expired: which, is not said.
+    #[error("api key not accepted")]
+    ApiKey,
     /// Its user has logged out, or was logged out.
     #[error("token revoked")]
     Revoked,

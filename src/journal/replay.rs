@@ -162,9 +162,14 @@ fn registering(book: &Book, change: &RegistryChange) -> Option<&'static str> {
         RegistryChange::ClientSet(client) => {
             book.user(client.user).is_none().then_some("there is no such user")
         }
+        RegistryChange::ApiKeySet(key) => {
+            book.user(key.owner).is_none().then_some("there is no such user")
+        }
         RegistryChange::PartnerSet(_)
         | RegistryChange::RouteRemoved(..)
-        | RegistryChange::ClientRemoved(_) => None,
+        | RegistryChange::ClientRemoved(_)
+        | RegistryChange::ApiKeyRemoved(_)
+        | RegistryChange::ApiKeyUsed(..) => None,
     }
 }
 

@@ -16,6 +16,7 @@
 
 pub mod account;
 pub mod bill;
+pub mod api_key;
 pub mod book;
 pub mod charge;
 pub mod code;

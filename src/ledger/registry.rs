@@ -1,4 +1,5 @@
-//! Partners, routes and clients: the gateway's three tables (EDR-2), as state derived from events.
+//! Partners, routes and clients: the gateway's three tables (EDR-2), and the keys of applications, as
+//! state derived from events.
 //!
 //! A partner is a bank we can reach; a route is one of the two ways a partner offers; a client is
 //! an application that may ask. A change is decided against the tables as they are and then
@@ -15,6 +16,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::api_key::{ApiKey, KeyId};
 use super::id::{Principal, UserId};
 use super::money::{Amount, BasisPoints};
 use super::text::{ClientId, Line};
@@ -247,6 +249,12 @@ pub enum RegistryChange {
     ClientSet(Client),
     /// A client is gone.
     ClientRemoved(ClientId),
+    /// A key of an application is so from here on, new or not.
+    ApiKeySet(Box<ApiKey>),
+    /// A key of an application is good no more.
+    ApiKeyRemoved(KeyId),
+    /// A key of an application was used at this time; said now and then only.
+    ApiKeyUsed(KeyId, Timestamp),
 }
 
 /// A change of the registry, and whose it is.
@@ -294,12 +302,21 @@ pub enum RegistryError {
     /// Another client acts as this user.
     #[error("the user belongs to another client")]
     UserTaken,
+    /// The key to be removed is not there.
+    #[error("there is no such key")]
+    NoSuchKey,
+    /// A key is its owner's for good.
+    #[error("a key keeps its owner")]
+    OwnerDiffers,
+    /// The owner has as many keys as they may.
+    #[error("there are too many keys; revoke one first")]
+    TooManyKeys,
     /// The table of clients is full.
     #[error("there are too many clients")]
     TooManyClients,
 }
 
-/// The three tables.
+/// The tables.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Registry {
     /// Banks we can reach.
@@ -308,6 +325,8 @@ pub struct Registry {
     pub routes: BTreeMap<(BankCode, Usage), Route>,
     /// Who may ask.
     pub clients: BTreeMap<ClientId, Client>,
+    /// Keys of applications that act for users.
+    pub api_keys: BTreeMap<KeyId, ApiKey>,
 }
 
 impl Registry {
@@ -333,6 +352,10 @@ impl Registry {
             RegistryChange::ClientRemoved(id) => {
                 require(self.clients.contains_key(id), RegistryError::NoSuchClient)
             }
+            RegistryChange::ApiKeySet(key) => self.decide_key(key),
+            RegistryChange::ApiKeyRemoved(id) | RegistryChange::ApiKeyUsed(id, _) => {
+                require(self.api_keys.contains_key(id), RegistryError::NoSuchKey)
+            }
         }
     }
 
@@ -356,6 +379,16 @@ impl Registry {
         }
     }
 
+    fn decide_key(&self, key: &ApiKey) -> Result<(), RegistryError> {
+        if let Some(before) = self.api_keys.get(&key.id) {
+            return require(before.owner == key.owner, RegistryError::OwnerDiffers);
+        }
+        let owners = self.api_keys.values().filter(|other| other.owner == key.owner).count();
+        let fits = owners < limits::API_KEYS_PER_OWNER_MAX;
+        let fits = fits && self.api_keys.len() < limits::API_KEYS_MAX;
+        require(fits, RegistryError::TooManyKeys)
+    }
+
     /// Follows a change. Cannot fail.
     pub fn apply(&mut self, change: &RegistryChange) {
         match change {
@@ -377,12 +410,27 @@ impl Registry {
             RegistryChange::ClientRemoved(id) => {
                 self.clients.remove(id);
             }
+            RegistryChange::ApiKeySet(key) => {
+                self.api_keys.insert(key.id, (**key).clone());
+            }
+            RegistryChange::ApiKeyRemoved(id) => {
+                self.api_keys.remove(id);
+            }
+            // One that was revoked meanwhile stays so.
+            RegistryChange::ApiKeyUsed(id, at) => {
+                if let Some(key) = self.api_keys.get_mut(id) {
+                    key.last_used = key.last_used.max(Some(*at));
+                }
+            }
         }
     }
 
-    /// Whether all three tables are.
+    /// Whether every table is.
     pub fn is_empty(&self) -> bool {
-        self.partners.is_empty() && self.routes.is_empty() && self.clients.is_empty()
+        self.partners.is_empty()
+            && self.routes.is_empty()
+            && self.clients.is_empty()
+            && self.api_keys.is_empty()
     }
 
     /// Changes that lead from empty tables to these.
@@ -390,7 +438,8 @@ impl Registry {
         let partners = self.partners.values().cloned().map(RegistryChange::PartnerSet);
         let routes = self.routes.values().cloned().map(RegistryChange::RouteSet);
         let clients = self.clients.values().cloned().map(RegistryChange::ClientSet);
-        partners.chain(routes).chain(clients)
+        let key = |key: &ApiKey| RegistryChange::ApiKeySet(Box::new(key.clone()));
+        partners.chain(routes).chain(clients).chain(self.api_keys.values().map(key))
     }
 
     /// The client that acts as `user`.

@@ -19,6 +19,7 @@
 //! GET    /api/v1/topups                         topups
 //! POST   /api/v1/topups/bank-transfer           topups
 //! *      /api/v1/withdrawals, /admin/payouts    payouts
+//! *      /api/v1/api-keys, /admin/api-keys      api_keys
 //! *      /api/v1/admin/partners, routes, clients  tables
 //! POST   /api/v1/admin/...-preview, reconcile   previews
 //! *      /api/v1/admin/...                      admin
@@ -27,6 +28,7 @@
 //! A handler parses, makes one call, and renders; it decides nothing.
 
 mod admin;
+mod api_keys;
 mod batch;
 mod callbacks;
 mod codes;
@@ -49,7 +51,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use hyper::Method;
-use hyper::header::AUTHORIZATION;
+use hyper::header::{AUTHORIZATION, HeaderName};
 use hyper::http::request::Parts;
 use tokio::sync::Semaphore;
 
@@ -63,6 +65,7 @@ use crate::gateway::Gateway;
 use crate::gateway::caller::Caller;
 use crate::gateway::client::Application;
 use crate::identity::allow::Range;
+use crate::ledger::api_key::Scope;
 use crate::ledger::event::Role;
 use crate::limits;
 use crate::telemetry::{Began, Metrics};
@@ -121,8 +124,12 @@ impl Api {
         self.ready.store(false, Ordering::Relaxed);
     }
 
-    /// Whether the request's token is one of a user with one of these roles.
+    /// Whether the request's token is one of a user with one of these roles, or its key one of
+    /// theirs for batches.
     fn is_one_of(&self, roles: &[Role], head: &Parts) -> bool {
+        if let Some(key) = head.headers.get(&API_KEY).and_then(|value| value.to_str().ok()) {
+            return self.gateway.is_key_of(key, roles, Scope::Batch);
+        }
         let value = head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let token = value.and_then(|value| value.split_once(' ')).map(|(_, token)| token);
         let caller = token.and_then(|token| self.gateway.authenticate(token).ok());
@@ -144,9 +151,9 @@ impl Api {
         let caller = match route.access() {
             Access::Anyone => return Box::pin(routes::dispatch_public(route, context)).await,
             Access::Application => return Ok(Box::pin(transfer::answer(route, context)).await),
-            Access::AnyUser => context.caller()?,
+            Access::AnyUser => context.caller(route)?,
             Access::Roles(roles) => {
-                let caller = context.caller()?;
+                let caller = context.caller(route)?;
                 if !roles.contains(&caller.user.role) {
                     return Err(ApiError::new(Code::Forbidden));
                 }
@@ -164,8 +171,15 @@ impl Context<'_> {
         proxy::client(peer, self.request.headers(), &self.api.options.proxies)
     }
 
-    fn caller(&self) -> Result<Caller, ApiError> {
-        Ok(self.gateway.authenticate(self.token()?)?)
+    /// Who asks: a user with a token, or an application with a key that is for this route.
+    fn caller(&self, route: Route) -> Result<Caller, ApiError> {
+        let Some(key) = self.request.header(&API_KEY)? else {
+            return Ok(self.gateway.authenticate(self.token()?)?);
+        };
+        if self.request.headers().contains_key(AUTHORIZATION) {
+            return Err(ApiError::field("x-api-key", "does not go with Authorization"));
+        }
+        Ok(self.gateway.authenticate_key(key, self.address(), route.scope())?)
     }
 
     /// The application that asks. Where its address cannot be told for certain, it may not.
@@ -214,7 +228,11 @@ impl Service for Api {
     }
 }
 
+/// The key of an application that acts for a user.
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 /// Who may do what administrators do.
 const ADMINS: &[Role] = &[Role::Admin];
+/// Who may make keys for themselves.
+const MERCHANTS: &[Role] = &[Role::Merchant];
 /// Who may send batches.
 const TRUSTED: &[Role] = &[Role::Client];

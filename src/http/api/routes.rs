@@ -5,11 +5,15 @@
 
 use hyper::Method;
 
-use super::{ADMINS, Context, TRUSTED, admin, batch, history, operations, payments, session};
+use super::{
+    ADMINS, Context, MERCHANTS, TRUSTED, admin, api_keys, batch, history, operations, payments,
+    session,
+};
 use super::{callbacks, codes, payouts, previews, stream, tables, topups, wallet};
 use crate::gateway::caller::Caller;
 use crate::http::problem::{ApiError, Code};
 use crate::http::reply::Reply;
+use crate::ledger::api_key::Scope;
 use crate::ledger::event::Role;
 
 /// Who may use a route.
@@ -82,6 +86,12 @@ routes! {
     Withdraw: "POST" "api/v1/withdrawals" "withdraw" AnyUser;
     Withdrawals: "GET" "api/v1/withdrawals" "withdrawals" AnyUser;
     Withdrawal: "GET" "api/v1/withdrawals/{}" "withdrawal" AnyUser;
+    MyKeys: "GET" "api/v1/api-keys" "my_keys" Roles(MERCHANTS);
+    MakeMyKey: "POST" "api/v1/api-keys" "make_my_key" Roles(MERCHANTS);
+    RevokeMyKey: "DELETE" "api/v1/api-keys/{}" "revoke_my_key" Roles(MERCHANTS);
+    Keys: "GET" "api/v1/admin/api-keys" "keys" Roles(ADMINS);
+    MakeKey: "POST" "api/v1/admin/api-keys" "make_key" Roles(ADMINS);
+    RevokeKey: "DELETE" "api/v1/admin/api-keys/{}" "revoke_key" Roles(ADMINS);
     OpenPayouts: "GET" "api/v1/admin/payouts" "open_payouts" Roles(ADMINS);
     ReleasePayout: "POST" "api/v1/admin/payouts/{}/release" "release_payout" Roles(ADMINS);
     DenyPayout: "POST" "api/v1/admin/payouts/{}/deny" "deny_payout" Roles(ADMINS);
@@ -137,6 +147,26 @@ impl Route {
     /// Who may use it.
     pub const fn access(self) -> Access {
         self.row().3
+    }
+
+    /// What an application's key has to be for to use it; with `None` no key will do. A route that is
+    /// not named here is for people.
+    pub const fn scope(self) -> Option<Scope> {
+        match self {
+            Self::Me
+            | Self::LookUp
+            | Self::Balance
+            | Self::Payment
+            | Self::Transactions
+            | Self::CashFlow
+            | Self::Notifications
+            | Self::TopUps
+            | Self::Withdrawals
+            | Self::Withdrawal => Some(Scope::Read),
+            Self::Pay | Self::PayBatch | Self::Refund => Some(Scope::Batch),
+            Self::Withdraw => Some(Scope::Payout),
+            _ => None,
+        }
     }
 
     /// The route of a request. HEAD is answered wherever GET is (RFC 9110, 9.1).
@@ -260,6 +290,10 @@ async fn dispatch_admin(
     caller: Caller,
 ) -> Result<Reply, ApiError> {
     match route {
+        Route::MyKeys | Route::Keys => api_keys::list(context, &caller),
+        Route::MakeMyKey => api_keys::make_own(context, &caller).await,
+        Route::MakeKey => api_keys::make(context, &caller).await,
+        Route::RevokeMyKey | Route::RevokeKey => api_keys::revoke(context, &caller).await,
         Route::OpenPayouts => payouts::open(context, &caller).await,
         Route::ReleasePayout => payouts::decide(context, &caller, true).await,
         Route::DenyPayout => payouts::decide(context, &caller, false).await,

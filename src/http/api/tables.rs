@@ -366,7 +366,10 @@ impl Context<'_> {
             }
             RegistryChange::PartnerRemoved(_)
             | RegistryChange::RouteRemoved(..)
-            | RegistryChange::ClientRemoved(_) => Ok(Reply::no_content()),
+            | RegistryChange::ClientRemoved(_)
+            | RegistryChange::ApiKeySet(_)
+            | RegistryChange::ApiKeyRemoved(_)
+            | RegistryChange::ApiKeyUsed(..) => Ok(Reply::no_content()),
         }
     }
 

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Names;
+use crate::ledger::api_key::{ApiKey, Scope};
 use crate::ledger::money::Amount;
 use crate::ledger::registry::{
     Client, Keys, Partner, RegistryChange, RegistryChanged, Route, Window,
@@ -21,6 +22,11 @@ pub(super) fn change(names: &Names, changed: &RegistryChanged) -> Value {
         }
         RegistryChange::ClientSet(it) => ("client_set", client(names, it)),
         RegistryChange::ClientRemoved(id) => ("client_removed", json!({ "id": id.as_str() })),
+        RegistryChange::ApiKeySet(it) => ("api_key_set", api_key(names, it)),
+        RegistryChange::ApiKeyRemoved(id) => ("api_key_removed", json!({ "id": id.to_string() })),
+        RegistryChange::ApiKeyUsed(id, at) => {
+            ("api_key_used", json!({ "id": id.to_string(), "at": at.to_string() }))
+        }
     };
     json!({ "by": names.principal(changed.by), "change": change, "row": row })
 }
@@ -65,6 +71,20 @@ fn client(names: &Names, client: &Client) -> Value {
         "allow_interbank_fallback": client.allow_interbank_fallback,
         "callback": client.callback.as_ref().map(|callback| callback.url.as_str()),
         "disabled": client.disabled,
+    })
+}
+
+fn api_key(names: &Names, key: &ApiKey) -> Value {
+    let scopes: Vec<&str> = key.scopes.iter().map(Scope::name).collect();
+    json!({
+        "id": key.id.to_string(),
+        "owner": names.user(key.owner),
+        "name": key.name.as_str(),
+        "scopes": scopes,
+        "codes_exempt": key.codes_exempt,
+        "created": key.created.to_string(),
+        "expires": key.expires.map(|at| at.to_string()),
+        "last_used": key.last_used.map(|at| at.to_string()),
     })
 }
 

@@ -1,6 +1,7 @@
 //! Tables: which changes are refused, and the paper's rows.
 
 use super::*;
+use crate::ledger::api_key::{KeyHash, Scope};
 use RegistryChange::{
     ClientRemoved, ClientSet, PartnerRemoved, PartnerSet, RouteRemoved, RouteSet,
 };
@@ -242,4 +243,57 @@ fn keys_are_not_printed() {
     assert!(printed.contains("SealedKey(..)"), "{printed}");
     let bytes = b"never to be printed".map(|byte| byte.to_string()).join(", ");
     assert!(!printed.contains("never") && !printed.contains(&bytes), "{printed}");
+}
+
+pub(crate) fn api_key(id: u8, owner: u32) -> ApiKey {
+    ApiKey {
+        id: KeyId([id; 8]),
+        owner: UserId(owner),
+        name: line("toko"),
+        scopes: [Scope::Read].into_iter().collect(),
+        hash: KeyHash([11; 32]),
+        codes_exempt: false,
+        created: Timestamp::from_seconds(1_790_000_000),
+        expires: None,
+        last_used: None,
+    }
+}
+
+#[test]
+fn keys_belong_to_their_owner_who_has_not_too_many() {
+    let set = |id, owner| RegistryChange::ApiKeySet(Box::new(api_key(id, owner)));
+    let mut registry = Registry::default();
+    let mut decide = |change: RegistryChange| {
+        let decided = registry.decide(&change);
+        if decided.is_ok() {
+            registry.apply(&change);
+        }
+        decided
+    };
+    let used = |id| RegistryChange::ApiKeyUsed(KeyId([id; 8]), Timestamp::EPOCH);
+    let removed = |id| RegistryChange::ApiKeyRemoved(KeyId([id; 8]));
+    assert_eq!(decide(used(1)), Err(RegistryError::NoSuchKey));
+    assert_eq!(decide(removed(1)), Err(RegistryError::NoSuchKey));
+    for id in 1..=16 {
+        assert_eq!(decide(set(id, 1)), Ok(()));
+    }
+    // (change, the answer)
+    let table = [
+        (set(17, 1), Err(RegistryError::TooManyKeys)),
+        (set(17, 2), Ok(())),
+        (set(1, 1), Ok(())),
+        (set(1, 2), Err(RegistryError::OwnerDiffers)),
+        (used(1), Ok(())),
+        (removed(1), Ok(())),
+        (removed(1), Err(RegistryError::NoSuchKey)),
+        (set(18, 1), Ok(())),
+    ];
+    for (row, (change, expected)) in table.into_iter().enumerate() {
+        assert_eq!(decide(change), expected, "row {row}");
+    }
+    let again = registry.changes().fold(Registry::default(), |mut again, change| {
+        again.apply(&change);
+        again
+    });
+    assert_eq!(again, registry);
 }

@@ -1,6 +1,7 @@
 //! Every route, a file for each resource, in process: status, headers and the whole body.
 
 mod admin;
+mod api_keys;
 mod batch;
 mod codes;
 mod edge;

@@ -34,14 +34,18 @@ const fn expected(route: Route) -> Row {
         // Only ani has money; the client would pay itself.
         Route::Pay => [401, 201, 422, 201, 422, 422, 401],
         Route::AnnounceTopUp => [401, 201, 201, 201, 201, 201, 401],
-        // Codes are for people who pay; nobody has an app yet.
-        Route::AskCode => [401, 202, 202, 202, 403, 403, 401],
-        Route::EnrolApp => [401, 201, 201, 201, 403, 403, 401],
-        Route::ConfirmApp | Route::RemoveApp => [401, 404, 404, 404, 403, 403, 401],
+        Route::AskCode
+        | Route::EnrolApp
+        | Route::ConfirmApp
+        | Route::RemoveApp
+        | Route::MyKeys
+        | Route::MakeMyKey
+        | Route::RevokeMyKey => of_codes_and_keys(route),
         Route::PayBatch => [401, 403, 403, 403, 200, 403, 401],
         Route::Payment => [401, 200, 404, 200, 404, 200, 401],
         Route::Refund => [401, 403, 404, 201, 404, 403, 401],
         Route::AwaitingTopUps
+        | Route::Keys
         | Route::SetRole
         | Route::Freeze
         | Route::OpenPayouts
@@ -59,7 +63,7 @@ const fn expected(route: Route) -> Row {
         | Route::PreviewRoute
         | Route::PreviewScreening
         | Route::Reconcile => [401, 403, 403, 403, 403, 200, 401],
-        Route::RemoveRoute | Route::RemoveClient | Route::RemoveCallback => {
+        Route::RemoveRoute | Route::RemoveClient | Route::RemoveCallback | Route::RevokeKey => {
             [401, 403, 403, 403, 403, 204, 401]
         }
         // The payout has ended, there are routes, there is one key.
@@ -69,7 +73,9 @@ const fn expected(route: Route) -> Row {
         | Route::DropPartnerKey
         | Route::DropClientKey => [401, 403, 403, 403, 403, 409, 401],
         Route::RemovePartner => [401, 403, 403, 403, 403, 400, 401],
-        Route::AddPartner | Route::AddClient => [401, 403, 403, 403, 403, 201, 401],
+        Route::AddPartner | Route::AddClient | Route::MakeKey => {
+            [401, 403, 403, 403, 403, 201, 401]
+        }
         Route::TopUp
         | Route::ApproveTopUp
         | Route::RejectTopUp
@@ -80,6 +86,18 @@ const fn expected(route: Route) -> Row {
     }
 }
 
+/// Codes are for people who pay, and nobody has an app yet; keys of their own are for merchants.
+const fn of_codes_and_keys(route: Route) -> Row {
+    match route {
+        Route::AskCode => [401, 202, 202, 202, 403, 403, 401],
+        Route::EnrolApp => [401, 201, 201, 201, 403, 403, 401],
+        Route::MyKeys => [401, 403, 403, 200, 403, 403, 401],
+        Route::MakeMyKey => [401, 403, 403, 201, 403, 403, 401],
+        Route::RevokeMyKey => [401, 403, 403, 204, 403, 403, 401],
+        _ => [401, 404, 404, 404, 403, 403, 401],
+    }
+}
+
 /// What is not in the path but has to be right.
 fn body(route: Route) -> Value {
     match route {
@@ -87,6 +105,10 @@ fn body(route: Route) -> Value {
             "password": "kata-sandi-lain", "role": "buyer"}),
         Route::LogIn => json!({"login": "ani", "password": crate::support::PASSWORD}),
         Route::Pay => json!({"to": "kasir", "amount": 1}),
+        Route::MakeMyKey => json!({"name": "toko", "scopes": ["read"]}),
+        Route::MakeKey => {
+            json!({"owner": "budi", "name": "toko", "scopes": ["read"]})
+        }
         Route::AskCode => json!({"operation": "payment", "to": "kasir", "amount": 1}),
         Route::ConfirmApp => json!({"code": "123456"}),
         Route::AnnounceTopUp => {
@@ -125,7 +147,7 @@ fn body(route: Route) -> Value {
 }
 
 fn request(route: Route, fixture: &Fixture) -> Ask {
-    let Fixture { payment, top_up, payout, .. } = fixture;
+    let Fixture { payment, top_up, payout, key, .. } = fixture;
     let path = format!("/{}", route.pattern());
     let path = path.replace("routes/{}/{}", "routes/014/TRANSFER");
     let variable = match route {
@@ -133,6 +155,7 @@ fn request(route: Route, fixture: &Fixture) -> Ask {
         Route::Payment | Route::Refund => payment,
         Route::ApproveTopUp | Route::RejectTopUp => top_up,
         _ if path.contains("/payouts/") || path.contains("/withdrawals/") => payout,
+        _ if path.contains("/api-keys/") => key,
         _ if path.contains("/partners/") => "009",
         _ if path.contains("/clients/") => "iki-modal",
         _ => "budi",
@@ -156,6 +179,7 @@ struct Fixture {
     payment: String,
     top_up: String,
     payout: String,
+    key: String,
 }
 
 /// A payment of ani to the warung, a top-up that waits, and a withdrawal that is done.
@@ -168,7 +192,9 @@ async fn fixture() -> Fixture {
     let top_up = id("top", gateway.send(announce.by(&people.ani)).await.position());
     let withdraw = post("/api/v1/withdrawals", &body(Route::Withdraw)).by(&people.ani);
     let payout = gateway.send(withdraw).await.expect(202)["id"].as_str().unwrap().to_owned();
-    Fixture { gateway, people, payment, top_up, payout }
+    let make = post("/api/v1/api-keys", &body(Route::MakeMyKey)).by(&people.warung);
+    let key = gateway.send(make).await.expect(201)["id"].as_str().unwrap().to_owned();
+    Fixture { gateway, people, payment, top_up, payout, key }
 }
 
 #[tokio::test]
@@ -248,7 +274,7 @@ const OPTIONAL: [&str; 4] = ["note", "currency", "reference", "user"];
 
 #[tokio::test]
 async fn what_an_answer_says_cannot_be_sent_back_as_a_wish() {
-    let Fixture { gateway, people, payment, top_up, payout } = fixture().await;
+    let Fixture { gateway, people, payment, top_up, payout, .. } = fixture().await;
     let shown = gateway.send(get(&format!("/api/v1/payments/{payment}")).by(&people.ani)).await;
     let me = gateway.send(get("/api/v1/me").by(&people.ani)).await.expect(200);
     let balance = gateway.send(get("/api/v1/balance").by(&people.ani)).await.expect(200);
@@ -277,7 +303,9 @@ async fn what_an_answer_says_cannot_be_sent_back_as_a_wish() {
             let path = path.replace("topups/{}", &format!("topups/{top_up}"));
             let path = path.replace("payouts/{}", &format!("payouts/{payout}"));
             let path = path.replace("{}", "ani");
-            let answer = gateway.send(post(&path, &wish).by(&people.admin)).await;
+            let own = route == Route::MakeMyKey;
+            let token = if own { &people.warung } else { &people.admin };
+            let answer = gateway.send(post(&path, &wish).by(token)).await;
             // A name that is known, with a value that is none, is refused by that name too.
             answer.names(field);
         }

@@ -186,6 +186,55 @@ async fn no_key_token_and_no_account_number_is_said_where_it_does_not_belong() {
     assert_eq!(found(&log.text(), &hidden), Vec::<String>::new(), "{}", log.text());
 }
 
+#[tokio::test]
+async fn no_code_and_no_key_of_an_application_is_said_but_once() {
+    use gerbang::gateway::codes::policy::{From, Policy};
+    let (log, _guard) = capture();
+    let from = From::Amount(gerbang::ledger::money::Amount::new(1).unwrap());
+    let codes = Policy { payments: from, ..Policy::NEVER };
+    let settings = gerbang::gateway::Settings { codes, ..crate::support::settings() };
+    let gateway = TestGateway::with(settings);
+    let people = gateway.people().await;
+    let ask = json!({"operation": "payment", "to": "budi", "amount": 123_456_789});
+    let mut said = vec![gateway.send(post("/api/v1/auth/otp", &ask).by(&people.ani)).await.text];
+    let sent = || gateway.phones.lock().unwrap().get("ani").map(|(code, _)| code.clone());
+    let code = loop {
+        match sent() {
+            Some(code) => break code,
+            None => tokio::task::yield_now().await,
+        }
+    };
+    let pay = json!({"to": "budi", "amount": 123_456_789, "otp": code});
+    for _ in 0..2 {
+        said.push(gateway.send(post("/api/v1/payments", &pay).by(&people.ani)).await.text);
+    }
+    let app = gateway.send(post("/api/v1/auth/totp", &json!({})).by(&people.ani)).await.json();
+    let key = json!({"name": "toko", "scopes": ["read"]});
+    let key = gateway.send(post("/api/v1/api-keys", &key).by(&people.warung)).await.json();
+    let key = key["key"].as_str().unwrap();
+    let keys = get("/api/v1/api-keys").by(&people.warung);
+    for ask in [keys, get("/api/v1/me").header("x-api-key", key), get("/metrics")] {
+        said.push(gateway.send(ask).await.text);
+    }
+    let mut exported = Vec::new();
+    let history = gateway.gateway.view().history();
+    export::ndjson(history, Position::FIRST, &mut exported).unwrap();
+    said.push(String::from_utf8(exported).unwrap());
+    said.push(format!("{:?}", gateway.gateway.view().registry()));
+    said.push(format!("{:?}", gateway.gateway.look_up("ani")));
+    let secrets = [app["secret"].as_str().unwrap(), &key[20..]];
+    let batches = gateway.journal.batches().unwrap();
+    let stored = batches.iter().map(|batch| String::from_utf8_lossy(batch.bytes()).into_owned());
+    for text in said.iter().cloned().chain(stored).chain([log.text()]) {
+        assert_eq!(found(&text, &secrets), Vec::<String>::new(), "in {text}");
+    }
+    // Six digits turn up in numbers by chance: the code as a text of its own is looked for.
+    let alone = format!("\"{code}\"");
+    for text in said.iter().chain([&log.text()]) {
+        assert_eq!(found(text, &[&alone]), Vec::<String>::new(), "in {text}");
+    }
+}
+
 #[test]
 fn a_secret_that_is_logged_would_be_found() {
     let (log, _guard) = capture();
