@@ -15,8 +15,8 @@
 )]
 
 pub mod account;
-pub mod bill;
 pub mod api_key;
+pub mod bill;
 pub mod book;
 pub mod charge;
 pub mod code;

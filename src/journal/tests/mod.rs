@@ -1,7 +1,7 @@
 //! Tests of the journal, and the small world whose entries they write.
 
-mod charges;
 mod api_keys;
+mod charges;
 mod codec;
 mod codes;
 mod contract;
