@@ -12,6 +12,9 @@ use gerbang::ledger::event::Role;
 type Row = [u16; 7];
 
 /// The matrix. A route that is not declared here does not compile.
+///
+/// Only ani has money, and the withdrawal is hers; the client would pay itself. The payout has ended,
+/// there are routes, and there is one key.
 const fn expected(route: Route) -> Row {
     match route {
         Route::Live | Route::Ready | Route::Metrics => [200; 7],
@@ -29,9 +32,7 @@ const fn expected(route: Route) -> Row {
         | Route::Withdrawals
         | Route::TopUps => [401, 200, 200, 200, 200, 200, 401],
         Route::Withdraw => [401, 202, 422, 422, 202, 422, 401],
-        // Ani's.
         Route::Withdrawal => [401, 200, 404, 404, 404, 200, 401],
-        // Only ani has money; the client would pay itself.
         Route::Pay => [401, 201, 422, 201, 422, 422, 401],
         Route::AnnounceTopUp => [401, 201, 201, 201, 201, 201, 401],
         Route::AskCode
@@ -66,7 +67,6 @@ const fn expected(route: Route) -> Row {
         Route::RemoveRoute | Route::RemoveClient | Route::RemoveCallback | Route::RevokeKey => {
             [401, 403, 403, 403, 403, 204, 401]
         }
-        // The payout has ended, there are routes, there is one key.
         Route::ReleasePayout
         | Route::DenyPayout
         | Route::SettlePayout
