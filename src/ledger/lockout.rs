@@ -53,7 +53,9 @@ impl Lockout {
     /// Until when it is locked, if it is at `now`; a lock takes `lock_seconds`.
     pub fn locked_at(&self, now: Timestamp, lock_seconds: i64) -> Option<Timestamp> {
         // A lock never reaches further than its own length, whatever the clock said when it began.
-        self.locked_until.filter(|until| now < *until && now >= until.plus_seconds(-lock_seconds))
+        self.locked_until.filter(|until| {
+            now < *until && now >= until.plus_seconds(lock_seconds.saturating_neg())
+        })
     }
 }
 

@@ -122,7 +122,7 @@ mod tests {
         fn send<'a>(&'a self, message: &'a Message) -> Sending<'a> {
             let mut kept = self.0.lock().expect("nobody panics");
             kept.push(message.id.clone());
-            let good = kept.len() % 2 == 0;
+            let good = kept.len().is_multiple_of(2);
             let refused = || NotSent("no such mailbox".to_owned());
             Box::pin(async move { good.then_some(()).ok_or_else(refused) })
         }
