@@ -60,7 +60,7 @@ pub const H2_STREAMS_MAX: u32 = 100;
 /// Most connections at once; below the descriptor limit that `serve` checks.
 pub const CONNECTIONS_MAX: usize = 16_384;
 /// Descriptors that connections leave to the journal and everything else.
-pub const FILES_KEPT: usize = 256;
+pub const FILES_KEPT: usize = 256 + DELIVERIES_MAX + DELIVERIES_FAILING_MAX;
 /// Most TLS handshakes under way.
 pub const TLS_HANDSHAKES_MAX: usize = 64;
 /// How long a TLS handshake may take once the client's hello is whole.
@@ -283,6 +283,27 @@ pub const WEBHOOK_TOLERANCE_SECONDS: i64 = 5 * 60;
 pub const WEBHOOK_ID_MAX: usize = 64;
 /// Signatures of one message that are looked at: a sender that rotates gives two.
 pub const WEBHOOK_SIGNATURES_MAX: usize = 8;
+
+/// How long messages carry the signature of the former secret too, in seconds.
+pub const WEBHOOK_OVERLAP_SECONDS: i64 = 24 * 3600;
+/// Webhooks of one user.
+pub const ENDPOINTS_PER_USER_MAX: usize = 8;
+/// Webhooks of all users: a change of one copies the table's keys.
+pub const ENDPOINTS_MAX: usize = 65_536;
+/// Longest description of a webhook, in bytes.
+pub const WEBHOOK_DESCRIPTION_MAX: usize = 100;
+/// Messages that wait for one webhook: its share of memory, about 100 bytes each, while it is dead.
+pub const DELIVERIES_PENDING_MAX: u32 = 10_000;
+/// Messages under way at once to one webhook that answers well.
+pub const DELIVERIES_PER_ENDPOINT_MAX: usize = 8;
+/// Messages under way at once to all webhooks that answered well the last time.
+pub const DELIVERIES_MAX: usize = 96;
+/// The same for webhooks that did not, one each: they wait for each other, and nobody for them.
+pub const DELIVERIES_FAILING_MAX: usize = 32;
+/// Tests of webhooks and messages told by hand that are under way at once.
+pub const WEBHOOKS_ASKED_MAX: usize = 16;
+/// Tries of one message that are shown and looked up: the schedule's, and some by hand.
+pub const DELIVERY_TRIES_MAX: u16 = 64;
 
 // The journal.
 

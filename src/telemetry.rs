@@ -29,6 +29,7 @@ pub struct Metrics {
     payouts: IntCounterVec,
     callbacks: IntCounterVec,
     codes: IntCounterVec,
+    deliveries: IntCounterVec,
     /// Tasks of accounts that are alive.
     pub actors: IntGauge,
     /// Messages in the fullest mailbox.
@@ -96,6 +97,11 @@ impl Metrics {
                 &["result"],
             ),
             codes: by("gerbang_codes_total", "One-time codes, by what happened", &["event"]),
+            deliveries: by(
+                "gerbang_webhooks_total",
+                "Tries to tell an event to a webhook, by result",
+                &["result"],
+            ),
             actors: gauge("gerbang_actors", "Live account tasks"),
             mailbox_depth: gauge("gerbang_mailbox_depth_max", "Messages in the fullest mailbox"),
             queue_depth: gauge("gerbang_writer_queue_depth", "Entries waiting for the writer"),
@@ -150,6 +156,11 @@ impl Metrics {
             }
             Fact::UserChanged(UserChanged { change: UserChange::Codes(change), .. }) => {
                 self.code(change.name());
+            }
+            Fact::DeliveryTried(tried) => {
+                let heard = tried.status.is_some_and(|status| (200..300).contains(&status));
+                let result = if heard { "heard" } else { "not_heard" };
+                self.deliveries.with_label_values(&[result]).inc();
             }
             Fact::Refused(refusal) => {
                 self.rejections.with_label_values(&[refusal.rejection.code()]).inc();

@@ -19,6 +19,7 @@
 
 mod actor;
 mod cell;
+pub mod deliveries;
 mod directory;
 mod entry;
 mod gate;

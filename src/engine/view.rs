@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use arc_swap::ArcSwap;
 
 use super::cell::Cell;
+use super::deliveries::Deliveries;
 use super::gate::SpreadMap;
 use super::names::Names;
 use super::references::References;
@@ -43,6 +44,7 @@ pub struct View {
     expiries: Mutex<BTreeSet<(Timestamp, Position)>>,
     revoked: SpreadMap<[u8; 16], Timestamp>,
     registry: ArcSwap<Registry>,
+    deliveries: Deliveries,
     references: References,
     history: Arc<History>,
     position: AtomicU64,
@@ -78,6 +80,7 @@ impl View {
             expiries: Mutex::default(),
             revoked: SpreadMap::default(),
             registry: ArcSwap::new(Arc::clone(&book.registry)),
+            deliveries: Deliveries::new(book),
             references,
             history,
             position: AtomicU64::new(0),
@@ -206,6 +209,11 @@ impl View {
         self.registry.load_full()
     }
 
+    /// What is still to be told to endpoints.
+    pub const fn deliveries(&self) -> &Deliveries {
+        &self.deliveries
+    }
+
     /// What the journal says about the key of `origin`.
     ///
     /// # Errors
@@ -290,6 +298,10 @@ impl View {
                 }
             }
             Fact::RegistryChanged(_) => self.registry.store(Arc::clone(&book.registry)),
+            // An endpoint that is gone is disabled.
+            Fact::DeliveryTried(tried) if tried.gone => {
+                self.registry.store(Arc::clone(&book.registry));
+            }
             Fact::Genesis
             | Fact::AccountOpened(_)
             | Fact::Moved(_)
@@ -307,11 +319,13 @@ impl View {
             | Fact::BillCancelled(_)
             | Fact::ChargeStarted(_)
             | Fact::ChargeAdvanced(_)
-            | Fact::Notified(_) => {}
+            | Fact::Notified(_)
+            | Fact::DeliveryTried(_) => {}
         }
         for link in &recorded.links {
             self.publish_account(book.account(link.account).expect("just applied"));
         }
+        self.deliveries.publish(book, recorded.position, fact);
         // An order that begins is there before its reference leads to it; one that ends is gone only
         // after its end can be found.
         let began = fact.begins_order().then_some(recorded.position);

@@ -223,7 +223,8 @@ impl Writer {
             | Fact::BillCancelled(_)
             | Fact::ChargeStarted(_)
             | Fact::ChargeAdvanced(_)
-            | Fact::Notified(_) => {}
+            | Fact::Notified(_)
+            | Fact::DeliveryTried(_) => {}
         }
     }
 }

@@ -48,7 +48,9 @@ impl Gateway {
             | RegistryChange::ClientRemoved(_)
             | RegistryChange::ApiKeySet(_)
             | RegistryChange::ApiKeyRemoved(_)
-            | RegistryChange::ApiKeyUsed(..) => {}
+            | RegistryChange::ApiKeyUsed(..)
+            | RegistryChange::EndpointSet(_)
+            | RegistryChange::EndpointRemoved(..) => {}
         }
         registry.decide(&change).map_err(|error| refused(&change, error))?;
         let fact = Fact::RegistryChanged(Box::new(RegistryChanged { by, change }));
@@ -118,7 +120,8 @@ fn refused(change: &RegistryChange, error: RegistryError) -> Error {
             RegistryError::NoSuchPartner
             | RegistryError::NoSuchRoute
             | RegistryError::NoSuchClient
-            | RegistryError::NoSuchKey,
+            | RegistryError::NoSuchKey
+            | RegistryError::NoSuchEndpoint,
             _,
         ) => return Error::NotFound,
         (RegistryError::PartnerHasRoutes, _) => "code",
@@ -129,6 +132,9 @@ fn refused(change: &RegistryChange, error: RegistryError) -> Error {
         (RegistryError::UserDiffers | RegistryError::UserTaken, _) => "user",
         (RegistryError::TooManyClients, _) => "id",
         (RegistryError::OwnerDiffers | RegistryError::TooManyKeys, _) => "owner",
+        (RegistryError::TooManyEndpoints, _) => {
+            return Error::Conflict("there are too many webhooks");
+        }
     };
     Error::invalid(field, error)
 }

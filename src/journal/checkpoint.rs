@@ -27,6 +27,8 @@ use super::files::{self, Reader};
 use super::sidefile::Mark;
 use crate::ledger::account::Account;
 use crate::ledger::book::Book;
+use crate::ledger::delivery::{Backlog, Delivery, Outbox, Pending};
+use crate::ledger::endpoint::EndpointId;
 use crate::ledger::id::Position;
 use crate::ledger::order::Order;
 use crate::ledger::registry::{Registry, RegistryChange};
@@ -48,6 +50,8 @@ enum Kind {
     Orders = 2,
     Revoked = 3,
     Registry = 4,
+    Outbox = 5,
+    Backlogs = 6,
 }
 
 /// The book as it was when the batch `mark` had been applied.
@@ -106,6 +110,8 @@ impl Checkpoint {
         let revoked = self.book.revoked.iter().map(|(token, expires)| (*token, *expires));
         sections(&mut file, Kind::Revoked, revoked)?;
         sections(&mut file, Kind::Registry, self.book.registry.changes())?;
+        sections(&mut file, Kind::Outbox, self.book.outbox.pending())?;
+        sections(&mut file, Kind::Backlogs, self.book.outbox.backlogs())?;
         let hash = *file.hasher.finalize().as_bytes();
         file.file.write_all(&hash)
     }
@@ -193,6 +199,7 @@ fn decode(bytes: &[u8]) -> Option<Checkpoint> {
     let mut book = Book { position: Some(position), ..Book::new() };
     let (mut orders, mut revoked) = (BTreeMap::new(), BTreeMap::new());
     let mut registry = Registry::default();
+    let (mut outbox, mut backlogs) = (BTreeMap::new(), BTreeMap::new());
     for rows in decode_all(&sections) {
         match rows? {
             Rows::Accounts(rows) => rows.into_iter().for_each(|row| book.accounts.push(row)),
@@ -200,11 +207,14 @@ fn decode(bytes: &[u8]) -> Option<Checkpoint> {
             Rows::Orders(rows) => orders.extend(rows),
             Rows::Revoked(rows) => revoked.extend(rows),
             Rows::Registry(rows) => rows.iter().for_each(|change| registry.apply(change)),
+            Rows::Outbox(rows) => outbox.extend(rows),
+            Rows::Backlogs(rows) => backlogs.extend(rows),
         }
     }
     book.orders = Arc::new(orders);
     book.revoked = Arc::new(revoked);
     book.registry = Arc::new(registry);
+    book.outbox = Outbox::new(outbox, backlogs);
     Some(Checkpoint { mark, time, book })
 }
 
@@ -223,6 +233,8 @@ enum Rows {
     Orders(Vec<(Position, Order)>),
     Revoked(Vec<([u8; 16], Timestamp)>),
     Registry(Vec<RegistryChange>),
+    Outbox(Vec<(Delivery, Pending)>),
+    Backlogs(Vec<(EndpointId, Backlog)>),
 }
 
 /// Decodes all sections in order, on as many threads as there are cores: a start waits for this.
@@ -250,6 +262,8 @@ impl Section<'_> {
             2 => rows(&raw, |row| row).map(Rows::Orders),
             3 => rows(&raw, |row| row).map(Rows::Revoked),
             4 => rows(&raw, |row| row).map(Rows::Registry),
+            5 => rows(&raw, |row| row).map(Rows::Outbox),
+            6 => rows(&raw, |row| row).map(Rows::Backlogs),
             _ => None,
         }
     }

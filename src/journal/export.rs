@@ -253,19 +253,13 @@ impl Names {
                 "attempt": advanced.attempt,
                 "step": payout_step(self, &advanced.step),
             }),
-            Fact::CallbackTried(tried) => json!({
-                "payout": tried.payout.get(),
-                "account": self.account(tried.account),
-                "attempt": tried.attempt,
-                "status": tried.status,
-                "note": tried.note.as_str(),
-                "done": tried.done,
-            }),
+            Fact::CallbackTried(tried) => registry::callback_tried(self, tried),
             Fact::BillIssued(_)
             | Fact::BillCancelled(_)
             | Fact::ChargeStarted(_)
             | Fact::ChargeAdvanced(_)
             | Fact::Notified(_) => charges::fact(self, fact),
+            Fact::DeliveryTried(tried) => registry::delivery_tried(self, tried),
             Fact::PayoutFailed(failed) => json!({
                 "payout": failed.payout.get(),
                 "account": self.account(failed.account),
@@ -454,5 +448,6 @@ fn fact_name(fact: &Fact) -> &'static str {
         Fact::ChargeStarted(_) => "charge_started",
         Fact::ChargeAdvanced(_) => "charge_advanced",
         Fact::Notified(_) => "notified",
+        Fact::DeliveryTried(_) => "delivery_tried",
     }
 }

@@ -10,6 +10,7 @@ use super::codec::Recorded;
 use super::error::{Error, Flaw};
 use crate::ledger::account::Account;
 use crate::ledger::book::Book;
+use crate::ledger::delivery::DeliveryTried;
 use crate::ledger::event::{AccountOpened, Fact, HoldReleased, Movement, MovementKind};
 use crate::ledger::id::{AccountId, Position};
 use crate::ledger::money::Amount;
@@ -82,6 +83,7 @@ fn misfit(book: &Book, position: Position, fact: &Fact) -> Option<&'static str> 
             None => about(book, tried.account, |_| tried.payout < position),
             Some(_) => Some("there is nothing to tell"),
         },
+        Fact::DeliveryTried(tried) => delivering(book, position, tried),
         Fact::PayoutFailed(failed) => match open_payout(book, failed.payout, failed.account) {
             Some(payout) if payout.decide_failure(failed.by).is_ok() => None,
             _ => Some("there is no such payout, or it cannot fail so"),
@@ -93,6 +95,17 @@ fn misfit(book: &Book, position: Position, fact: &Fact) -> Option<&'static str> 
         | Fact::ChargeAdvanced(_)
         | Fact::Notified(_) => charges::misfit(book, fact),
     }
+}
+
+fn delivering(book: &Book, position: Position, tried: &DeliveryTried) -> Option<&'static str> {
+    let fits = match book.outbox.get(tried.delivery) {
+        Some(pending) => {
+            pending.owner == tried.owner && pending.tried.checked_add(1) == Some(tried.attempt)
+        }
+        // Told again by hand, when it was told before.
+        None => book.user(tried.owner).is_some() && tried.delivery.event < position,
+    };
+    (!fits).then_some("there is no such message, or it is not so far")
 }
 
 fn opening(book: &Book, opened: &AccountOpened) -> Option<&'static str> {
@@ -165,11 +178,15 @@ fn registering(book: &Book, change: &RegistryChange) -> Option<&'static str> {
         RegistryChange::ApiKeySet(key) => {
             book.user(key.owner).is_none().then_some("there is no such user")
         }
+        RegistryChange::EndpointSet(endpoint) => {
+            book.user(endpoint.owner).is_none().then_some("there is no such user")
+        }
         RegistryChange::PartnerSet(_)
         | RegistryChange::RouteRemoved(..)
         | RegistryChange::ClientRemoved(_)
         | RegistryChange::ApiKeyRemoved(_)
-        | RegistryChange::ApiKeyUsed(..) => None,
+        | RegistryChange::ApiKeyUsed(..)
+        | RegistryChange::EndpointRemoved(..) => None,
     }
 }
 

@@ -428,7 +428,8 @@ impl Account {
             | Fact::BillCancelled(_)
             | Fact::ChargeStarted(_)
             | Fact::ChargeAdvanced(_)
-            | Fact::Notified(_) => {}
+            | Fact::Notified(_)
+            | Fact::DeliveryTried(_) => {}
         }
     }
 

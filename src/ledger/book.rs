@@ -18,6 +18,8 @@ use super::account::{Account, Awaiting};
 use super::bill::{Bill, BillState};
 use super::charge::{Charge, Late};
 use super::command::{Command, decide_parties};
+use super::delivery::Outbox;
+use super::endpoint::events_of;
 use super::event::UserChanged;
 use super::event::{
     ACCOUNTS_TOUCHED_MAX, AccountOpened, Event, Fact, Hold, Movement, MovementKind,
@@ -27,7 +29,7 @@ use super::money::{Balance, Currency, Total};
 use super::order::{Order, TopUpState};
 use super::payout::{Callback, Payout};
 use super::policy::Policies;
-use super::registry::Registry;
+use super::registry::{Registry, RegistryChange};
 use super::rejection::Rejection;
 use super::table::Table;
 use super::time::Timestamp;
@@ -47,8 +49,10 @@ pub struct Book {
     pub orders: Arc<BTreeMap<Position, Order>>,
     /// Tokens dead before their time, and when they would have ended.
     pub revoked: Arc<BTreeMap<[u8; 16], Timestamp>>,
-    /// Partners, routes and clients.
+    /// Partners, routes, clients and endpoints.
     pub registry: Arc<Registry>,
+    /// What is still to be told to endpoints.
+    pub outbox: Outbox,
 }
 
 /// An entry's place in the history of one account.
@@ -137,6 +141,7 @@ impl Book {
         }
         self.follow_orders(position, event);
         self.follow_tables(event);
+        self.follow_outbox(position, event);
         self.position = Some(position);
         links
     }
@@ -191,7 +196,8 @@ impl Book {
             | Fact::BillCancelled(_)
             | Fact::ChargeStarted(_)
             | Fact::ChargeAdvanced(_)
-            | Fact::Notified(_) => {}
+            | Fact::Notified(_)
+            | Fact::DeliveryTried(_) => {}
         }
     }
 
@@ -250,7 +256,48 @@ impl Book {
             | Fact::BillCancelled(_)
             | Fact::ChargeStarted(_)
             | Fact::ChargeAdvanced(_)
-            | Fact::Notified(_) => {}
+            | Fact::Notified(_)
+            | Fact::DeliveryTried(_) => {}
+        }
+    }
+
+    /// Puts what is to be told into the outbox, and takes out what was, or is to be no more.
+    fn follow_outbox(&mut self, position: Position, event: &Event) {
+        self.forget_removed(&event.fact);
+        if self.registry.endpoints.is_empty() {
+            return;
+        }
+        for (account, kind) in events_of(&event.fact) {
+            let Some(owner) = self.account(account).and_then(|account| account.owner) else {
+                continue;
+            };
+            for endpoint in self.registry.endpoints_of(owner).filter(|it| it.wants(kind)) {
+                self.outbox.put(endpoint, position, kind, event.at);
+            }
+        }
+        if let Fact::DeliveryTried(tried) = &event.fact {
+            self.outbox.tried(tried, event.at);
+            if tried.gone {
+                Arc::make_mut(&mut self.registry).disable(tried.owner, tried.delivery.endpoint);
+                self.outbox.drop_all(tried.delivery.endpoint, true);
+            }
+        }
+    }
+
+    fn forget_removed(&mut self, fact: &Fact) {
+        let Fact::RegistryChanged(changed) = fact else { return };
+        match &changed.change {
+            RegistryChange::EndpointRemoved(_, id) => self.outbox.drop_all(*id, false),
+            RegistryChange::EndpointSet(endpoint) if endpoint.disabled => {
+                self.outbox.drop_all(endpoint.id, true);
+            }
+            RegistryChange::EndpointSet(_)
+            | RegistryChange::PartnerSet(_)
+            | RegistryChange::PartnerRemoved(_)
+            | RegistryChange::RouteSet(_)
+            | RegistryChange::RouteRemoved(..)
+            | RegistryChange::ClientSet(_)
+            | RegistryChange::ClientRemoved(_) => {}
         }
     }
 }
@@ -341,7 +388,8 @@ fn next_order(
         | Fact::FreezeSet(_)
         | Fact::Refused(_)
         | Fact::RegistryChanged(_)
-        | Fact::Notified(_) => None,
+        | Fact::Notified(_)
+        | Fact::DeliveryTried(_) => None,
     }
 }
 

@@ -9,6 +9,7 @@ use std::fmt;
 use super::bill::{BillCancelled, BillIssued};
 use super::charge::{ChargeAdvanced, ChargeStarted, Notified};
 use super::code::CodeChange;
+use super::delivery::DeliveryTried;
 use super::id::{AccountId, Position, Principal, UserId};
 use super::money::{Amount, Currency};
 pub use super::movement::{Fee, Movement, MovementKind};
@@ -74,6 +75,8 @@ pub enum Fact {
     ChargeAdvanced(Box<ChargeAdvanced>),
     /// The provider said something by itself.
     Notified(Box<Notified>),
+    /// A message was told to an endpoint, or that was tried.
+    DeliveryTried(Box<DeliveryTried>),
 }
 
 /// Who asked, what they call the request, and a digest of what they asked.
@@ -378,6 +381,7 @@ impl Fact {
             Self::ChargeStarted(started) => Some(&started.origin),
             Self::ChargeAdvanced(advanced) => Some(&advanced.origin),
             Self::Notified(notified) => Some(&notified.origin),
+            Self::DeliveryTried(tried) => Some(&tried.origin),
             Self::Genesis
             | Self::AccountOpened(_)
             | Self::UserCreated(_)
@@ -411,7 +415,8 @@ impl Fact {
             | Self::RegistryChanged(_)
             | Self::BillIssued(_)
             | Self::ChargeStarted(_)
-            | Self::Notified(_) => None,
+            | Self::Notified(_)
+            | Self::DeliveryTried(_) => None,
         }
     }
 
@@ -439,7 +444,8 @@ impl Fact {
             | Self::CallbackTried(_)
             | Self::BillCancelled(_)
             | Self::ChargeAdvanced(_)
-            | Self::Notified(_) => false,
+            | Self::Notified(_)
+            | Self::DeliveryTried(_) => false,
         }
     }
 
@@ -487,7 +493,8 @@ impl Fact {
             | Self::SessionRevoked(_)
             | Self::Refused(_)
             | Self::RegistryChanged(_)
-            | Self::Notified(_) => {}
+            | Self::Notified(_)
+            | Self::DeliveryTried(_) => {}
         }
         touched
     }

@@ -21,6 +21,8 @@ pub mod book;
 pub mod charge;
 pub mod code;
 pub mod command;
+pub mod delivery;
+pub mod endpoint;
 pub mod event;
 pub mod id;
 pub mod lockout;

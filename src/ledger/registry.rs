@@ -1,5 +1,5 @@
-//! Partners, routes and clients: the gateway's three tables (EDR-2), and the keys of applications, as
-//! state derived from events.
+//! Partners, routes and clients: the gateway's three tables (EDR-2), as state derived from events;
+//! and beside them the keys of applications and the endpoints of users' webhooks.
 //!
 //! A partner is a bank we can reach; a route is one of the two ways a partner offers; a client is
 //! an application that may ask. A change is decided against the tables as they are and then
@@ -15,9 +15,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use super::api_key::{ApiKey, KeyId};
-use super::id::{Principal, UserId};
+use super::endpoint::{Endpoint, EndpointId};
+use super::id::{Position, Principal, UserId};
 use super::money::{Amount, BasisPoints};
 use super::text::{ClientId, Line};
 use super::time::Timestamp;
@@ -255,6 +257,10 @@ pub enum RegistryChange {
     ApiKeyRemoved(KeyId),
     /// A key of an application was used at this time; said now and then only.
     ApiKeyUsed(KeyId, Timestamp),
+    /// An endpoint is so from here on, new or not.
+    EndpointSet(Endpoint),
+    /// An endpoint is gone.
+    EndpointRemoved(UserId, EndpointId),
 }
 
 /// A change of the registry, and whose it is.
@@ -314,6 +320,12 @@ pub enum RegistryError {
     /// The table of clients is full.
     #[error("there are too many clients")]
     TooManyClients,
+    /// The endpoint to be removed is not there.
+    #[error("there is no such endpoint")]
+    NoSuchEndpoint,
+    /// The owner has as many as one may have, or the table is full.
+    #[error("there are too many webhooks")]
+    TooManyEndpoints,
 }
 
 /// The tables.
@@ -327,6 +339,8 @@ pub struct Registry {
     pub clients: BTreeMap<ClientId, Client>,
     /// Keys of applications that act for users.
     pub api_keys: BTreeMap<KeyId, ApiKey>,
+    /// Where users are told of what happens. Shared, so that a change of one copies no other.
+    pub endpoints: BTreeMap<(UserId, EndpointId), Arc<Endpoint>>,
 }
 
 impl Registry {
@@ -356,7 +370,21 @@ impl Registry {
             RegistryChange::ApiKeyRemoved(id) | RegistryChange::ApiKeyUsed(id, _) => {
                 require(self.api_keys.contains_key(id), RegistryError::NoSuchKey)
             }
+            RegistryChange::EndpointSet(endpoint) => self.decide_endpoint(endpoint),
+            RegistryChange::EndpointRemoved(owner, id) => {
+                let is_there = self.endpoints.contains_key(&(*owner, *id));
+                require(is_there, RegistryError::NoSuchEndpoint)
+            }
         }
+    }
+
+    fn decide_endpoint(&self, endpoint: &Endpoint) -> Result<(), RegistryError> {
+        if self.endpoints.contains_key(&(endpoint.owner, endpoint.id)) {
+            return Ok(());
+        }
+        let room = self.endpoints_of(endpoint.owner).count() < limits::ENDPOINTS_PER_USER_MAX
+            && self.endpoints.len() < limits::ENDPOINTS_MAX;
+        require(room, RegistryError::TooManyEndpoints)
     }
 
     fn decide_route(&self, route: &Route) -> Result<(), RegistryError> {
@@ -422,15 +450,37 @@ impl Registry {
                     key.last_used = key.last_used.max(Some(*at));
                 }
             }
+            RegistryChange::EndpointSet(endpoint) => {
+                let key = (endpoint.owner, endpoint.id);
+                self.endpoints.insert(key, Arc::new(endpoint.clone()));
+            }
+            RegistryChange::EndpointRemoved(owner, id) => {
+                self.endpoints.remove(&(*owner, *id));
+            }
         }
     }
 
-    /// Whether every table is.
+    /// An endpoint wants no message any more.
+    pub fn disable(&mut self, owner: UserId, id: EndpointId) {
+        if let Some(endpoint) = self.endpoints.get_mut(&(owner, id)) {
+            Arc::make_mut(endpoint).disabled = true;
+        }
+    }
+
+    /// Where a user is told, oldest first.
+    pub fn endpoints_of(&self, owner: UserId) -> impl Iterator<Item = &Arc<Endpoint>> {
+        let first = (owner, EndpointId(Position::FIRST));
+        let all = self.endpoints.range(first..).take_while(move |((of, _), _)| *of == owner);
+        all.map(|(_, endpoint)| endpoint)
+    }
+
+    /// Whether all tables are.
     pub fn is_empty(&self) -> bool {
         self.partners.is_empty()
             && self.routes.is_empty()
             && self.clients.is_empty()
             && self.api_keys.is_empty()
+            && self.endpoints.is_empty()
     }
 
     /// Changes that lead from empty tables to these.
@@ -439,7 +489,10 @@ impl Registry {
         let routes = self.routes.values().cloned().map(RegistryChange::RouteSet);
         let clients = self.clients.values().cloned().map(RegistryChange::ClientSet);
         let key = |key: &ApiKey| RegistryChange::ApiKeySet(Box::new(key.clone()));
-        partners.chain(routes).chain(clients).chain(self.api_keys.values().map(key))
+        let keys = self.api_keys.values().map(key);
+        let endpoints = self.endpoints.values();
+        let endpoints = endpoints.map(|it| RegistryChange::EndpointSet((**it).clone()));
+        partners.chain(routes).chain(clients).chain(keys).chain(endpoints)
     }
 
     /// The client that acts as `user`.

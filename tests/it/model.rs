@@ -279,7 +279,8 @@ impl Model {
             | Fact::BillCancelled(_)
             | Fact::ChargeStarted(_)
             | Fact::ChargeAdvanced(_)
-            | Fact::Notified(_) => {}
+            | Fact::Notified(_)
+            | Fact::DeliveryTried(_) => {}
         }
     }
 

@@ -369,7 +369,9 @@ impl Context<'_> {
             | RegistryChange::ClientRemoved(_)
             | RegistryChange::ApiKeySet(_)
             | RegistryChange::ApiKeyRemoved(_)
-            | RegistryChange::ApiKeyUsed(..) => Ok(Reply::no_content()),
+            | RegistryChange::ApiKeyUsed(..)
+            | RegistryChange::EndpointSet(_)
+            | RegistryChange::EndpointRemoved(..) => Ok(Reply::no_content()),
         }
     }
 

@@ -1,10 +1,14 @@
-//! Changes of the registry as an export shows them: everything but the keys.
+//! Changes of the registry as an export shows them: everything but the keys; and tries to tell
+//! clients and endpoints something.
 
 use serde_json::{Value, json};
 
 use super::Names;
 use crate::ledger::api_key::{ApiKey, Scope};
+use crate::ledger::delivery::DeliveryTried;
+use crate::ledger::endpoint::{Endpoint, Format};
 use crate::ledger::money::Amount;
+use crate::ledger::payout::CallbackTried;
 use crate::ledger::registry::{
     Client, Keys, Partner, RegistryChange, RegistryChanged, Route, Window,
 };
@@ -26,6 +30,10 @@ pub(super) fn change(names: &Names, changed: &RegistryChanged) -> Value {
         RegistryChange::ApiKeyRemoved(id) => ("api_key_removed", json!({ "id": id.to_string() })),
         RegistryChange::ApiKeyUsed(id, at) => {
             ("api_key_used", json!({ "id": id.to_string(), "at": at.to_string() }))
+        }
+        RegistryChange::EndpointSet(it) => ("endpoint_set", endpoint(names, it)),
+        RegistryChange::EndpointRemoved(owner, id) => {
+            ("endpoint_removed", json!({ "owner": names.user(*owner), "id": id.0.get() }))
         }
     };
     json!({ "by": names.principal(changed.by), "change": change, "row": row })
@@ -85,6 +93,49 @@ fn api_key(names: &Names, key: &ApiKey) -> Value {
         "created": key.created.to_string(),
         "expires": key.expires.map(|at| at.to_string()),
         "last_used": key.last_used.map(|at| at.to_string()),
+    })
+}
+fn endpoint(names: &Names, endpoint: &Endpoint) -> Value {
+    let events: Vec<&str> = endpoint.events.iter().map(|kind| kind.name()).collect();
+    let format = match endpoint.format {
+        Format::Standard => "standard",
+        Format::Midtrans => "midtrans",
+    };
+    json!({
+        "id": endpoint.id.0.get(),
+        "owner": names.user(endpoint.owner),
+        "url": endpoint.url.as_str(),
+        "description": endpoint.description.as_str(),
+        "secrets": keys(&endpoint.secrets),
+        "events": events,
+        "format": format,
+        "disabled": endpoint.disabled,
+    })
+}
+
+/// The fields of a try to tell a client how a payout ended.
+pub(super) fn callback_tried(names: &Names, tried: &CallbackTried) -> Value {
+    json!({
+        "payout": tried.payout.get(),
+        "account": names.account(tried.account),
+        "attempt": tried.attempt,
+        "status": tried.status,
+        "note": tried.note.as_str(),
+        "done": tried.done,
+    })
+}
+
+/// The fields of a try to tell an endpoint something.
+pub(super) fn delivery_tried(names: &Names, tried: &DeliveryTried) -> Value {
+    json!({
+        "endpoint": tried.delivery.endpoint.0.get(),
+        "event": tried.delivery.event.get(),
+        "owner": names.user(tried.owner),
+        "attempt": tried.attempt,
+        "status": tried.status,
+        "note": tried.note.as_str(),
+        "done": tried.done,
+        "gone": tried.gone,
     })
 }
 

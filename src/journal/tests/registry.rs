@@ -7,7 +7,9 @@ use crate::journal::replay;
 use crate::journal::sidefile::Mark;
 use crate::journal::{Batch, Error, Flaw, History};
 use crate::ledger::book::Book;
-use crate::ledger::event::Fact;
+use crate::ledger::delivery::{self, Delivery, DeliveryTried};
+use crate::ledger::endpoint::{Endpoint, EndpointId, EventKind, Format};
+use crate::ledger::event::{Digest, Fact, Origin};
 use crate::ledger::id::{Position, Principal, UserId};
 use crate::ledger::money::BasisPoints;
 use crate::ledger::registry::tests::{bank, client, partner, route};
@@ -16,8 +18,9 @@ use crate::ledger::registry::{
     Window,
 };
 use crate::ledger::text::ClientId;
+use crate::ledger::time::Timestamp;
 
-const EVERY_CHANGE: &str = "5ff254c62189c96f0a6ce51b0cf2b31c491be0a249c42122b237d9666b92112b";
+const EVERY_CHANGE: &str = "42e2d97344eaa5051de537a66e818db9cac75ca37e44b2fe36345ce3752d03ba";
 
 fn changed(change: RegistryChange) -> Fact {
     let by = Principal::User(UserId(0));
@@ -68,7 +71,58 @@ fn every_change() -> Vec<Fact> {
         RegistryChange::PartnerRemoved(bank("014")),
         RegistryChange::ClientRemoved(ClientId::parse("1").unwrap()),
     ];
-    changes.map(changed).into()
+    let mut facts: Vec<Fact> = changes.map(changed).into();
+    facts.extend(every_change_of_endpoints());
+    facts
+}
+
+/// They begin at position 18: an event is told to one endpoint in vain and to another not yet.
+fn every_change_of_endpoints() -> Vec<Fact> {
+    let number = |place| EndpointId(Position::new(place).unwrap());
+    let plain = Endpoint {
+        id: number(17),
+        owner: UserId(1),
+        created: Timestamp::from_seconds(1_790_000_000),
+        url: line("https://warung.contoh.id/told"),
+        description: line("kasir"),
+        secrets: Keys { current: sealed(b"never"), previous: None },
+        rotated: None,
+        events: Vec::new(),
+        format: Format::Standard,
+        disabled: false,
+    };
+    let full = Endpoint {
+        id: number(18),
+        secrets: Keys { current: sealed(b"never"), previous: Some(sealed(b"never either")) },
+        rotated: Some(Timestamp::from_seconds(1_790_000_001)),
+        events: vec![EventKind::PaymentReceived, EventKind::WithdrawalFailed],
+        format: Format::Midtrans,
+        ..plain.clone()
+    };
+    let delivery = Delivery { endpoint: number(17), event: Position::new(21).unwrap() };
+    let tried = DeliveryTried {
+        origin: Origin {
+            principal: Principal::System,
+            reference: delivery::reference(delivery, 1),
+            digest: Digest([3; 16]),
+        },
+        delivery,
+        owner: UserId(1),
+        attempt: 1,
+        status: Some(503),
+        note: line("busy"),
+        done: false,
+        gone: false,
+    };
+    let third = Endpoint { id: number(19), disabled: true, ..plain.clone() };
+    vec![
+        changed(RegistryChange::EndpointSet(plain)),
+        changed(RegistryChange::EndpointSet(full)),
+        changed(RegistryChange::EndpointSet(third)),
+        super::payment(0, 2),
+        Fact::DeliveryTried(Box::new(tried)),
+        changed(RegistryChange::EndpointRemoved(UserId(1), number(19))),
+    ]
 }
 
 fn sample() -> (World, Vec<Batch>) {
@@ -94,7 +148,7 @@ fn an_export_shows_all_but_the_keys() {
     let history = History::new();
     batches.into_iter().for_each(|batch| history.push(batch));
     let mut out = Vec::new();
-    assert_eq!(ndjson(&history, Position::new(8).unwrap(), &mut out).unwrap(), 10);
+    assert_eq!(ndjson(&history, Position::new(8).unwrap(), &mut out).unwrap(), 16);
     let text = String::from_utf8(out).unwrap();
     let parsed = |text: &str| -> Vec<serde_json::Value> {
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -108,6 +162,9 @@ fn a_checkpoint_holds_it() {
     let directory = tempfile::tempdir().unwrap();
     let (world, _) = sample();
     assert_eq!(world.book.registry.partners.len(), 2);
+    assert_eq!(world.book.registry.endpoints.len(), 2);
+    let pending = world.book.outbox.pending().map(|(_, pending)| pending.tried);
+    assert_eq!(pending.collect::<Vec<_>>(), [1, 0]);
     let mark = Mark { position: world.book.position.unwrap(), hash: world.hash };
     let checkpoint = Checkpoint { mark, time: world.time, book: world.book };
     checkpoint.write(directory.path()).unwrap();
