@@ -137,6 +137,7 @@ impl App {
             gateway::Parts { engine, settings, hasher, keys, hub, vault, desk, screening, outbox };
         let gateway = Arc::new(Gateway::new(parts));
         gateway.recall()?;
+        tokio::spawn(Arc::clone(gateway.courier()).run());
         Ok(Self { gateway, metrics, report, stop, writer, sealer })
     }
 

@@ -14,6 +14,7 @@ pub mod error;
 pub mod history;
 pub mod house;
 pub mod identity;
+pub mod messenger;
 pub mod notify;
 pub mod pay;
 pub mod payout;
@@ -28,6 +29,7 @@ pub mod screening;
 pub mod tables;
 pub mod top_up;
 pub mod transfer;
+pub mod webhooks;
 pub mod withdraw;
 
 use std::sync::{Arc, Mutex};
@@ -43,6 +45,7 @@ use self::payout::Desk;
 use self::payout::start::Names;
 use self::screening::Screening;
 use crate::connector::sender::Outbox;
+use self::webhooks::Courier;
 use crate::engine::{self, Engine, Outcome, View};
 use crate::identity::hasher::Hasher;
 use crate::identity::keys::SigningKeys;
@@ -86,6 +89,7 @@ pub struct Gateway {
     hub: Arc<Hub>,
     vault: Arc<Vault>,
     desk: Arc<Desk>,
+    courier: Arc<Courier>,
     screening: Mutex<Screening>,
     names_at_banks: Names,
     rates: Rates,
@@ -120,6 +124,8 @@ impl Gateway {
     /// A gateway over `parts`.
     pub fn new(parts: Parts) -> Self {
         let Parts { engine, settings, hasher, keys, hub, vault, desk, screening, outbox } = parts;
+        let messenger = Arc::clone(desk.callbacks().messenger());
+        let courier = Courier::new(engine.clone(), Arc::clone(&vault), messenger);
         Self {
             engine,
             settings,
@@ -131,6 +137,7 @@ impl Gateway {
             hub,
             vault,
             desk,
+            courier,
             screening: Mutex::new(screening),
             names_at_banks: Names::default(),
             rates: Rates::default(),
@@ -158,6 +165,11 @@ impl Gateway {
     /// Where live messages come from.
     pub const fn hub(&self) -> &Arc<Hub> {
         &self.hub
+    }
+
+    /// What tells users' webhooks; it has to be run.
+    pub const fn courier(&self) -> &Arc<Courier> {
+        &self.courier
     }
 
     /// Submits a command and turns a recorded refusal into the error it is.

@@ -43,13 +43,13 @@ impl Gateway {
             RegistryChange::PartnerSet(partner) => check_partner(partner)?,
             RegistryChange::RouteSet(route) => check_route(route)?,
             RegistryChange::ClientSet(client) => self.check_client(client)?,
+            RegistryChange::EndpointSet(endpoint) => self.check_endpoint(endpoint)?,
             RegistryChange::PartnerRemoved(_)
             | RegistryChange::RouteRemoved(..)
             | RegistryChange::ClientRemoved(_)
             | RegistryChange::ApiKeySet(_)
             | RegistryChange::ApiKeyRemoved(_)
             | RegistryChange::ApiKeyUsed(..)
-            | RegistryChange::EndpointSet(_)
             | RegistryChange::EndpointRemoved(..) => {}
         }
         registry.decide(&change).map_err(|error| refused(&change, error))?;

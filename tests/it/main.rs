@@ -49,5 +49,7 @@ mod simulated_bank;
 mod simulation;
 /// A gateway in process that checks its books when dropped.
 mod support;
+/// Users are told of what happens, at addresses they registered.
+mod webhooks;
 /// A small world to test in: accounts, users, policies, and a first batch.
 mod world;

@@ -69,6 +69,7 @@ pub(crate) struct TestGateway {
     settings: Settings,
     stop: watch::Sender<bool>,
     writer: JoinHandle<()>,
+    courier: tokio::task::JoinHandle<()>,
 }
 
 /// What a test may decide.
@@ -128,6 +129,8 @@ impl TestGateway {
 
     /// The gateway as it comes up again over the same journal.
     pub(crate) fn reopened(self) -> Self {
+        // A process that is gone tells nobody anything.
+        self.courier.abort();
         let journal = self.journal.reopen().unwrap();
         Self::over(journal, self.settings.clone(), Hasher::simulated(1), self.clock.clone())
     }
@@ -198,8 +201,9 @@ impl TestGateway {
             )),
         };
         let gateway = Arc::new(Gateway::new(parts));
+        let courier = tokio::spawn(Arc::clone(gateway.courier()).run());
         let api = Arc::new(Api::new(Arc::clone(&gateway), metrics, shown()));
-        Self { api, gateway, clock, journal, banks, vault, phones, settings, stop, writer }
+        Self { api, gateway, clock, journal, banks, vault, phones, settings, stop, writer, courier }
     }
 
     /// Sends a request.
@@ -327,6 +331,7 @@ impl TestGateway {
         let orders: Vec<_> = book.orders.iter().map(|(at, order)| (*at, *order)).collect();
         assert_eq!(view.orders(|_| true), orders);
         assert_eq!(view.registry(), book.registry);
+        assert_eq!(view.deliveries().all(), book.outbox.pending().collect::<Vec<_>>());
         assert!(book.revoked.keys().all(|token| view.is_revoked(token)));
     }
 }

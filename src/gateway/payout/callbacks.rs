@@ -5,22 +5,16 @@
 //! restart forgets none, and the tries are the delivery log. A receiver may hear an end twice and
 //! knows it by the id.
 
-use std::net::IpAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use hyper::header::{CONTENT_TYPE, HeaderValue};
-use hyper::{Method, Request};
-use rustls::ClientConfig;
 use serde_json::json;
 
 use super::drive::{line, origin};
 use super::{Desk, Standing, State, public_id, standing, standing_of};
-use crate::connector::http::{Client, Options};
-use crate::connector::tls;
-use crate::connector::webhook::{self, Key};
 use crate::gateway::caller::Caller;
+pub use crate::gateway::messenger::Settings;
+use crate::gateway::messenger::{Message, Messenger, NotToBeTold};
 use crate::gateway::{Error, Gateway};
 use crate::identity::vault::Vault;
 use crate::journal::Recorded;
@@ -32,7 +26,7 @@ use crate::ledger::registry;
 use crate::ledger::text::{ClientId, Line};
 use crate::ledger::time::{BOOK_OFFSET_SECONDS, Timestamp};
 use crate::limits;
-use crate::outbound::{Guard, NotAUrl, Resolve, Url};
+use crate::outbound::{Resolve, Url};
 
 /// What a client's callback secret is sealed for.
 pub fn purpose(id: &ClientId) -> String {
@@ -42,21 +36,10 @@ pub fn purpose(id: &ClientId) -> String {
 /// Seconds before each try: at once, then ever more rarely, for three days.
 const WAITS: [u64; 10] = [0, 5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400];
 
-/// What an operator decides about callbacks.
-#[derive(Clone, Debug, Default)]
-pub struct Settings {
-    /// Whether `http` will do; else it is `https` only.
-    pub http: bool,
-    /// Private addresses that may be called nonetheless.
-    pub private: Vec<crate::identity::allow::Range>,
-}
-
 /// How callbacks are reached.
 pub struct Callbacks {
     vault: Arc<Vault>,
-    settings: Settings,
-    resolve: Arc<dyn Resolve>,
-    loaded: OnceLock<Arc<ClientConfig>>,
+    messenger: Arc<Messenger>,
 }
 
 /// How one try went.
@@ -68,18 +51,20 @@ struct Told {
 impl Callbacks {
     /// Callbacks with the secrets that `vault` opens, to hosts that `resolve` finds.
     pub fn new(vault: Arc<Vault>, settings: Settings, resolve: Arc<dyn Resolve>) -> Self {
-        let private = settings.private.clone();
-        let allowed = move |address: IpAddr| private.iter().any(|range| range.contains(address));
-        let resolve: Arc<dyn Resolve> = Arc::new(Guard::new(resolve, Arc::new(allowed)));
-        Self { vault, settings, resolve, loaded: OnceLock::new() }
+        Self { vault, messenger: Arc::new(Messenger::new(settings, resolve)) }
+    }
+
+    /// What sends them.
+    pub const fn messenger(&self) -> &Arc<Messenger> {
+        &self.messenger
     }
 
     /// The address of a callback, if it is one that may be called.
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn url(&self, text: &str) -> Result<Url, NotAUrl> {
-        if self.settings.http { Url::parse(text) } else { Url::parse_secure(text) }
+    pub fn url(&self, text: &str) -> Result<Url, NotToBeTold> {
+        self.messenger.url(text)
     }
 
     /// Sends one message.
@@ -91,52 +76,15 @@ impl Callbacks {
         client: &registry::Client,
         id: &str,
         body: &[u8],
-        now: Timestamp,
+        sent: Timestamp,
     ) -> Result<u16, String> {
         let callback = client.callback.as_ref().ok_or("the client has no callback any more")?;
-        let url = self.url(callback.url.as_str()).map_err(|error| error.to_string())?;
         let secret = self.vault.open(&purpose(&client.id), &callback.secret);
-        let secret = secret.map_err(|error| error.to_string())?;
-        let secret = std::str::from_utf8(secret.expose()).map_err(|error| error.to_string())?;
-        let key = Key::parse(secret).map_err(|error| error.to_string())?;
-        let signature = webhook::sign(&[&key], id, now, body).map_err(|error| error.to_string())?;
-        let mut request = Request::new(Bytes::copy_from_slice(body));
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = url.target.parse().map_err(|_| "the URL has no path".to_owned())?;
-        let headers = [
-            ("webhook-id", id.to_owned()),
-            ("webhook-timestamp", now.seconds().to_string()),
-            ("webhook-signature", signature),
-        ];
-        for (name, value) in headers {
-            let value: HeaderValue = value.try_into().map_err(|_| "not a header".to_owned())?;
-            request.headers_mut().insert(name, value);
-        }
-        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let tls = url.secure.then(|| self.tls()).transpose()?;
-        let client = Client::new(&url, Arc::clone(&self.resolve), tls, OPTIONS);
-        client.send(request).await.map(|answer| answer.status).map_err(|f| f.to_string())
-    }
-
-    fn tls(&self) -> Result<Arc<ClientConfig>, String> {
-        if let Some(loaded) = self.loaded.get() {
-            return Ok(Arc::clone(loaded));
-        }
-        let loaded = tls::load(&TLS).map_err(|error| error.to_string())?;
-        Ok(Arc::clone(self.loaded.get_or_init(|| loaded)))
+        let secrets = [secret.map_err(|error| error.to_string())?];
+        let message = Message { id, secrets: &secrets, sent, body };
+        self.messenger.send(callback.url.as_str(), message).await
     }
 }
-
-/// One connection, one message, and no interest in what the answer says.
-const OPTIONS: Options = Options {
-    head: limits::CALLBACK_TIMEOUT,
-    answer: limits::CALLBACK_TIMEOUT,
-    idle_max: 0,
-    ..Options::standard()
-};
-
-/// Clients are anybody on the internet: the system's roots, and no certificate of ours.
-const TLS: tls::Settings = tls::Settings { oldest: tls::Oldest::Tls12, roots: None, client: None };
 
 impl Desk {
     /// Tells the end of a payout until it is heard or nobody seems to listen.

@@ -20,6 +20,7 @@
 //! POST   /api/v1/topups/bank-transfer           topups
 //! *      /api/v1/withdrawals, /admin/payouts    payouts
 //! *      /api/v1/api-keys, /admin/api-keys      api_keys
+//! *      /api/v1/webhooks, /admin/users/{}/webhooks  webhooks
 //! *      /api/v1/admin/partners, routes, clients  tables
 //! POST   /api/v1/admin/...-preview, reconcile   previews
 //! *      /api/v1/admin/...                      admin
@@ -44,6 +45,7 @@ mod tables;
 mod topups;
 mod transfer;
 mod wallet;
+mod webhooks;
 mod wire;
 
 use std::net::IpAddr;
@@ -234,5 +236,7 @@ const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const ADMINS: &[Role] = &[Role::Admin];
 /// Who may make keys for themselves.
 const MERCHANTS: &[Role] = &[Role::Merchant];
+/// Who may have webhooks: whoever acts through a token of their own. Applications have callbacks.
+const OWNERS: &[Role] = &[Role::Buyer, Role::Merchant, Role::Admin];
 /// Who may send batches.
 const TRUSTED: &[Role] = &[Role::Client];

@@ -6,10 +6,10 @@
 use hyper::Method;
 
 use super::{
-    ADMINS, Context, MERCHANTS, TRUSTED, admin, api_keys, batch, history, operations, payments,
-    session,
+    ADMINS, Context, MERCHANTS, OWNERS, TRUSTED, admin, api_keys, batch, history, operations,
+    payments, session,
 };
-use super::{callbacks, codes, payouts, previews, stream, tables, topups, wallet};
+use super::{callbacks, codes, payouts, previews, stream, tables, topups, wallet, webhooks};
 use crate::gateway::caller::Caller;
 use crate::http::problem::{ApiError, Code};
 use crate::http::reply::Reply;
@@ -92,6 +92,21 @@ routes! {
     Keys: "GET" "api/v1/admin/api-keys" "keys" Roles(ADMINS);
     MakeKey: "POST" "api/v1/admin/api-keys" "make_key" Roles(ADMINS);
     RevokeKey: "DELETE" "api/v1/admin/api-keys/{}" "revoke_key" Roles(ADMINS);
+    Webhooks: "GET" "api/v1/webhooks" "webhooks" Roles(OWNERS);
+    AddWebhook: "POST" "api/v1/webhooks" "add_webhook" Roles(OWNERS);
+    Webhook: "GET" "api/v1/webhooks/{}" "webhook" Roles(OWNERS);
+    ChangeWebhook: "PUT" "api/v1/webhooks/{}" "change_webhook" Roles(OWNERS);
+    RemoveWebhook: "DELETE" "api/v1/webhooks/{}" "remove_webhook" Roles(OWNERS);
+    RotateWebhook: "POST" "api/v1/webhooks/{}/rotate-secret" "rotate_webhook" Roles(OWNERS);
+    TestWebhook: "POST" "api/v1/webhooks/{}/test" "test_webhook" Roles(OWNERS);
+    Deliveries: "GET" "api/v1/webhooks/{}/deliveries" "deliveries" Roles(OWNERS);
+    RedeliverEvent: "POST" "api/v1/webhooks/{}/deliveries/{}/redeliver" "redeliver_event" Roles(OWNERS);
+    UserWebhooks: "GET" "api/v1/admin/users/{}/webhooks" "user_webhooks" Roles(ADMINS);
+    UserWebhook: "GET" "api/v1/admin/users/{}/webhooks/{}" "user_webhook" Roles(ADMINS);
+    ChangeUserWebhook: "PUT" "api/v1/admin/users/{}/webhooks/{}" "change_user_webhook" Roles(ADMINS);
+    RemoveUserWebhook: "DELETE" "api/v1/admin/users/{}/webhooks/{}" "remove_user_webhook" Roles(ADMINS);
+    UserDeliveries: "GET" "api/v1/admin/users/{}/webhooks/{}/deliveries" "user_deliveries" Roles(ADMINS);
+    RedeliverUserEvent: "POST" "api/v1/admin/users/{}/webhooks/{}/deliveries/{}/redeliver" "redeliver_user_event" Roles(ADMINS);
     OpenPayouts: "GET" "api/v1/admin/payouts" "open_payouts" Roles(ADMINS);
     ReleasePayout: "POST" "api/v1/admin/payouts/{}/release" "release_payout" Roles(ADMINS);
     DenyPayout: "POST" "api/v1/admin/payouts/{}/deny" "deny_payout" Roles(ADMINS);
@@ -211,6 +226,7 @@ fn allowed(segments: &[&str]) -> &'static str {
     };
     match (has("GET"), has("POST"), has("PUT"), has("DELETE")) {
         (true, true, ..) => "GET, HEAD, POST",
+        (true, false, true, true) => "GET, HEAD, PUT, DELETE",
         (true, false, ..) => "GET, HEAD",
         (false, true, ..) => "POST",
         (false, false, true, true) => "PUT, DELETE",
@@ -278,6 +294,28 @@ async fn dispatch_further(
         Route::Withdraw => payouts::withdraw(context, &caller).await,
         Route::Withdrawals => payouts::withdrawals(context, &caller).await,
         Route::Withdrawal => payouts::withdrawal(context, &caller),
+        _ => Box::pin(dispatch_webhooks(route, context, caller)).await,
+    }
+}
+
+/// What users, and administrators for them, do about webhooks.
+async fn dispatch_webhooks(
+    route: Route,
+    context: Context<'_>,
+    caller: Caller,
+) -> Result<Reply, ApiError> {
+    match route {
+        Route::Webhooks | Route::UserWebhooks => webhooks::list(context, &caller),
+        Route::AddWebhook => webhooks::add(context, &caller).await,
+        Route::Webhook | Route::UserWebhook => webhooks::show(context, &caller),
+        Route::ChangeWebhook | Route::ChangeUserWebhook => webhooks::change(context, &caller).await,
+        Route::RemoveWebhook | Route::RemoveUserWebhook => webhooks::remove(context, &caller).await,
+        Route::RotateWebhook => webhooks::rotate(context, &caller).await,
+        Route::TestWebhook => webhooks::test(context, &caller).await,
+        Route::Deliveries | Route::UserDeliveries => webhooks::deliveries(context, &caller).await,
+        Route::RedeliverEvent | Route::RedeliverUserEvent => {
+            webhooks::redeliver(context, &caller).await
+        }
         _ => Box::pin(dispatch_admin(route, context, caller)).await,
     }
 }

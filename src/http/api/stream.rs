@@ -18,12 +18,14 @@ use super::wire::name_of;
 use crate::gateway::Gateway;
 use crate::gateway::caller::Caller;
 use crate::gateway::history::change_of;
+use crate::gateway::payout::public_id;
 use crate::http::problem::ApiError;
 use crate::http::reply::Reply;
 use crate::http::websocket::{self, Socket};
 use crate::journal::Recorded;
 use crate::ledger::event::{Fact, MovementKind};
-use crate::ledger::id::AccountId;
+use crate::ledger::id::{AccountId, Position};
+use crate::ledger::payout::Purpose;
 use crate::limits;
 
 /// How long a client may take to send its token.
@@ -172,9 +174,32 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     drop(stop.wait_for(|stop| *stop).await);
 }
 
+/// What is said about a withdrawal that has ended. Nothing about an application's transfer, whose
+/// end is told to its callback.
+fn withdrawn(gateway: &Gateway, payout: Position, words: &str) -> Option<Value> {
+    let began = gateway.view().record(payout).ok()?;
+    match &began.event.fact {
+        Fact::PayoutStarted(started) if started.purpose == Purpose::Withdrawal => Some(json!({
+            "payout": public_id(&began),
+            "amount": started.amount.get(),
+            "currency": started.currency.code(),
+            "note": words,
+            "reference": started.origin.reference.as_str(),
+        })),
+        _ => None,
+    }
+}
+
 /// What is said about `recorded` to the owner of `account`; nothing if they did it themselves.
 pub(super) fn message(gateway: &Gateway, account: AccountId, recorded: &Recorded) -> Option<Told> {
     let (kind, about) = match &recorded.event.fact {
+        Fact::Moved(movement) if let MovementKind::PaidOut { payout, .. } = movement.kind => {
+            let about = withdrawn(gateway, payout, movement.note.as_str())?;
+            ("withdrawal_succeeded", about)
+        }
+        Fact::PayoutFailed(failed) => {
+            ("withdrawal_failed", withdrawn(gateway, failed.payout, failed.reason.as_str())?)
+        }
         Fact::Moved(movement) => {
             let change = change_of(account, recorded.clone())?;
             let kind = match (movement.kind, change.incoming) {

@@ -226,3 +226,21 @@ async fn what_was_held_and_never_sent_is_no_banks_business() {
     let report = gateway.send(ask.by(&people.admin)).await.expect(200);
     assert_eq!((&report["only_ours"], &report["only_theirs"]), (&json!(0), &json!(1)));
 }
+
+#[tokio::test]
+async fn the_end_of_a_withdrawal_is_a_notification() {
+    let (gateway, people) = edr().await;
+    let paid = withdraw(&gateway, &people, &withdrawal()).await.expect(202);
+    assert_eq!(paid["status"], "succeeded");
+    challenge(&gateway);
+    let held = withdraw(&gateway, &people, &withdrawal()).await.expect(202);
+    decide(&gateway, &people, held["id"].as_str().unwrap(), "deny").await.expect(200);
+    let told = gateway.send(get("/api/v1/notifications").by(&people.ani)).await.expect(200);
+    for (line, (kind, payout)) in
+        [("withdrawal_failed", &held), ("withdrawal_succeeded", &paid)].into_iter().enumerate()
+    {
+        let line = &told["data"][line];
+        assert_eq!((&line["type"], &line["amount"]), (&json!(kind), &json!(50_000)));
+        assert_eq!(line["payout"], payout["id"]);
+    }
+}

@@ -11,7 +11,8 @@ use gerbang::ledger::event::Role;
 /// paid), the trusted client, an administrator, an application with a token that it signed.
 type Row = [u16; 7];
 
-/// The matrix. A route that is not declared here does not compile.
+///
+/// The matrix. A route that is not declared here ends the test.
 ///
 /// Only ani has money, and the withdrawal is hers; the client would pay itself. The payout has ended,
 /// there are routes, and there is one key.
@@ -83,6 +84,29 @@ const fn expected(route: Route) -> Row {
         | Route::OpenAccount => [401, 403, 403, 403, 403, 201, 401],
         // Not even the user that the application acts as: only what the application signed.
         Route::Transfer | Route::TransferStanding => [401, 401, 401, 401, 401, 401, 200],
+        _ => expected_of_webhooks(route),
+    }
+}
+
+const fn expected_of_webhooks(route: Route) -> Row {
+    match route {
+        Route::Webhooks => [401, 200, 200, 200, 403, 200, 401],
+        Route::AddWebhook => [401, 201, 201, 201, 403, 201, 401],
+        // Ani's; administrators come to it by her name.
+        Route::Webhook
+        | Route::ChangeWebhook
+        | Route::RotateWebhook
+        | Route::TestWebhook
+        | Route::Deliveries
+        | Route::RedeliverEvent => [401, 200, 404, 404, 403, 404, 401],
+        Route::RemoveWebhook => [401, 204, 404, 404, 403, 404, 401],
+        Route::UserWebhooks
+        | Route::UserWebhook
+        | Route::ChangeUserWebhook
+        | Route::UserDeliveries
+        | Route::RedeliverUserEvent => [401, 403, 403, 403, 403, 200, 401],
+        Route::RemoveUserWebhook => [401, 403, 403, 403, 403, 204, 401],
+        _ => panic!("a route stands in neither part of the matrix"),
     }
 }
 
@@ -124,7 +148,14 @@ fn body(route: Route) -> Value {
         Route::Withdraw => {
             json!({"amount": 1_000, "bank_code": "009", "account_number": "0115471119"})
         }
-        Route::ReleasePayout | Route::DenyPayout | Route::Redeliver => json!({"reason": "x"}),
+        Route::ReleasePayout
+        | Route::DenyPayout
+        | Route::Redeliver
+        | Route::RedeliverEvent
+        | Route::RedeliverUserEvent => json!({"reason": "x"}),
+        Route::AddWebhook | Route::ChangeWebhook | Route::ChangeUserWebhook => {
+            json!({"url": "http://127.0.0.1:1/told"})
+        }
         Route::SetCallback => json!({"url": "http://127.0.0.1:1/ended"}),
         Route::SettlePayout => json!({"outcome": "failed", "reason": "x"}),
         Route::AddPartner => {
@@ -147,9 +178,13 @@ fn body(route: Route) -> Value {
 }
 
 fn request(route: Route, fixture: &Fixture) -> Ask {
-    let Fixture { payment, top_up, payout, key, .. } = fixture;
+    let Fixture { payment, top_up, payout, key, webhook, .. } = fixture;
     let path = format!("/{}", route.pattern());
     let path = path.replace("routes/{}/{}", "routes/014/TRANSFER");
+    let path = path.replace("users/{}/webhooks", "users/ani/webhooks");
+    let path = path.replace("webhooks/{}", &format!("webhooks/{webhook}"));
+    let path =
+        path.replace("deliveries/{}", &format!("deliveries/{}", payment.replace("pay", "msg")));
     let variable = match route {
         Route::TransferStanding => "T1",
         Route::Payment | Route::Refund => payment,
@@ -180,6 +215,7 @@ struct Fixture {
     top_up: String,
     payout: String,
     key: String,
+    webhook: String,
 }
 
 /// A payment of ani to the warung, a top-up that waits, and a withdrawal that is done.
@@ -194,7 +230,10 @@ async fn fixture() -> Fixture {
     let payout = gateway.send(withdraw).await.expect(202)["id"].as_str().unwrap().to_owned();
     let make = post("/api/v1/api-keys", &body(Route::MakeMyKey)).by(&people.warung);
     let key = gateway.send(make).await.expect(201)["id"].as_str().unwrap().to_owned();
-    Fixture { gateway, people, payment, top_up, payout, key }
+    // The last of all: nothing of the above is told to it.
+    let add = post("/api/v1/webhooks", &body(Route::AddWebhook)).by(&people.ani);
+    let webhook = gateway.send(add).await.expect(201)["id"].as_str().unwrap().to_owned();
+    Fixture { gateway, people, payment, top_up, payout, key, webhook }
 }
 
 #[tokio::test]
