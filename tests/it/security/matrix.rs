@@ -11,7 +11,6 @@ use gerbang::ledger::event::Role;
 /// paid), the trusted client, an administrator, an application with a token that it signed.
 type Row = [u16; 7];
 
-///
 /// The matrix. A route that is not declared here ends the test.
 ///
 /// Only ani has money, and the withdrawal is hers; the client would pay itself. The payout has ended,
