@@ -297,7 +297,10 @@ impl Book {
             | RegistryChange::RouteSet(_)
             | RegistryChange::RouteRemoved(..)
             | RegistryChange::ClientSet(_)
-            | RegistryChange::ClientRemoved(_) => {}
+            | RegistryChange::ClientRemoved(_)
+            | RegistryChange::ApiKeySet(_)
+            | RegistryChange::ApiKeyRemoved(_)
+            | RegistryChange::ApiKeyUsed(..) => {}
         }
     }
 }

@@ -188,7 +188,7 @@ impl Context<'_> {
             return Ok(Whose { owner: caller.clone(), place: 3 });
         }
         let user = self.gateway.look_up(self.segment(4))?;
-        Ok(Whose { owner: Caller { user, session: caller.session }, place: 6 })
+        Ok(Whose { owner: Caller { user, proof: caller.proof.clone() }, place: 6 })
     }
 
     fn named_webhook(&self, whose: &Whose) -> Result<Arc<Endpoint>, ApiError> {
