@@ -14,7 +14,7 @@ use crate::ledger::registry::tests::api_key;
 use crate::ledger::registry::{RegistryChange, RegistryChanged};
 use crate::ledger::time::Timestamp;
 
-const EVERY_CHANGE: &str = "613da05690c2aa1f8349a01c0680a19eeef080d3bc72bf57b18f229ba5cb84bc";
+const EVERY_CHANGE: &str = "23519f68d5e0df40a7a28237b8bafbdc5227f6d3f3cdf2ddd378bdbf48631b8d";
 
 fn every_change() -> Vec<Fact> {
     let used = Timestamp::from_seconds(1_790_003_600);

@@ -12,7 +12,7 @@ use crate::ledger::id::{Position, Principal, UserId};
 use crate::ledger::registry::SealedKey;
 use crate::ledger::time::Timestamp;
 
-const EVERY_CHANGE: &str = "e06d594b6b57f1a20ee456cdb70d459f6c03a225f5b46df0cc1ec0a794606196";
+const EVERY_CHANGE: &str = "08c9eaf9ab9172017c639e9bf5e1a96a5240d283585b5d5dd758a1c752cdc525";
 
 /// One change of every kind, the last of which leave a live code and an app.
 fn every_change() -> Vec<Fact> {

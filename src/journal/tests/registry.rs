@@ -20,7 +20,7 @@ use crate::ledger::registry::{
 use crate::ledger::text::ClientId;
 use crate::ledger::time::Timestamp;
 
-const EVERY_CHANGE: &str = "42e2d97344eaa5051de537a66e818db9cac75ca37e44b2fe36345ce3752d03ba";
+const EVERY_CHANGE: &str = "1188d4754c180d2527038d907a6ba78024340cd80078a030d3b6758a310c20d4";
 
 fn changed(change: RegistryChange) -> Fact {
     let by = Principal::User(UserId(0));
