@@ -399,6 +399,9 @@ pub const MIDTRANS_ITEMS_MAX: usize = 500;
 /// Most lines about what is wrong with one request.
 pub const MIDTRANS_MESSAGES_MAX: usize = 16;
 
+/// Longest payload of a QR code, in characters (EMVCo).
+pub const QRIS_MAX: usize = 512;
+
 /// From when on a bank that has never seen a transfer never will. A request that is still on its way
 /// after so long would have outlived every timeout between us and the bank's books.
 pub const NOT_FOUND_IS_FINAL: Duration = Duration::from_secs(15 * 60);

@@ -11,6 +11,7 @@
 //! [`snap`] is what bank service and bank say to each other; [`banks`] who the banks are.
 //! [`midtrans`] is what a payment provider and its merchants say to each other, for the gateway is
 //! one of the latter and plays the former for its own.
+//! [`qris`] is the text of a QR code that any bank's or wallet's app can pay.
 //!
 //! The gateway holds a [`bank::Bank`], which is a [`bank_client::BankClient`] or a simulation's own:
 //!
@@ -29,6 +30,7 @@
 pub mod banks;
 pub mod midtrans;
 pub mod outcome;
+pub mod qris;
 pub mod snap;
 pub mod standard;
 
