@@ -15,15 +15,12 @@
 //! - Half open lets a bounded number of requests through per period, whatever becomes of them: one
 //!   that never reports its end takes no place for ever.
 //! - What began before a change of state says nothing about the state after it.
-//! - In a maintenance window nothing goes out, and nothing is counted.
 //!
 //! Time is an argument. A clock that is set back closes nothing early and opens nothing for longer
 //! than a period.
 
-use std::str::FromStr;
-
 use super::outcome::Outcome;
-use crate::ledger::time::{BOOK_OFFSET_SECONDS, Timestamp};
+use crate::ledger::time::Timestamp;
 use crate::limits;
 
 /// What one request told about the bank's health.
@@ -69,53 +66,8 @@ impl Sign {
     }
 }
 
-/// A time of every day in which a bank is closed, at the books' offset (+07:00). Begins at its
-/// first minute, ends before its last, and may go past midnight.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Window {
-    from_minute: i64,
-    to_minute: i64,
-}
-
-/// Not a window.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("must look like 23:30-00:30 and not be empty")]
-pub struct NotAWindow;
-
-impl FromStr for Window {
-    type Err = NotAWindow;
-
-    fn from_str(text: &str) -> Result<Self, NotAWindow> {
-        let (from, to) = text.split_once('-').ok_or(NotAWindow)?;
-        let (from_minute, to_minute) = (minute(from)?, minute(to)?);
-        if from_minute == to_minute { Err(NotAWindow) } else { Ok(Self { from_minute, to_minute }) }
-    }
-}
-
-fn minute(text: &str) -> Result<i64, NotAWindow> {
-    let (hour, minute) = text.split_once(':').ok_or(NotAWindow)?;
-    let number = |text: &str, max: i64| {
-        let digits = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
-        text.parse::<i64>().ok().filter(|number| digits && *number <= max).ok_or(NotAWindow)
-    };
-    Ok(number(hour, 23)? * 60 + number(minute, 59)?)
-}
-
-impl Window {
-    /// Whether the bank is closed at `now`.
-    pub const fn contains(&self, now: Timestamp) -> bool {
-        let local = now.seconds().saturating_add(BOOK_OFFSET_SECONDS as i64);
-        let minute = local.rem_euclid(24 * 3600) / 60;
-        if self.from_minute < self.to_minute {
-            self.from_minute <= minute && minute < self.to_minute
-        } else {
-            self.from_minute <= minute || minute < self.to_minute
-        }
-    }
-}
-
 /// The bounds.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// Failures in a row that open it.
     pub failures: u32,
@@ -124,18 +76,15 @@ pub struct Options {
     pub open_seconds: i64,
     /// Requests that a half-open breaker lets through per period, and how many must go well.
     pub probes: u32,
-    /// When the bank is closed.
-    pub windows: Vec<Window>,
 }
 
 impl Options {
-    /// The values of `limits`, and no window.
+    /// The values of `limits`.
     pub const fn standard() -> Self {
         Self {
             failures: limits::BREAKER_FAILURES,
             open_seconds: limits::BREAKER_OPEN_SECONDS,
             probes: limits::BREAKER_PROBES,
-            windows: Vec::new(),
         }
     }
 }
@@ -175,9 +124,6 @@ impl Breaker {
 
     /// Whether a request would be let through.
     pub fn is_available(&self, now: Timestamp) -> bool {
-        if self.options.windows.iter().any(|window| window.contains(now)) {
-            return false;
-        }
         match self.state {
             State::Closed { .. } => true,
             State::Open { since } => self.is_over(since, now),

@@ -8,7 +8,7 @@ use crate::connector::outcome::Reason;
 const NOW: Timestamp = Timestamp::from_seconds(1_795_000_000);
 
 fn options() -> Options {
-    Options { failures: 3, open_seconds: 10, probes: 2, windows: Vec::new() }
+    Options { failures: 3, open_seconds: 10, probes: 2 }
 }
 
 fn at(seconds: i64) -> Timestamp {
@@ -100,34 +100,6 @@ fn a_probe_that_was_not_sent_makes_room_for_another() {
 fn a_clock_set_back_does_not_keep_it_open() {
     let breaker = opened();
     assert!(breaker.is_available(at(-3600)));
-}
-
-#[test]
-fn windows_are_in_jakarta_and_may_go_past_midnight() {
-    let clock = |text: &str| Timestamp::parse_rfc3339(&format!("2026-11-18T{text}+07:00")).unwrap();
-    let table = [
-        ("22:00-23:00", "21:59:59", false),
-        ("22:00-23:00", "22:00:00", true),
-        ("22:00-23:00", "22:59:59", true),
-        ("22:00-23:00", "23:00:00", false),
-        ("23:30-00:30", "23:29:59", false),
-        ("23:30-00:30", "23:30:00", true),
-        ("23:30-00:30", "00:00:00", true),
-        ("23:30-00:30", "00:29:59", true),
-        ("23:30-00:30", "00:30:00", false),
-        ("23:30-00:30", "12:00:00", false),
-    ];
-    for (window, time, closed) in table {
-        let windows = vec![window.parse().unwrap()];
-        let mut breaker = Breaker::new(Options { windows, ..options() });
-        assert_eq!(breaker.is_available(clock(time)), !closed, "{window} {time}");
-        assert_eq!(breaker.begin(clock(time)).is_none(), closed, "{window} {time}");
-    }
-    for wrong in
-        ["", "22:00", "22:00-22:00", "24:00-01:00", "1:00-2:00", "22:60-23:00", "+1:00-02:00"]
-    {
-        assert_eq!(wrong.parse::<Window>(), Err(NotAWindow), "{wrong}");
-    }
 }
 
 #[test]
