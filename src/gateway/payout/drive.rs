@@ -431,3 +431,6 @@ fn words(reason: &Reason) -> Line {
 pub(super) fn line(text: &str) -> Line {
     Line::cut(text, limits::REASON_BYTES_MAX)
 }
+
+#[cfg(test)]
+mod tests;
