@@ -10,7 +10,7 @@ use crate::gateway::routing;
 use crate::gateway::tables::{ClientRow, Holder, Issued, PartnerRow};
 use crate::ledger::id::Principal;
 use crate::ledger::money::{Amount, BasisPoints};
-use crate::ledger::registry::{BankCode, RegistryChange, Route, Usage};
+use crate::ledger::registry::{BankCode, Partner, RegistryChange, Route, Usage, Window};
 use crate::ledger::text::{ClientId, Line, Username};
 use crate::limits;
 
@@ -31,6 +31,10 @@ pub(super) enum Partners {
         /// Where its bank service listens, like http://10.10.1.3:2002
         #[arg(long)]
         base_url: String,
+        /// When it is not asked, every day at +07:00, like 23:30-04:00; "none" for never. Stays as
+        /// it is if not given.
+        #[arg(long, value_name = "FROM-UNTIL")]
+        maintenance: Option<String>,
         /// Passes it over until further notice.
         #[arg(long)]
         disabled: bool,
@@ -103,6 +107,13 @@ pub(super) enum Clients {
         per_day_max: Option<u64>,
         #[arg(long)]
         requests_per_second: Option<u32>,
+        /// Its transfers wait for the beneficiary's own bank: none goes through another, for a fee.
+        #[arg(long, conflicts_with = "fallback")]
+        no_fallback: bool,
+        /// Its transfers may go through another bank again. Without either it stays as it is; a new
+        /// client's may.
+        #[arg(long)]
+        fallback: bool,
         /// Turns it away until further notice.
         #[arg(long)]
         disabled: bool,
@@ -122,14 +133,14 @@ pub(super) async fn partners(app: &App, action: Partners) -> Result<String, Fail
             let registry = gateway.view().registry();
             let rows = registry.partners.values().map(|row| {
                 let off = if row.disabled { ", switched off" } else { "" };
-                format!(
-                    "{} {}: priority {}, {}{off}",
-                    row.code, row.name, row.priority, row.base_url
-                )
+                let closed = row.maintenance.map(|window| format!(", closed {window}"));
+                let closed = closed.unwrap_or_default();
+                let Partner { code, name, priority, base_url, .. } = row;
+                format!("{code} {name}: priority {priority}, {base_url}{closed}{off}")
             });
             Ok(lines(rows))
         }
-        Partners::Set { code, name, priority, base_url, disabled } => {
+        Partners::Set { code, name, priority, base_url, maintenance, disabled } => {
             let code = bank(&code)?;
             let known = gateway.view().registry().partners.get(&code).cloned();
             let row = PartnerRow {
@@ -137,7 +148,10 @@ pub(super) async fn partners(app: &App, action: Partners) -> Result<String, Fail
                 name: line("--name", &name)?,
                 priority,
                 base_url: line("--base-url", &base_url)?,
-                maintenance: known.as_ref().and_then(|row| row.maintenance),
+                maintenance: match maintenance {
+                    None => known.as_ref().and_then(|row| row.maintenance),
+                    Some(text) => window(&text)?,
+                },
                 disabled,
             };
             match known {
@@ -196,7 +210,8 @@ pub(super) async fn clients(app: &App, action: Clients) -> Result<String, Failur
             let rows = registry.clients.values().map(|row| {
                 let allow: Vec<&str> = row.allow.iter().map(Line::as_str).collect();
                 let off = if row.disabled { ", switched off" } else { "" };
-                format!("{} {}: from {}{off}", row.id.as_str(), row.name, allow.join(", "))
+                let own = if row.allow_interbank_fallback { "" } else { ", own banks only" };
+                format!("{} {}: from {}{own}{off}", row.id.as_str(), row.name, allow.join(", "))
             });
             Ok(lines(rows))
         }
@@ -217,6 +232,9 @@ async fn set_client(app: &App, set: Clients) -> Result<String, Failure> {
     else {
         return Err(Failure::usage("nothing is to be set"));
     };
+    let Clients::Set { fallback, no_fallback, .. } = &set else {
+        return Err(Failure::usage("nothing is to be set"));
+    };
     let id = client_id(id)?;
     let known = app.gateway.view().registry().clients.get(&id).cloned();
     let most = |option, units: &Option<u64>| {
@@ -231,7 +249,10 @@ async fn set_client(app: &App, set: Clients) -> Result<String, Failure> {
         per_transfer_max: most("--per-transfer-max", per_transfer_max)?,
         per_day_max: most("--per-day-max", per_day_max)?,
         requests_per_second: *requests_per_second,
-        allow_interbank_fallback: known.as_ref().is_none_or(|row| row.allow_interbank_fallback),
+        allow_interbank_fallback: match (*fallback, *no_fallback) {
+            (false, false) => known.as_ref().is_none_or(|row| row.allow_interbank_fallback),
+            (fallback, _) => fallback,
+        },
         disabled: *disabled,
         id,
     };
@@ -309,6 +330,17 @@ fn lines(rows: impl Iterator<Item = String>) -> String {
 
 fn bank(code: &str) -> Result<BankCode, Failure> {
     routing::bank_code("bank", code).map_err(Failure::usage)
+}
+
+/// A maintenance window, or none.
+fn window(text: &str) -> Result<Option<Window>, Failure> {
+    match text {
+        "none" => Ok(None),
+        text => match Window::parse(text) {
+            Some(window) => Ok(Some(window)),
+            None => Err(named("--maintenance", "must look like 23:30-04:00, or be none")),
+        },
+    }
 }
 
 fn client_id(text: &str) -> Result<ClientId, Failure> {

@@ -95,6 +95,13 @@ pub struct Window {
 }
 
 impl Window {
+    /// From `23:30-04:00`. `None` if it is not written so, or has no length.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (from, until) = text.split_once('-')?;
+        let window = Self { from: minute(from)?, until: minute(until)? };
+        if window.is_sound() { Some(window) } else { None }
+    }
+
     /// Whether `at` lies in the window.
     pub fn contains(self, at: Timestamp) -> bool {
         let minute = at.minute_of_day();
@@ -112,6 +119,25 @@ impl Window {
 }
 
 const MINUTES_OF_A_DAY: u16 = 24 * 60;
+
+/// The minute of the day that `23:30` is.
+fn minute(text: &str) -> Option<u16> {
+    let number = |text: &str, below: u16| {
+        let plain = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
+        text.parse::<u16>().ok().filter(|number| plain && *number < below)
+    };
+    let (hour, minute) = text.split_once(':')?;
+    number(hour, 24)?.checked_mul(60)?.checked_add(number(minute, 60)?)
+}
+
+/// As it is parsed.
+impl fmt::Display for Window {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let time = |minute: u16| (minute.div_euclid(60), minute.rem_euclid(60));
+        let ((hour, minute), (until_hour, until_minute)) = (time(self.from), time(self.until));
+        write!(f, "{hour:02}:{minute:02}-{until_hour:02}:{until_minute:02}")
+    }
+}
 
 /// A bank we can reach.
 #[derive(Clone, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]

@@ -199,6 +199,28 @@ fn its_changes_make_it_again() {
 }
 
 #[test]
+fn windows_are_read_as_they_are_written() {
+    for text in ["23:30-04:00", "00:00-23:59", "01:00-02:00"] {
+        assert_eq!(Window::parse(text).unwrap().to_string(), text);
+    }
+    assert_eq!(Window::parse("23:30-04:00"), Some(Window { from: 1_410, until: 240 }));
+    let wrong = [
+        "",
+        "22:00",
+        "22:00-22:00",
+        "24:00-01:00",
+        "1:00-2:00",
+        "22:60-23:00",
+        "+1:00-02:00",
+        "22:00-23:00-01:00",
+        " 22:00-23:00",
+    ];
+    for text in wrong {
+        assert_eq!(Window::parse(text), None, "{text}");
+    }
+}
+
+#[test]
 fn windows_may_cross_midnight() {
     let at = |time: &str| Timestamp::parse_rfc3339(&format!("2026-11-21T{time}+07:00")).unwrap();
     let cases = [

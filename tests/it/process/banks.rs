@@ -47,6 +47,30 @@ fn begin(home: &Path, data: &Path) {
     done(&user);
 }
 
+/// The maintenance window and the way through other banks: set, left alone, set back.
+fn what_is_not_given_stays(data: &Path) {
+    let partner = format!("{BNI} http://10.10.1.3:2012");
+    let table = [
+        (format!("{partner} --maintenance 23:30-04:00"), ", closed 23:30-04:00", true),
+        (partner.clone(), ", closed 23:30-04:00", true),
+        (format!("{partner} --maintenance none"), ", closed", false),
+        (format!("{CLIENT} --no-fallback"), ", own banks only", true),
+        (CLIENT.to_owned(), ", own banks only", true),
+        (format!("{CLIENT} --fallback"), ", own banks only", false),
+    ];
+    for (command, words, expected) in table {
+        done(&admin(data, &command));
+        let list = done(&admin(data, "client list")) + &done(&admin(data, "partner list"));
+        assert_eq!(list.contains(words), expected, "{command}: {list}");
+    }
+    for wrong in [
+        format!("{partner} --maintenance 24:00-01:00"),
+        format!("{CLIENT} --fallback --no-fallback"),
+    ] {
+        assert!(!admin(data, &wrong).status.success(), "{wrong}");
+    }
+}
+
 #[test]
 fn an_operator_sets_banks_and_clients_up_and_reconciles() {
     let home = tempfile::tempdir().unwrap();
@@ -72,6 +96,7 @@ fn an_operator_sets_banks_and_clients_up_and_reconciles() {
     assert!(!list.contains("gkt_"), "{list}");
     assert!(done(&run(SCREEN)).starts_with("Outcome: accept"));
     assert_eq!(run("partner remove 009").status.code(), Some(1), "it has a route");
+    what_is_not_given_stays(&data);
     reconcile(home.path(), &data);
     let export = done(&gerbang().args(["export", "--data"]).arg(&data).output().unwrap());
     assert!(export.contains("partner_set") && !export.contains(&key), "keys stay in the house");
