@@ -224,16 +224,30 @@ fn allowed(segments: &[&str]) -> &'static str {
         let here = |route: &&Route| route.method() == method && matches(route.pattern(), segments);
         Route::ALL.iter().any(|route| here(&route))
     };
-    match (has("GET"), has("POST"), has("PUT"), has("DELETE")) {
-        (true, true, ..) => "GET, HEAD, POST",
-        (true, false, true, true) => "GET, HEAD, PUT, DELETE",
-        (true, false, ..) => "GET, HEAD",
-        (false, true, ..) => "POST",
-        (false, false, true, true) => "PUT, DELETE",
-        (false, false, true, false) => "PUT",
-        (false, false, false, _) => "DELETE",
-    }
+    let bits = ["GET", "POST", "PUT", "DELETE"].into_iter().map(has).rev();
+    let index = bits.fold(0, |index, bit| index * 2 + usize::from(bit));
+    ALLOWED[index]
 }
+
+/// The value of `Allow` by what a path has: GET, POST, PUT, DELETE, from the lowest bit on.
+const ALLOWED: [&str; 16] = [
+    "",
+    "GET, HEAD",
+    "POST",
+    "GET, HEAD, POST",
+    "PUT",
+    "GET, HEAD, PUT",
+    "POST, PUT",
+    "GET, HEAD, POST, PUT",
+    "DELETE",
+    "GET, HEAD, DELETE",
+    "POST, DELETE",
+    "GET, HEAD, POST, DELETE",
+    "PUT, DELETE",
+    "GET, HEAD, PUT, DELETE",
+    "POST, PUT, DELETE",
+    "GET, HEAD, POST, PUT, DELETE",
+];
 
 /// Routes without a token.
 pub(super) async fn dispatch_public(route: Route, context: Context<'_>) -> Result<Reply, ApiError> {
