@@ -36,6 +36,7 @@ pub mod gateway;
 pub mod http;
 pub mod identity;
 pub mod journal;
+pub mod language;
 pub mod ledger;
 pub mod limits;
 pub mod outbound;
