@@ -23,7 +23,7 @@ use crate::gateway::payout::callbacks::Callbacks;
 use crate::gateway::payout::partners::Partners;
 use crate::gateway::payout::{self, Announcer, Desk};
 use crate::gateway::screening::Screening;
-use crate::gateway::{self, Gateway, Settings};
+use crate::gateway::{self, Gateway, Settings, rent};
 use crate::identity::hasher::{self, Hasher};
 use crate::identity::keys::{self, SigningKeys};
 use crate::identity::vault::Vault;
@@ -138,6 +138,7 @@ impl App {
         let gateway = Arc::new(Gateway::new(parts));
         gateway.recall()?;
         tokio::spawn(Arc::clone(gateway.courier()).run());
+        tokio::spawn(rent::run(Arc::clone(&gateway), stop.subscribe()));
         Ok(Self { gateway, metrics, report, stop, writer, sealer })
     }
 

@@ -28,6 +28,16 @@ pub const CLIENT_ID_MAX: usize = 36;
 pub const ALLOW_MAX: usize = 64;
 /// Most client applications.
 pub const CLIENTS_MAX: usize = 4_096;
+/// Rooms that a landlord lets: all are looked through at each change.
+pub const ROOMS_MAX: usize = 1_000;
+/// Longest code of a room.
+pub const ROOM_CODE_MAX: usize = 32;
+/// Days between today and a tenant's first day, either way: bills go back to it.
+pub const START_DAYS_MAX: i64 = 366;
+/// Ways to pay in the table.
+pub const METHODS_MAX: usize = 64;
+/// Longest name of a way to pay in requests.
+pub const METHOD_ID_MAX: usize = 32;
 /// Shortest password in characters (NIST SP 800-63B); administrators need `PASSWORD_ADMIN_MIN`.
 pub const PASSWORD_MIN: usize = 8;
 /// Shortest password of an administrator (PCI DSS 8.3.6).
@@ -228,6 +238,12 @@ pub const TIMER_PERIOD: Duration = Duration::from_secs(1);
 pub const CLOCK_JUMP_MAX: Duration = Duration::from_secs(5 * 60);
 /// Looks without a jump before expiry goes on: a minute.
 pub const CLOCK_CALM_TICKS: u32 = 60;
+/// Between two looks at which months are due: a new tenant's bill is there after this at most.
+pub const RENT_LOOK: Duration = Duration::from_secs(5);
+/// Bills that one such look makes, one after the other, so that the first of a month stays calm.
+pub const RENT_BILLS_PER_LOOK: usize = 500;
+/// Days in which a month's rent is to be paid.
+pub const RENT_DUE_DAYS: i64 = 10;
 
 // Connectors: requests that go out.
 

@@ -215,7 +215,7 @@ impl Actor {
                 self.spendable().decide_payout_step(advanced, order)
             }
             Command::FailPayout(failed) => self.account.decide_payout_failure(failed, order),
-            Command::CancelBill(_) => self.account.decide_bill_cancelled(order),
+            Command::CancelBill(cancelled) => self.account.decide_bill_cancelled(cancelled, order),
             Command::StartCharge(started) => self.account.decide_charge(started, order),
             Command::AdvanceCharge(advanced) => self.account.decide_charge_step(advanced, order),
             Command::RequestTopUp(_)

@@ -40,7 +40,7 @@ use crossbeam_channel::{Receiver, Sender, TrySendError};
 pub use self::entry::{Busy, Entry};
 pub use self::references::References;
 pub use self::teller::Teller;
-pub use self::timers::{expire_due, run as run_timers};
+pub use self::timers::{Wall, expire_due, run as run_timers};
 pub use self::view::{Known, View};
 pub use self::writer::{AfterBatch, Observer, Writer, WriterParts};
 

@@ -67,19 +67,20 @@ fn expiry_of(hold: Position, now: Timestamp) -> Origin {
 }
 
 /// Compares wall time with running time.
-struct Wall {
+pub struct Wall {
     wall: Timestamp,
     running: Instant,
     agreed: u32,
 }
 
 impl Wall {
-    fn new(now: Timestamp) -> Self {
+    /// Agreed so far: `now` is what the clock shows.
+    pub fn new(now: Timestamp) -> Self {
         Self { wall: now, running: Instant::now(), agreed: limits::CLOCK_CALM_TICKS }
     }
 
     /// `now`, unless the wall clock jumped against running time within the last ticks.
-    fn trusted(&mut self, now: Timestamp, running: Instant) -> Option<Timestamp> {
+    pub fn trusted(&mut self, now: Timestamp, running: Instant) -> Option<Timestamp> {
         let elapsed = i64::try_from((running - self.running).as_micros()).unwrap_or(i64::MAX);
         let jump = now.micros_since(self.wall).saturating_sub(elapsed);
         (self.wall, self.running) = (now, running);

@@ -17,6 +17,7 @@ use super::references::References;
 use super::slots::Slots;
 use crate::journal::{self, History, Recorded};
 use crate::ledger::account::Account;
+use crate::ledger::boarding::Boarding;
 use crate::ledger::book::Book;
 use crate::ledger::event::{AccountKind, Fact, Origin};
 use crate::ledger::id::{AccountId, Position, Principal, UserId};
@@ -45,6 +46,7 @@ pub struct View {
     revoked: SpreadMap<[u8; 16], Timestamp>,
     registry: ArcSwap<Registry>,
     deliveries: Deliveries,
+    boarding: ArcSwap<Boarding>,
     references: References,
     history: Arc<History>,
     position: AtomicU64,
@@ -81,6 +83,7 @@ impl View {
             revoked: SpreadMap::default(),
             registry: ArcSwap::new(Arc::clone(&book.registry)),
             deliveries: Deliveries::new(book),
+            boarding: ArcSwap::new(Arc::clone(&book.boarding)),
             references,
             history,
             position: AtomicU64::new(0),
@@ -214,6 +217,11 @@ impl View {
         &self.deliveries
     }
 
+    /// Rooms, tenants and ways to pay as they are now.
+    pub fn boarding(&self) -> Arc<Boarding> {
+        self.boarding.load_full()
+    }
+
     /// What the journal says about the key of `origin`.
     ///
     /// # Errors
@@ -302,6 +310,7 @@ impl View {
             Fact::DeliveryTried(tried) if tried.gone => {
                 self.registry.store(Arc::clone(&book.registry));
             }
+            Fact::BoardingChanged(_) => self.boarding.store(Arc::clone(&book.boarding)),
             Fact::Genesis
             | Fact::AccountOpened(_)
             | Fact::Moved(_)

@@ -218,6 +218,7 @@ impl Writer {
             | Fact::PayoutAdvanced(_)
             | Fact::PayoutFailed(_)
             | Fact::RegistryChanged(_)
+            | Fact::BoardingChanged(_)
             | Fact::CallbackTried(_)
             | Fact::BillIssued(_)
             | Fact::BillCancelled(_)

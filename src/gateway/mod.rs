@@ -6,6 +6,8 @@
 pub mod admin;
 pub mod allowance;
 pub mod api_keys;
+pub mod bill;
+pub mod boarding;
 pub mod caller;
 pub mod cash_flow;
 pub mod client;
@@ -24,6 +26,7 @@ pub mod reconciliation;
 pub mod reference;
 pub mod refund;
 pub mod registry;
+pub mod rent;
 pub mod routing;
 pub mod screening;
 pub mod tables;

@@ -151,7 +151,7 @@ impl Gateway {
     }
 
     /// What the house keeps of a payment to `credit`: less than the amount, or nothing.
-    async fn fee_of(
+    pub(super) async fn fee_of(
         &self,
         credit: AccountId,
         amount: Amount,

@@ -26,6 +26,7 @@ use super::error::Error;
 use super::files::{self, Reader};
 use super::sidefile::Mark;
 use crate::ledger::account::Account;
+use crate::ledger::boarding::{Boarding, BoardingChange};
 use crate::ledger::book::Book;
 use crate::ledger::delivery::{Backlog, Delivery, Outbox, Pending};
 use crate::ledger::endpoint::EndpointId;
@@ -52,6 +53,7 @@ enum Kind {
     Registry = 4,
     Outbox = 5,
     Backlogs = 6,
+    Boarding = 7,
 }
 
 /// The book as it was when the batch `mark` had been applied.
@@ -112,6 +114,7 @@ impl Checkpoint {
         sections(&mut file, Kind::Registry, self.book.registry.changes())?;
         sections(&mut file, Kind::Outbox, self.book.outbox.pending())?;
         sections(&mut file, Kind::Backlogs, self.book.outbox.backlogs())?;
+        sections(&mut file, Kind::Boarding, self.book.boarding.changes())?;
         let hash = *file.hasher.finalize().as_bytes();
         file.file.write_all(&hash)
     }
@@ -198,7 +201,7 @@ fn decode(bytes: &[u8]) -> Option<Checkpoint> {
     }
     let mut book = Book { position: Some(position), ..Book::new() };
     let (mut orders, mut revoked) = (BTreeMap::new(), BTreeMap::new());
-    let mut registry = Registry::default();
+    let (mut registry, mut boarding) = (Registry::default(), Boarding::default());
     let (mut outbox, mut backlogs) = (BTreeMap::new(), BTreeMap::new());
     for rows in decode_all(&sections) {
         match rows? {
@@ -209,12 +212,14 @@ fn decode(bytes: &[u8]) -> Option<Checkpoint> {
             Rows::Registry(rows) => rows.iter().for_each(|change| registry.apply(change)),
             Rows::Outbox(rows) => outbox.extend(rows),
             Rows::Backlogs(rows) => backlogs.extend(rows),
+            Rows::Boarding(rows) => rows.iter().for_each(|change| boarding.apply(change)),
         }
     }
     book.orders = Arc::new(orders);
     book.revoked = Arc::new(revoked);
     book.registry = Arc::new(registry);
     book.outbox = Outbox::new(outbox, backlogs);
+    book.boarding = Arc::new(boarding);
     Some(Checkpoint { mark, time, book })
 }
 
@@ -235,6 +240,7 @@ enum Rows {
     Registry(Vec<RegistryChange>),
     Outbox(Vec<(Delivery, Pending)>),
     Backlogs(Vec<(EndpointId, Backlog)>),
+    Boarding(Vec<BoardingChange>),
 }
 
 /// Decodes all sections in order, on as many threads as there are cores: a start waits for this.
@@ -264,6 +270,7 @@ impl Section<'_> {
             4 => rows(&raw, |row| row).map(Rows::Registry),
             5 => rows(&raw, |row| row).map(Rows::Outbox),
             6 => rows(&raw, |row| row).map(Rows::Backlogs),
+            7 => rows(&raw, |row| row).map(Rows::Boarding),
             _ => None,
         }
     }

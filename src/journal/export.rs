@@ -3,13 +3,16 @@
 //! Password hashes and tokens are left out always. It reads history and writes a stream; it changes
 //! nothing, and it computes nothing that is not in the records.
 
+mod boarding;
 mod charges;
 mod registry;
+mod words;
 
 use std::io::{self, Write};
 
 use serde_json::{Map, Value, json};
 
+use self::words::{fact_name, movement_name};
 use super::codec::Recorded;
 use super::error::Error;
 use super::history::History;
@@ -240,6 +243,7 @@ impl Names {
                 "reason": set.reason.as_str(),
             }),
             Fact::RegistryChanged(changed) => registry::change(self, changed),
+            Fact::BoardingChanged(changed) => boarding::change(self, changed),
             Fact::Refused(refusal) => json!({
                 "account": refusal.account.map(|account| self.account(account)),
                 "amount": refusal.amount.map(|amount| amount.get()),
@@ -406,48 +410,5 @@ fn change(change: &UserChange) -> Value {
         UserChange::LoginCleared => json!("login_cleared"),
         // Nothing that could be tried out.
         UserChange::Codes(change) => json!({ "codes": change.name() }),
-    }
-}
-
-fn movement_name(kind: MovementKind) -> &'static str {
-    match kind {
-        MovementKind::Payment => "payment",
-        MovementKind::Refund { .. } => "refund",
-        MovementKind::TopUp { .. } => "top_up",
-        MovementKind::Adjustment { .. } => "adjustment",
-        MovementKind::HoldPosted { .. } => "hold_posted",
-        MovementKind::PaidOut { .. } => "paid_out",
-        MovementKind::ChargePaid { .. } => "charge_paid",
-        MovementKind::BillPaid { .. } => "bill_paid",
-        MovementKind::Suspended { .. } => "suspended",
-        MovementKind::Resolved { .. } => "resolved",
-    }
-}
-
-fn fact_name(fact: &Fact) -> &'static str {
-    match fact {
-        Fact::Genesis => "genesis",
-        Fact::AccountOpened(_) => "account_opened",
-        Fact::UserCreated(_) => "user_created",
-        Fact::UserChanged(_) => "user_changed",
-        Fact::SessionRevoked(_) => "session_revoked",
-        Fact::Moved(_) => "moved",
-        Fact::Held(_) => "held",
-        Fact::HoldReleased(_) => "hold_released",
-        Fact::TopUpRequested(_) => "top_up_requested",
-        Fact::TopUpRejected(_) => "top_up_rejected",
-        Fact::FreezeSet(_) => "freeze_set",
-        Fact::Refused(_) => "refused",
-        Fact::PayoutStarted(_) => "payout_started",
-        Fact::PayoutAdvanced(_) => "payout_advanced",
-        Fact::PayoutFailed(_) => "payout_failed",
-        Fact::RegistryChanged(_) => "registry_changed",
-        Fact::CallbackTried(_) => "callback_tried",
-        Fact::BillIssued(_) => "bill_issued",
-        Fact::BillCancelled(_) => "bill_cancelled",
-        Fact::ChargeStarted(_) => "charge_started",
-        Fact::ChargeAdvanced(_) => "charge_advanced",
-        Fact::Notified(_) => "notified",
-        Fact::DeliveryTried(_) => "delivery_tried",
     }
 }

@@ -9,6 +9,7 @@ mod charges;
 use super::codec::Recorded;
 use super::error::{Error, Flaw};
 use crate::ledger::account::Account;
+use crate::ledger::boarding::BoardingChange;
 use crate::ledger::book::Book;
 use crate::ledger::delivery::DeliveryTried;
 use crate::ledger::event::{AccountOpened, Fact, HoldReleased, Movement, MovementKind};
@@ -89,6 +90,7 @@ fn misfit(book: &Book, position: Position, fact: &Fact) -> Option<&'static str> 
             _ => Some("there is no such payout, or it cannot fail so"),
         },
         Fact::RegistryChanged(changed) => registering(book, &changed.change),
+        Fact::BoardingChanged(changed) => boarding(book, &changed.change),
         Fact::BillIssued(_)
         | Fact::BillCancelled(_)
         | Fact::ChargeStarted(_)
@@ -187,6 +189,18 @@ fn registering(book: &Book, change: &RegistryChange) -> Option<&'static str> {
         | RegistryChange::ApiKeyRemoved(_)
         | RegistryChange::ApiKeyUsed(..)
         | RegistryChange::EndpointRemoved(..) => None,
+    }
+}
+
+fn boarding(book: &Book, change: &BoardingChange) -> Option<&'static str> {
+    match change {
+        BoardingChange::RoomSet(room) if book.user(room.issuer).is_none() => {
+            Some("there is no such landlord")
+        }
+        BoardingChange::TenantSet(tenant) if book.user(tenant.user).is_none() => {
+            Some("there is no such user")
+        }
+        _ => book.boarding.decide(change).err().map(|_| "the houses cannot follow it"),
     }
 }
 

@@ -11,7 +11,7 @@
 //! A movement between two accounts that can refuse is decided in two halves, one by each account;
 //! the engine carries the first half to the second (see `engine`).
 
-use super::bill;
+use super::bill::{self, BillCancelled};
 use super::charge::{self, ChargeAdvanced, ChargePurpose, ChargeStarted};
 use super::event::{AccountKind, AccountOpened, Fact, FreezeSet, Hold, HoldReleased, Movement};
 use super::event::{MovementKind, TopUpRejected};
@@ -238,8 +238,14 @@ impl Account {
     ///
     /// # Errors
     /// [`Rejection::AlreadyPaid`], [`Rejection::BillNotOpen`].
-    pub fn decide_bill_cancelled(&self, order: Option<&Order>) -> Result<(), Rejection> {
-        bill::issued(order, self.id)?.decide_open()
+    pub fn decide_bill_cancelled(
+        &self,
+        cancelled: &BillCancelled,
+        order: Option<&Order>,
+    ) -> Result<(), Rejection> {
+        let bill = bill::issued(order, self.id)?;
+        bill.decide_open()?;
+        if bill.payer == cancelled.payer { Ok(()) } else { Err(Rejection::BillNotOpen) }
     }
 
     /// Whether a charge may begin: one for a bill needs the bill to be open and of its amount.
@@ -423,6 +429,7 @@ impl Account {
             | Fact::PayoutAdvanced(_)
             | Fact::PayoutFailed(_)
             | Fact::RegistryChanged(_)
+            | Fact::BoardingChanged(_)
             | Fact::CallbackTried(_)
             | Fact::BillIssued(_)
             | Fact::BillCancelled(_)

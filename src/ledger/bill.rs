@@ -71,6 +71,8 @@ pub struct BillCancelled {
     pub bill: Position,
     /// The issuer's account.
     pub account: AccountId,
+    /// Who was to pay: it stands in their history too.
+    pub payer: AccountId,
     /// Why.
     pub reason: Line,
 }

@@ -16,6 +16,7 @@ use arrayvec::ArrayVec;
 
 use super::account::{Account, Awaiting};
 use super::bill::{Bill, BillState};
+use super::boarding::Boarding;
 use super::charge::{Charge, Late};
 use super::command::{Command, decide_parties};
 use super::delivery::Outbox;
@@ -53,6 +54,8 @@ pub struct Book {
     pub registry: Arc<Registry>,
     /// What is still to be told to endpoints.
     pub outbox: Outbox,
+    /// Rooms, tenants and ways to pay.
+    pub boarding: Arc<Boarding>,
 }
 
 /// An entry's place in the history of one account.
@@ -114,7 +117,7 @@ impl Book {
             Command::StartPayout(started) => account.decide_payout(started),
             Command::AdvancePayout(advanced) => account.decide_payout_step(advanced, order),
             Command::FailPayout(failed) => account.decide_payout_failure(failed, order),
-            Command::CancelBill(_) => account.decide_bill_cancelled(order),
+            Command::CancelBill(cancelled) => account.decide_bill_cancelled(cancelled, order),
             Command::StartCharge(started) => account.decide_charge(started, order),
             Command::AdvanceCharge(advanced) => account.decide_charge_step(advanced, order),
             Command::RequestTopUp(_)
@@ -191,6 +194,7 @@ impl Book {
             | Fact::PayoutAdvanced(_)
             | Fact::PayoutFailed(_)
             | Fact::RegistryChanged(_)
+            | Fact::BoardingChanged(_)
             | Fact::CallbackTried(_)
             | Fact::BillIssued(_)
             | Fact::BillCancelled(_)
@@ -237,6 +241,9 @@ impl Book {
             }
             Fact::RegistryChanged(changed) => {
                 Arc::make_mut(&mut self.registry).apply(&changed.change);
+            }
+            Fact::BoardingChanged(changed) => {
+                Arc::make_mut(&mut self.boarding).apply(&changed.change);
             }
             Fact::Genesis
             | Fact::AccountOpened(_)
@@ -370,10 +377,7 @@ fn next_order(
         },
         Fact::BillIssued(issued) => Some((position, Some(Order::Bill(Bill::new(issued))))),
         Fact::BillCancelled(cancelled) => match order {
-            Some(Order::Bill(bill)) => {
-                let bill = Bill { state: BillState::Cancelled(position), ..bill };
-                Some((cancelled.bill, Some(Order::Bill(bill))))
-            }
+            Some(Order::Bill(bill)) => Some((cancelled.bill, Some(called_off(bill, position)))),
             _ => None,
         },
         Fact::ChargeStarted(started) => Some((position, Some(Order::Charge(Charge::new(started))))),
@@ -392,7 +396,8 @@ fn next_order(
         | Fact::Refused(_)
         | Fact::RegistryChanged(_)
         | Fact::Notified(_)
-        | Fact::DeliveryTried(_) => None,
+        | Fact::DeliveryTried(_)
+        | Fact::BoardingChanged(_) => None,
     }
 }
 
@@ -430,6 +435,11 @@ fn next_of_movement(
         | MovementKind::TopUp { request: None, .. }
         | MovementKind::Adjustment { .. } => None,
     }
+}
+
+/// A bill that the entry at `position` calls off.
+const fn called_off(bill: Bill, position: Position) -> Order {
+    Order::Bill(Bill { state: BillState::Cancelled(position), ..bill })
 }
 
 /// A bill that the entry at `position` pays.

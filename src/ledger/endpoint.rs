@@ -156,7 +156,8 @@ pub fn events_of(fact: &Fact) -> Events {
         | Fact::ChargeStarted(_)
         | Fact::ChargeAdvanced(_)
         | Fact::Notified(_)
-        | Fact::DeliveryTried(_) => {}
+        | Fact::DeliveryTried(_)
+        | Fact::BoardingChanged(_) => {}
     }
     events
 }

@@ -7,6 +7,7 @@
 use std::fmt;
 
 use super::bill::{BillCancelled, BillIssued};
+use super::boarding::BoardingChanged;
 use super::charge::{ChargeAdvanced, ChargeStarted, Notified};
 use super::code::CodeChange;
 use super::delivery::DeliveryTried;
@@ -77,6 +78,8 @@ pub enum Fact {
     Notified(Box<Notified>),
     /// A message was told to an endpoint, or that was tried.
     DeliveryTried(Box<DeliveryTried>),
+    /// A room, a tenant or a way to pay is new, another or gone.
+    BoardingChanged(Box<BoardingChanged>),
 }
 
 /// Who asked, what they call the request, and a digest of what they asked.
@@ -387,7 +390,8 @@ impl Fact {
             | Self::UserCreated(_)
             | Self::UserChanged(_)
             | Self::SessionRevoked(_)
-            | Self::RegistryChanged(_) => None,
+            | Self::RegistryChanged(_)
+            | Self::BoardingChanged(_) => None,
         }
     }
 
@@ -413,6 +417,7 @@ impl Fact {
             | Self::PayoutStarted(_)
             | Self::Refused(_)
             | Self::RegistryChanged(_)
+            | Self::BoardingChanged(_)
             | Self::BillIssued(_)
             | Self::ChargeStarted(_)
             | Self::Notified(_)
@@ -441,6 +446,7 @@ impl Fact {
             | Self::PayoutAdvanced(_)
             | Self::PayoutFailed(_)
             | Self::RegistryChanged(_)
+            | Self::BoardingChanged(_)
             | Self::CallbackTried(_)
             | Self::BillCancelled(_)
             | Self::ChargeAdvanced(_)
@@ -483,7 +489,10 @@ impl Fact {
                 touched.push(issued.account);
                 touched.push(issued.payer);
             }
-            Self::BillCancelled(cancelled) => touched.push(cancelled.account),
+            Self::BillCancelled(cancelled) => {
+                touched.push(cancelled.account);
+                touched.push(cancelled.payer);
+            }
             Self::ChargeStarted(started) => touched.push(started.account),
             Self::ChargeAdvanced(advanced) => touched.push(advanced.account),
             Self::AccountOpened(opened) => touched.push(opened.account),
@@ -494,7 +503,8 @@ impl Fact {
             | Self::Refused(_)
             | Self::RegistryChanged(_)
             | Self::Notified(_)
-            | Self::DeliveryTried(_) => {}
+            | Self::DeliveryTried(_)
+            | Self::BoardingChanged(_) => {}
         }
         touched
     }

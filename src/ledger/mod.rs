@@ -17,6 +17,7 @@
 pub mod account;
 pub mod api_key;
 pub mod bill;
+pub mod boarding;
 pub mod book;
 pub mod charge;
 pub mod code;

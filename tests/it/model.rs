@@ -274,6 +274,7 @@ impl Model {
             | Fact::SessionRevoked(_)
             | Fact::Refused(_)
             | Fact::RegistryChanged(_)
+            | Fact::BoardingChanged(_)
             | Fact::CallbackTried(_)
             | Fact::BillIssued(_)
             | Fact::BillCancelled(_)

@@ -332,6 +332,7 @@ impl TestGateway {
         assert_eq!(view.orders(|_| true), orders);
         assert_eq!(view.registry(), book.registry);
         assert_eq!(view.deliveries().all(), book.outbox.pending().collect::<Vec<_>>());
+        assert_eq!(view.boarding(), book.boarding);
         assert!(book.revoked.keys().all(|token| view.is_revoked(token)));
     }
 }

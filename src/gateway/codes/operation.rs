@@ -1,12 +1,15 @@
 //! What a code is for: exactly one movement, in a digest for the ledger and in words for a person.
 
+use crate::gateway::bill::Standing;
 use crate::gateway::caller::Caller;
 use crate::gateway::{Error, Gateway};
+use crate::ledger::bill::{Bill, BillState};
 use crate::ledger::event::Digest;
 use crate::ledger::money::{Amount, Currency};
 use crate::ledger::reference::DigestBuilder;
 use crate::ledger::registry::BankCode;
 use crate::ledger::text::{Line, Username};
+use crate::limits;
 
 /// A movement of money that a person starts.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -94,9 +97,30 @@ impl Gateway {
     /// The operation of paying the bill with this id, with what is to be paid and who gets it.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if the caller has no such bill to pay. Nobody has any yet.
-    pub fn bill_operation(&self, _caller: &Caller, _bill: &str) -> Result<Operation, Error> {
-        Err(Error::NotFound)
+    /// [`Error::NotFound`] if the caller has no such bill to pay.
+    pub fn bill_operation(&self, caller: &Caller, bill: &str) -> Result<Operation, Error> {
+        let standing = self.bill(caller, bill)?;
+        let payable = standing.bill.state == BillState::Open;
+        if !payable || !self.owns(&caller.user, standing.bill.payer) {
+            return Err(Error::NotFound);
+        }
+        self.operation_of(&standing)
+    }
+
+    /// The operation of paying a bill.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if nobody is to get it.
+    pub(in crate::gateway) fn operation_of(&self, standing: &Standing) -> Result<Operation, Error> {
+        let Bill { account, amount, currency, .. } = standing.bill;
+        let payee = self.view().owner(account).and_then(|owner| self.view().user(owner));
+        let payee = payee.ok_or(Error::NotFound)?;
+        Ok(Operation::Bill {
+            bill: Line::cut(&standing.id(), limits::NAME_MAX),
+            payee: Line::cut(payee.username(), limits::USERNAME_MAX),
+            amount,
+            currency,
+        })
     }
 }
 

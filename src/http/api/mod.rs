@@ -21,6 +21,9 @@
 //! *      /api/v1/withdrawals, /admin/payouts    payouts
 //! *      /api/v1/api-keys, /admin/api-keys      api_keys
 //! *      /api/v1/webhooks, /admin/users/{}/webhooks  webhooks
+//! *      /api/v1/bills, /admin/bills            bills
+//! *      /api/v1/admin/rooms, tenants           boarding
+//! *      /api/v1/payment-methods                boarding
 //! *      /api/v1/admin/partners, routes, clients  tables
 //! POST   /api/v1/admin/...-preview, reconcile   previews
 //! *      /api/v1/admin/...                      admin
@@ -31,6 +34,8 @@
 mod admin;
 mod api_keys;
 mod batch;
+mod bills;
+mod boarding;
 mod callbacks;
 mod codes;
 mod history;
@@ -238,5 +243,7 @@ const ADMINS: &[Role] = &[Role::Admin];
 const MERCHANTS: &[Role] = &[Role::Merchant];
 /// Who may have webhooks: whoever acts through a token of their own. Applications have callbacks.
 const OWNERS: &[Role] = &[Role::Buyer, Role::Merchant, Role::Admin];
+/// Who may see to a house: its landlord, and administrators.
+const LANDLORDS: &[Role] = &[Role::Admin, Role::Merchant];
 /// Who may send batches.
 const TRUSTED: &[Role] = &[Role::Client];

@@ -1,15 +1,16 @@
 //! Every route, who may use it, and what answers it.
 //!
-//! A path position is either literal or variable, never both. A route without a row here does not
+//! Where a path is spelled out and would fit a variable too, its row stands first. A route without a row here does not
 //! exist, and the compiler asks for its access and its handler.
 
 use hyper::Method;
 
+use super::webhooks;
 use super::{
-    ADMINS, Context, MERCHANTS, OWNERS, TRUSTED, admin, api_keys, batch, history, operations,
-    payments, session,
+    ADMINS, Context, LANDLORDS, MERCHANTS, OWNERS, TRUSTED, admin, api_keys, batch, history,
+    operations, payments, session,
 };
-use super::{callbacks, codes, payouts, previews, stream, tables, topups, wallet, webhooks};
+use super::{bills, boarding, callbacks, codes, payouts, previews, stream, tables, topups, wallet};
 use crate::gateway::caller::Caller;
 use crate::http::problem::{ApiError, Code};
 use crate::http::reply::Reply;
@@ -107,6 +108,24 @@ routes! {
     RemoveUserWebhook: "DELETE" "api/v1/admin/users/{}/webhooks/{}" "remove_user_webhook" Roles(ADMINS);
     UserDeliveries: "GET" "api/v1/admin/users/{}/webhooks/{}/deliveries" "user_deliveries" Roles(ADMINS);
     RedeliverUserEvent: "POST" "api/v1/admin/users/{}/webhooks/{}/deliveries/{}/redeliver" "redeliver_user_event" Roles(ADMINS);
+    Bills: "GET" "api/v1/bills" "bills" AnyUser;
+    IssueBill: "POST" "api/v1/bills" "issue_bill" AnyUser;
+    BillsTotal: "GET" "api/v1/bills/total" "bills_total" AnyUser;
+    Bill: "GET" "api/v1/bills/{}" "bill" AnyUser;
+    CancelBill: "DELETE" "api/v1/bills/{}" "cancel_bill" AnyUser;
+    PayBill: "POST" "api/v1/bills/{}/pay" "pay_bill" AnyUser;
+    PaymentMethods: "GET" "api/v1/payment-methods" "payment_methods" AnyUser;
+    SetMethod: "PUT" "api/v1/admin/payment-methods/{}" "set_method" Roles(ADMINS);
+    RemoveMethod: "DELETE" "api/v1/admin/payment-methods/{}" "remove_method" Roles(ADMINS);
+    HouseBills: "GET" "api/v1/admin/bills" "house_bills" Roles(LANDLORDS);
+    CountBills: "GET" "api/v1/admin/bills/count" "count_bills" Roles(LANDLORDS);
+    Rooms: "GET" "api/v1/admin/rooms" "rooms" Roles(LANDLORDS);
+    AddRoom: "POST" "api/v1/admin/rooms" "add_room" Roles(LANDLORDS);
+    ChangeRoom: "PUT" "api/v1/admin/rooms/{}" "change_room" Roles(LANDLORDS);
+    RemoveRoom: "DELETE" "api/v1/admin/rooms/{}" "remove_room" Roles(LANDLORDS);
+    Tenants: "GET" "api/v1/admin/tenants" "tenants" Roles(LANDLORDS);
+    AddTenant: "POST" "api/v1/admin/tenants" "add_tenant" Roles(LANDLORDS);
+    DeleteTenant: "DELETE" "api/v1/admin/tenants/{}" "delete_tenant" Roles(LANDLORDS);
     OpenPayouts: "GET" "api/v1/admin/payouts" "open_payouts" Roles(ADMINS);
     ReleasePayout: "POST" "api/v1/admin/payouts/{}/release" "release_payout" Roles(ADMINS);
     DenyPayout: "POST" "api/v1/admin/payouts/{}/deny" "deny_payout" Roles(ADMINS);
@@ -177,8 +196,17 @@ impl Route {
             | Self::Notifications
             | Self::TopUps
             | Self::Withdrawals
-            | Self::Withdrawal => Some(Scope::Read),
-            Self::Pay | Self::PayBatch | Self::Refund => Some(Scope::Batch),
+            | Self::Withdrawal
+            | Self::Bills
+            | Self::BillsTotal
+            | Self::Bill
+            | Self::PaymentMethods
+            | Self::HouseBills
+            | Self::CountBills
+            | Self::Rooms
+            | Self::Tenants => Some(Scope::Read),
+            Self::IssueBill | Self::CancelBill => Some(Scope::Charge),
+            Self::Pay | Self::PayBatch | Self::Refund | Self::PayBill => Some(Scope::Batch),
             Self::Withdraw => Some(Scope::Payout),
             _ => None,
         }
@@ -191,18 +219,21 @@ impl Route {
     pub fn find(method: &Method, segments: &[&str]) -> Result<Self, ApiError> {
         // The edge leaves out the body of an answer to HEAD.
         let method = if method == Method::HEAD { "GET" } else { method.as_str() };
-        let mut elsewhere = None;
+        let mut elsewhere: Option<&'static str> = None;
         for route in Self::ALL.iter().copied() {
-            if matches(route.pattern(), segments) {
+            let pattern = route.pattern();
+            // What is spelled out is no variable's value: `bills/total` is no bill.
+            let shadowed = elsewhere.is_some_and(|path| path != pattern && !path.contains("{}"));
+            if !shadowed && matches(pattern, segments) {
                 if route.method() == method {
                     return Ok(route);
                 }
-                elsewhere = Some(route);
+                elsewhere = Some(pattern);
             }
         }
         match elsewhere {
             None => Err(ApiError::new(Code::NotFound)),
-            Some(_) => Err(ApiError::method_not_allowed(allowed(segments))),
+            Some(pattern) => Err(ApiError::method_not_allowed(allowed(pattern))),
         }
     }
 }
@@ -219,9 +250,9 @@ fn matches(pattern: &str, segments: &[&str]) -> bool {
 }
 
 /// What `Allow` says for a path that has routes, but not with the method asked for.
-fn allowed(segments: &[&str]) -> &'static str {
+fn allowed(pattern: &str) -> &'static str {
     let has = |method| {
-        let here = |route: &&Route| route.method() == method && matches(route.pattern(), segments);
+        let here = |route: &&Route| (route.method(), route.pattern()) == (method, pattern);
         Route::ALL.iter().any(|route| here(&route))
     };
     let bits = ["GET", "POST", "PUT", "DELETE"].into_iter().map(has).rev();
@@ -330,6 +361,35 @@ async fn dispatch_webhooks(
         Route::RedeliverEvent | Route::RedeliverUserEvent => {
             webhooks::redeliver(context, &caller).await
         }
+        _ => Box::pin(dispatch_bills(route, context, caller)).await,
+    }
+}
+
+/// Bills, and the houses that issue them.
+async fn dispatch_bills(
+    route: Route,
+    context: Context<'_>,
+    caller: Caller,
+) -> Result<Reply, ApiError> {
+    match route {
+        Route::Bills => bills::list(context, &caller).await,
+        Route::IssueBill => bills::issue(context, &caller).await,
+        Route::BillsTotal => bills::total(context, &caller).await,
+        Route::Bill => bills::show(context, &caller),
+        Route::CancelBill => bills::cancel(context, &caller).await,
+        Route::PayBill => bills::pay(context, &caller).await,
+        Route::HouseBills => bills::house(context, &caller).await,
+        Route::CountBills => bills::count(context, &caller).await,
+        Route::PaymentMethods => Ok(boarding::methods(context, &caller)),
+        Route::SetMethod => boarding::set_method(context, &caller).await,
+        Route::RemoveMethod => boarding::remove_method(context, &caller).await,
+        Route::Rooms => boarding::rooms(context, &caller),
+        Route::AddRoom => boarding::add_room(context, &caller).await,
+        Route::ChangeRoom => boarding::change_room(context, &caller).await,
+        Route::RemoveRoom => boarding::remove_room(context, &caller).await,
+        Route::Tenants => boarding::tenants(context, &caller),
+        Route::AddTenant => boarding::add_tenant(context, &caller).await,
+        Route::DeleteTenant => boarding::delete_tenant(context, &caller).await,
         _ => Box::pin(dispatch_admin(route, context, caller)).await,
     }
 }

@@ -190,6 +190,18 @@ fn withdrawn(gateway: &Gateway, payout: Position, words: &str) -> Option<Value> 
     }
 }
 
+/// What is said about a bill to who is to pay it.
+fn billed(gateway: &Gateway, bill: Position) -> Option<Value> {
+    let standing = gateway.bill_at(bill).ok()?;
+    Some(json!({
+        "bill": standing.id(),
+        "name": standing.issued().name.as_str(),
+        "amount": standing.bill.amount.get(),
+        "currency": standing.bill.currency.code(),
+        "from": name_of(gateway, standing.bill.account),
+    }))
+}
+
 /// What is said about `recorded` to the owner of `account`; nothing if they did it themselves.
 pub(super) fn message(gateway: &Gateway, account: AccountId, recorded: &Recorded) -> Option<Told> {
     let (kind, about) = match &recorded.event.fact {
@@ -204,6 +216,7 @@ pub(super) fn message(gateway: &Gateway, account: AccountId, recorded: &Recorded
             let change = change_of(account, recorded.clone())?;
             let kind = match (movement.kind, change.incoming) {
                 (MovementKind::Payment, true) => "payment_received",
+                (MovementKind::BillPaid { .. }, true) => "bill_paid",
                 (MovementKind::Refund { .. }, true) => "refund_received",
                 (MovementKind::TopUp { .. }, true) => "top_up_settled",
                 (MovementKind::Adjustment { .. }, _) => "balance_adjusted",
@@ -217,6 +230,12 @@ pub(super) fn message(gateway: &Gateway, account: AccountId, recorded: &Recorded
                 "reference": movement.origin.reference.as_str(),
             });
             (kind, about)
+        }
+        Fact::BillIssued(issued) if issued.payer == account => {
+            ("bill_issued", billed(gateway, recorded.position)?)
+        }
+        Fact::BillCancelled(cancelled) if cancelled.payer == account => {
+            ("bill_cancelled", billed(gateway, cancelled.bill)?)
         }
         Fact::TopUpRejected(rejected) => {
             ("top_up_rejected", json!({"reason": rejected.reason.as_str()}))

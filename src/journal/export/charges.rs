@@ -13,10 +13,11 @@ pub(super) fn fact(names: &Names, fact: &Fact) -> Value {
     match fact {
         Fact::BillIssued(issued) => bill(names, issued),
         Fact::BillCancelled(cancelled) => {
-            let BillCancelled { bill, account, reason, .. } = &**cancelled;
+            let BillCancelled { bill, account, payer, reason, .. } = &**cancelled;
             json!({
                 "bill": bill.get(),
                 "account": names.account(*account),
+                "payer": names.account(*payer),
                 "reason": reason.as_str(),
             })
         }

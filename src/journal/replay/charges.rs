@@ -16,9 +16,10 @@ pub(super) fn misfit(book: &Book, fact: &Fact) -> Option<&'static str> {
             let fits = |it: &Account| it.currency == currency && in_bounds(amount);
             about(book, account, fits).or_else(|| about(book, payer, fits))
         }
-        Fact::BillCancelled(cancelled) => {
-            unpaid(book, cancelled.bill, cancelled.account).is_none().then_some(NO_BILL)
-        }
+        Fact::BillCancelled(cancelled) => match unpaid(book, cancelled.bill, cancelled.account) {
+            Some(bill) if bill.payer == cancelled.payer => None,
+            _ => Some(NO_BILL),
+        },
         Fact::ChargeStarted(started) => {
             let fits = |it: &Account| it.currency == started.currency && in_bounds(started.amount);
             about(book, started.account, fits).or_else(|| {

@@ -37,6 +37,7 @@ pub(super) fn facts() -> [Fact; 15] {
             origin: origin(1, "CANCEL"),
             bill: at(36),
             account: account(1),
+            payer: account(0),
             reason: line("a mistake"),
         })),
         issued("BILL-2", BillSource::Rent { tenant: 3, month: october() }),

@@ -1,6 +1,7 @@
 //! Tests of the journal, and the small world whose entries they write.
 
 mod api_keys;
+mod boarding;
 mod charges;
 mod codec;
 mod codes;

@@ -3,11 +3,14 @@
 mod admin;
 mod api_keys;
 mod batch;
+mod bills;
+mod boarding;
 mod codes;
 mod edge;
 mod history;
 mod payments;
 mod payouts;
+mod rents;
 mod session;
 mod stream;
 mod tables;

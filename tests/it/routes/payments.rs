@@ -264,7 +264,6 @@ async fn a_payment_is_shown_by_its_own_id_only() {
         "x".into(),
         "pay_".into(),
         last.to_string(),
-        "batch".into(),
     ];
     for wrong in wrong {
         let answer = gateway.send(get(&format!("{PAY}/{wrong}")).by(&people.ani)).await;

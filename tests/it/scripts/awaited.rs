@@ -7,6 +7,7 @@ use gerbang::ledger::charge::{
 use gerbang::ledger::command::Command;
 use gerbang::ledger::event::{Movement, MovementKind, Origin};
 use gerbang::ledger::id::Position;
+use gerbang::ledger::order::Order;
 use gerbang::ledger::text::Line;
 
 use super::{Words, World};
@@ -38,8 +39,13 @@ pub(super) fn command(
         }
         "cancel" => {
             let (bill, account) = (world.labelled(words.word(1)?)?, world.account(words, 2)?);
+            let payer = match world.book.orders.get(&bill) {
+                Some(Order::Bill(bill)) => bill.payer,
+                _ => account,
+            };
             let reason = Line::empty();
-            Command::CancelBill(Box::new(BillCancelled { origin, bill, account, reason }))
+            let cancelled = BillCancelled { origin, bill, account, payer, reason };
+            Command::CancelBill(Box::new(cancelled))
         }
         "await" => start(world, origin, words, bill)?,
         "opened" | "lost" | "ended" => {

@@ -11,7 +11,8 @@ use gerbang::ledger::event::Role;
 /// paid), the trusted client, an administrator, an application with a token that it signed.
 type Row = [u16; 7];
 
-/// The matrix. A route that is not declared here ends the test.
+/// The matrix. A route that is not declared here ends the test. A transfer takes what an application
+/// signed; not even the user that it acts as will do.
 ///
 /// Only ani has money, and the withdrawal is hers; the client would pay itself. The payout has ended,
 /// there are routes, and there is one key.
@@ -66,15 +67,14 @@ const fn expected(route: Route) -> Row {
         | Route::DropPartnerKey
         | Route::DropClientKey => [401, 403, 403, 403, 403, 409, 401],
         Route::RemovePartner => [401, 403, 403, 403, 403, 400, 401],
-        Route::AddPartner | Route::AddClient | Route::MakeKey => {
-            [401, 403, 403, 403, 403, 201, 401]
-        }
-        Route::TopUp
+        Route::AddPartner
+        | Route::AddClient
+        | Route::MakeKey
+        | Route::TopUp
         | Route::ApproveTopUp
         | Route::RejectTopUp
         | Route::Adjust
         | Route::OpenAccount => [401, 403, 403, 403, 403, 201, 401],
-        // Not even the user that the application acts as: only what the application signed.
         Route::Transfer | Route::TransferStanding => [401, 401, 401, 401, 401, 401, 200],
         _ => of_codes_and_keys(route),
     }
@@ -98,7 +98,32 @@ const fn expected_of_webhooks(route: Route) -> Row {
         | Route::UserDeliveries
         | Route::RedeliverUserEvent => [401, 403, 403, 403, 403, 200, 401],
         Route::RemoveUserWebhook => [401, 403, 403, 403, 403, 204, 401],
-        _ => panic!("a route stands in neither part of the matrix"),
+        _ => expected_of_houses(route),
+    }
+}
+
+/// The rows about bills and boarding houses.
+const fn expected_of_houses(route: Route) -> Row {
+    match route {
+        Route::Bills | Route::BillsTotal | Route::PaymentMethods => {
+            [401, 200, 200, 200, 200, 200, 401]
+        }
+        Route::SetMethod => [401, 403, 403, 403, 403, 200, 401],
+        Route::RemoveMethod => [401, 403, 403, 403, 403, 204, 401],
+        // Budi does not bill himself; the warung has billed ani.
+        Route::IssueBill => [401, 201, 400, 201, 201, 201, 401],
+        Route::Bill => [401, 200, 404, 200, 404, 200, 401],
+        Route::CancelBill => [401, 403, 404, 204, 404, 204, 401],
+        Route::PayBill => [401, 201, 404, 403, 404, 403, 401],
+        // The warung lets rooms.
+        Route::HouseBills
+        | Route::CountBills
+        | Route::Rooms
+        | Route::ChangeRoom
+        | Route::Tenants => [401, 403, 403, 200, 403, 200, 401],
+        Route::AddRoom | Route::AddTenant => [401, 403, 403, 201, 403, 201, 401],
+        Route::RemoveRoom | Route::DeleteTenant => [401, 403, 403, 204, 403, 204, 401],
+        _ => panic!("a route stands in no part of the matrix"),
     }
 }
 
@@ -132,6 +157,12 @@ fn body(route: Route) -> Value {
             json!({"amount": 1, "sender_bank_code": "014", "sender_name": "ANI"})
         }
         Route::TopUp => json!({"to": "budi", "amount": 1}),
+        Route::IssueBill => json!({"name": "Nasi", "recipient": "budi", "amount": 1}),
+        Route::PayBill => json!({"payment": "wallet"}),
+        Route::AddRoom | Route::ChangeRoom => json!({"code": "A3", "name": "A3", "rate": 850_000}),
+        Route::AddTenant => json!({"name": "Ani", "email": "ani@contoh.id", "username": "ani",
+            "start_date": "2026-12-01", "room": "A2"}),
+        Route::SetMethod => json!({"name": "Wallet", "title": "Dompet"}),
         Route::RejectTopUp => json!({"reason": "x"}),
         Route::SetRole => json!({"role": "buyer"}),
         Route::Freeze => json!({"frozen": false, "reason": "x"}),
@@ -171,7 +202,7 @@ fn body(route: Route) -> Value {
 }
 
 fn request(route: Route, fixture: &Fixture) -> Ask {
-    let Fixture { payment, top_up, payout, key, webhook, .. } = fixture;
+    let Fixture { payment, top_up, payout, key, webhook, bill, room, tenant, .. } = fixture;
     let path = format!("/{}", route.pattern());
     let path = path.replace("routes/{}/{}", "routes/014/TRANSFER");
     let path = path.replace("users/{}/webhooks", "users/ani/webhooks");
@@ -184,6 +215,10 @@ fn request(route: Route, fixture: &Fixture) -> Ask {
         Route::ApproveTopUp | Route::RejectTopUp => top_up,
         _ if path.contains("/payouts/") || path.contains("/withdrawals/") => payout,
         _ if path.contains("/api-keys/") => key,
+        _ if path.contains("/bills/") => bill,
+        _ if path.contains("/rooms/") => room,
+        _ if path.contains("/tenants/") => tenant,
+        _ if path.contains("/payment-methods/") => "wallet",
         _ if path.contains("/partners/") => "009",
         _ if path.contains("/clients/") => "iki-modal",
         _ => "budi",
@@ -209,9 +244,13 @@ struct Fixture {
     payout: String,
     key: String,
     webhook: String,
+    bill: String,
+    room: String,
+    tenant: String,
 }
 
-/// A payment of ani to the warung, a top-up that waits, and a withdrawal that is done.
+/// A payment of ani to the warung, a top-up that waits, and a withdrawal that is done; a bill of
+/// the warung to ani, and its two rooms, budi in the first.
 async fn fixture() -> Fixture {
     let (gateway, people) = edr::edr().await;
     gateway.send(edr::transfer(&gateway, &edr::request("T1"))).await.expect(200);
@@ -223,10 +262,25 @@ async fn fixture() -> Fixture {
     let payout = gateway.send(withdraw).await.expect(202)["id"].as_str().unwrap().to_owned();
     let make = post("/api/v1/api-keys", &body(Route::MakeMyKey)).by(&people.warung);
     let key = gateway.send(make).await.expect(201)["id"].as_str().unwrap().to_owned();
+    let made = |path: &'static str, body: Value, token: &str| {
+        let ask = post(path, &body).by(token);
+        async { gateway.send(ask).await.expect(201)["id"].as_str().unwrap().to_owned() }
+    };
+    let bill = json!({"name": "Nasi", "recipient": "ani", "amount": 50});
+    let bill = made("/api/v1/bills", bill, &people.warung).await;
+    let room = |code: &str| json!({"code": code, "rate": 850_000});
+    made("/api/v1/admin/rooms", room("A1"), &people.warung).await;
+    let free = made("/api/v1/admin/rooms", room("A2"), &people.warung).await;
+    let tenant = json!({"name": "Budi", "email": "budi@contoh.id", "username": "budi",
+        "start_date": "2026-12-01", "room": "A1"});
+    let tenant = made("/api/v1/admin/tenants", tenant, &people.warung).await;
+    let method = put("/api/v1/admin/payment-methods/wallet", &body(Route::SetMethod));
+    gateway.send(method.by(&people.admin)).await.expect(200);
     // The last of all: nothing of the above is told to it.
     let add = post("/api/v1/webhooks", &body(Route::AddWebhook)).by(&people.ani);
     let webhook = gateway.send(add).await.expect(201)["id"].as_str().unwrap().to_owned();
-    Fixture { gateway, people, payment, top_up, payout, key, webhook }
+    let room = free;
+    Fixture { gateway, people, payment, top_up, payout, key, webhook, bill, room, tenant }
 }
 
 #[tokio::test]

@@ -92,7 +92,13 @@ fn about_a_bill(random: &mut Random, known: &Known, asked: &Asked<'_>) -> Comman
     }
     if random.percent(25) {
         let (origin, reason) = (asked.origin("cancel"), Line::empty());
-        return Command::CancelBill(Box::new(BillCancelled { origin, bill, account, reason }));
+        return Command::CancelBill(Box::new(BillCancelled {
+            origin,
+            bill,
+            account,
+            payer,
+            reason,
+        }));
     }
     if random.percent(5) {
         payer = person(random);

@@ -1,0 +1,174 @@
+//! The months' bills: by themselves, once, after a sleep and a restart too.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gerbang::gateway::rent::{self, Rents};
+use gerbang::ledger::time::Timestamp;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use crate::support::{Ask, TestGateway, ask, funded, get, post};
+
+fn at(text: &str) -> Timestamp {
+    Timestamp::parse_rfc3339(text).unwrap()
+}
+
+/// The warung lets A1 to ani from 20 November; it is the 18th.
+async fn let_out() -> (TestGateway, String) {
+    let (gateway, people) = funded().await;
+    let send = |path: &'static str, body: Value| gateway.send(post(path, &body).by(&people.warung));
+    let room = json!({"code": "A1", "rate": 100_000});
+    send("/api/v1/admin/rooms", room).await.expect(201);
+    let tenant = json!({"name": "Ani", "email": "ani@contoh.id", "username": "ani",
+        "start_date": "2026-11-20", "room": "A1"});
+    let tenant = send("/api/v1/admin/tenants", tenant).await.expect(201);
+    let tenant = tenant["id"].as_str().unwrap().to_owned();
+    (gateway, tenant)
+}
+
+async fn get_as(gateway: &TestGateway, token: &str, path: &str) -> Value {
+    gateway.send(get(path).by(token)).await.expect(200)
+}
+
+/// The periods ani was billed for, oldest first. Tokens do not live as long as these tests.
+async fn billed(gateway: &TestGateway) -> Vec<String> {
+    let ani = gateway.log_in("ani").await;
+    let list = get_as(gateway, &ani, "/api/v1/bills?limit=100").await;
+    let bills = list["data"].as_array().unwrap().iter().rev();
+    bills.map(|bill| bill["period"].as_str().unwrap().to_owned()).collect()
+}
+
+async fn look(gateway: &TestGateway, rents: &mut Rents, now: &str) {
+    gateway.clock.set(at(now));
+    rents.look(&gateway.gateway, at(now)).await;
+}
+
+#[tokio::test]
+async fn every_month_is_billed_once_whatever_the_clock_does() {
+    let (gateway, tenant) = let_out().await;
+    let mut rents = Rents::default();
+    look(&gateway, &mut rents, "2026-11-19T23:59:59+07:00").await;
+    assert!(billed(&gateway).await.is_empty());
+    look(&gateway, &mut rents, "2026-11-20T00:00:00+07:00").await;
+    assert_eq!(billed(&gateway).await, ["November 2026"]);
+    // Slept over three firsts.
+    look(&gateway, &mut rents, "2027-02-03T08:00:00+07:00").await;
+    let four = ["November 2026", "Desember 2026", "Januari 2027", "Februari 2027"];
+    assert_eq!(billed(&gateway).await, four);
+    // Set back, forward again, and by somebody who knows nothing of it.
+    look(&gateway, &mut rents, "2026-12-24T08:00:00+07:00").await;
+    look(&gateway, &mut rents, "2027-02-04T08:00:00+07:00").await;
+    look(&gateway, &mut Rents::default(), "2027-02-04T08:00:00+07:00").await;
+    assert_eq!(billed(&gateway).await, four);
+    let gateway = gateway.reopened();
+    look(&gateway, &mut Rents::default(), "2027-02-05T08:00:00+07:00").await;
+    assert_eq!(billed(&gateway).await, four);
+    // Nothing for who has left; what is owed stays.
+    let path = format!("/api/v1/admin/tenants/{tenant}");
+    let token = gateway.log_in("warung").await;
+    assert_eq!(gateway.send(ask("DELETE", &path).by(&token)).await.status, 204);
+    look(&gateway, &mut Rents::default(), "2027-05-01T00:00:00+07:00").await;
+    let ani = gateway.log_in("ani").await;
+    assert_eq!(billed(&gateway).await, four);
+    assert_eq!(get_as(&gateway, &ani, "/api/v1/bills/total").await["total"], 400_000);
+}
+
+#[tokio::test]
+async fn twins_make_one_bill() {
+    let gateway = let_out().await.0;
+    let now = at("2027-01-15T00:00:00+07:00");
+    gateway.clock.set(now);
+    let mut twins: Vec<Rents> = (0..8).map(|_| Rents::default()).collect();
+    let looks = twins.iter_mut().map(|rents| rents.look(&gateway.gateway, now));
+    futures_util::future::join_all(looks).await;
+    let three = ["November 2026", "Desember 2026", "Januari 2027"];
+    assert_eq!(billed(&gateway).await, three);
+}
+
+#[tokio::test]
+async fn a_months_bill_says_what_it_is_and_is_paid() {
+    let gateway = let_out().await.0;
+    let mut rents = Rents::default();
+    look(&gateway, &mut rents, "2026-12-01T07:00:00+07:00").await;
+    let ani = gateway.log_in("ani").await;
+    let (warung, admin) = (gateway.log_in("warung").await, gateway.log_in("admin").await);
+    let by = |ask: Ask| gateway.send(ask);
+    let list = get_as(&gateway, &ani, "/api/v1/bills").await;
+    let bill = &list["data"][0];
+    for (field, value) in [
+        ("name", json!("Sewa kamar A1")),
+        ("description", json!("Sewa kamar A1, Desember 2026")),
+        ("month", json!(12)),
+        ("year", json!(2026)),
+        ("room", json!("A1")),
+        ("amount", json!(100_000)),
+        ("formatted_amount", json!("Rp100.000")),
+        ("status", json!("unpaid")),
+        ("formatted_due", json!("10 Desember 2026 23.59 WIB")),
+        ("from", json!("warung")),
+        ("reference", json!("rent/0/2026-12")),
+    ] {
+        assert_eq!(bill[field], value, "{field}");
+    }
+    let id = bill["id"].as_str().unwrap();
+    let english = get(&format!("/api/v1/bills/{id}")).header("accept-language", "en-GB");
+    let english = by(english.by(&ani)).await.expect(200);
+    assert_eq!(english["period"], "December 2026");
+    assert_eq!(english["formatted_due"], "10 December 2026, 23:59 (GMT+7)");
+    let pay = post(&format!("/api/v1/bills/{id}/pay"), &json!({"payment": "wallet"}));
+    by(pay.by(&ani)).await.expect(201);
+
+    let house = "/api/v1/admin/bills";
+    let rows = |token: &str, query: &str| {
+        let ask = get(&format!("{house}{query}")).by(token);
+        async {
+            let list = gateway.send(ask).await.expect(200);
+            let rows = list["data"].as_array().unwrap().iter();
+            rows.map(|row| (row["month"].clone(), row["status"].clone())).collect::<Vec<_>>()
+        }
+    };
+    let (paid, unpaid) = ((json!(12), json!("paid")), (json!(11), json!("unpaid")));
+    for token in [&warung, &admin] {
+        assert_eq!(rows(token, "").await, [paid.clone(), unpaid.clone()]);
+        assert_eq!(rows(token, "?month=11&year=2026&room=A1").await, std::slice::from_ref(&unpaid));
+        assert_eq!(rows(token, "?status=paid").await, std::slice::from_ref(&paid));
+        assert_eq!(rows(token, "?limit=1").await, std::slice::from_ref(&paid));
+        assert!(rows(token, "?year=2027").await.is_empty());
+        assert!(rows(token, "?room=A2").await.is_empty());
+        let count = get_as(&gateway, token, "/api/v1/admin/bills/count").await;
+        assert_eq!(count, json!({"total": 1}));
+    }
+    for (query, field) in [("?month=13", "month"), ("?year=x", "year"), ("?status=x", "status")] {
+        by(get(&format!("{house}{query}")).by(&warung)).await.names(field);
+    }
+}
+
+/// The task itself, in paused time: the clock is moved over three firsts while it runs.
+#[tokio::test(start_paused = true)]
+async fn the_task_bills_by_itself_and_distrusts_a_clock_that_jumps() {
+    let gateway = let_out().await.0;
+    gateway.clock.set(at("2026-11-30T23:59:58+07:00"));
+    let (stop, stopped) = watch::channel(false);
+    let task = tokio::spawn(rent::run(Arc::clone(&gateway.gateway), stopped));
+    until(&gateway, 1).await;
+    gateway.clock.set(at("2026-12-01T00:00:05+07:00"));
+    until(&gateway, 2).await;
+    gateway.clock.set(at("2027-03-01T00:00:00+07:00"));
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(billed(&gateway).await.len(), 2, "it may be set right again");
+    until(&gateway, 5).await;
+    stop.send_replace(true);
+    task.await.unwrap();
+}
+
+/// Until there are so many bills; the journal's thread knows nothing of paused time.
+async fn until(gateway: &TestGateway, bills: usize) {
+    for _ in 0..10_000 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        if billed(gateway).await.len() == bills {
+            return;
+        }
+    }
+    panic!("there are not {bills} bills");
+}
