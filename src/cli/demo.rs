@@ -16,6 +16,7 @@ use crate::ledger::event::Role;
 use crate::telemetry;
 
 mod banks;
+mod house;
 mod parts;
 mod registrar;
 
@@ -143,15 +144,16 @@ async fn prepare(registrar: &mut Registrar<'_>) -> Result<(), Failure> {
         registrar.sign_up(username, name, "buyer").await?;
         registrar.fund(username, OPENING_BALANCE).await?;
     }
-    registrar.sign_up("warung", "Warung Bu Sri", "merchant").await
+    registrar.sign_up("warung", "Warung Bu Sri", "merchant").await?;
+    house::open(registrar).await
 }
 
 fn walk_through(url: &str, data: &Path, told: &Told) {
     say(&format!(
         "Gerbang demo on {url}, data in {data}
 
-  logins   admin, ani, budi, citra, warung, kasir (batches); password: {PASSWORD}
-  balances ani, budi and citra began with Rp1.000.000
+  logins   admin, ani, budi, citra, dewi, warung, kost, kasir (batches); password: {PASSWORD}
+  balances ani, budi, citra and dewi began with Rp1.000.000
 {banks}
 Log in as ani and keep the token:
 
@@ -171,6 +173,7 @@ Send the payment again: the same answer, and nothing is paid twice. Metrics: {ur
         data = data.display(),
         banks = banks_and_tokens(told),
     ));
+    say(&house::walk_through(url));
     say(&walk_through_banks(url, told));
     say(&format!("gerbang is ready on {url}"));
 }

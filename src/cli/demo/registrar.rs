@@ -21,6 +21,7 @@ use crate::http::api::{self, Api};
 use crate::http::request::Request;
 use crate::http::server::Service;
 use crate::identity::secret::Secret;
+use crate::ledger::boarding::Boarding;
 use crate::ledger::event::Role;
 use crate::ledger::id::Principal;
 use crate::ledger::registry::{BankCode, Partner, Usage};
@@ -164,7 +165,22 @@ impl<'a> Registrar<'a> {
         changed.map(drop).map_err(Failure::failed)
     }
 
+    /// What there is of boarding houses.
+    pub(super) fn houses(&self) -> Arc<Boarding> {
+        self.app.gateway.view().boarding()
+    }
+
     async fn post_as_admin(&mut self, path: &str, body: &Value) -> Result<Value, Failure> {
+        self.as_admin("POST", path, body).await
+    }
+
+    /// One call of the API by the administrator.
+    pub(super) async fn as_admin(
+        &mut self,
+        method: &str,
+        path: &str,
+        body: &Value,
+    ) -> Result<Value, Failure> {
         let token = match &self.admin {
             Some(token) => token.clone(),
             None => {
@@ -173,12 +189,23 @@ impl<'a> Registrar<'a> {
                 self.admin.insert(token).clone()
             }
         };
-        self.post(path, Some(&token), body).await
+        self.call(method, path, Some(&token), body).await
+    }
+
+    async fn post(&self, path: &str, token: Option<&str>, body: &Value) -> Result<Value, Failure> {
+        self.call("POST", path, token, body).await
     }
 
     /// One call of the API, in process.
-    async fn post(&self, path: &str, token: Option<&str>, body: &Value) -> Result<Value, Failure> {
-        let mut request = http::Request::post(path).header("content-type", "application/json");
+    async fn call(
+        &self,
+        method: &str,
+        path: &str,
+        token: Option<&str>,
+        body: &Value,
+    ) -> Result<Value, Failure> {
+        let request = http::Request::builder().method(method).uri(path);
+        let mut request = request.header("content-type", "application/json");
         if let Some(token) = token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
