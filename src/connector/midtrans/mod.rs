@@ -35,6 +35,7 @@ pub mod refund;
 
 // What is told.
 pub mod answer;
+pub mod delivery;
 pub mod error;
 pub mod notification;
 pub mod transaction;
