@@ -414,6 +414,22 @@ pub const MIDTRANS_ITEM_NAME_MAX: usize = 50;
 pub const MIDTRANS_ITEMS_MAX: usize = 500;
 /// Most lines about what is wrong with one request.
 pub const MIDTRANS_MESSAGES_MAX: usize = 16;
+/// URLs that one charge may name for its notifications (Midtrans; its pages differ, 2 or 3).
+pub const MIDTRANS_PLACES_MAX: usize = 3;
+/// Longest `Idempotency-Key` of a merchant that is looked at (Midtrans), in characters.
+pub const MIDTRANS_IDEMPOTENCY_KEY_MAX: usize = 46;
+/// How long the answer to a merchant's `Idempotency-Key` is kept (Midtrans), in seconds.
+pub const MIDTRANS_REPLAY_SECONDS: i64 = 5 * 60;
+/// Answers kept so at once; beyond it the oldest are forgotten early.
+pub const MIDTRANS_REPLAYS_MAX: usize = 65_536;
+/// How long a payment page is open unless the merchant says otherwise (Midtrans), in seconds.
+pub const MIDTRANS_PAGE_SECONDS: i64 = 24 * 3600;
+/// The least a merchant may say.
+pub const MIDTRANS_PAGE_SECONDS_MIN: i64 = 5 * 60;
+/// The most.
+pub const MIDTRANS_PAGE_SECONDS_MAX: i64 = 7 * 24 * 3600;
+/// Notifications of a simulated provider under way or waiting for their next try.
+pub const SIMULATED_NOTIFICATIONS_MAX: usize = 65_536;
 
 /// Longest payload of a QR code, in characters (EMVCo).
 pub const QRIS_MAX: usize = 512;

@@ -29,6 +29,7 @@ pub mod amount;
 pub mod api;
 mod exchange;
 pub mod json;
+pub mod midtrans;
 pub mod problem;
 pub mod proxy;
 pub mod reply;
