@@ -1,7 +1,8 @@
 //! `gerbang simulate`: a part of the outside world, in a process of its own.
 
+use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -11,11 +12,15 @@ use super::client_token::read;
 use super::output::say;
 use super::{Failure, listen};
 use crate::clock::Clock;
+use crate::connector::midtrans::key::ServerKey;
 use crate::connector::snap::dialect;
 use crate::connector::snap::sign::VerifyingKey;
+use crate::connector::tls;
 use crate::identity::secret::Secret;
+use crate::outbound::Url;
 use crate::simulator::bank::{Bank, Options};
 use crate::simulator::faults::{Chance, Faults};
+use crate::simulator::midtrans::{self, Midtrans};
 use crate::telemetry;
 
 #[derive(clap::Args)]
@@ -28,6 +33,8 @@ pub(super) struct Arguments {
 enum What {
     /// A bank that speaks SNAP to one partner and keeps books of its own.
     Bank(BankArguments),
+    /// A payment provider that speaks Midtrans' API to one merchant.
+    Midtrans(MidtransArguments),
 }
 
 const BANK_HELP: &str = "\
@@ -95,9 +102,126 @@ struct BankArguments {
     ending: listen::Ending,
 }
 
+const MIDTRANS_HELP: &str = "\
+Try it:
+
+  echo SB-Mid-server-abc123cde456 > server.key
+  gerbang simulate midtrans --server-key-file server.key --notify http://127.0.0.1:8080/hook
+
+  curl -u SB-Mid-server-abc123cde456: http://127.0.0.1:9010/v2/charge --json '{
+    \"payment_type\": \"echannel\",
+    \"transaction_details\": {\"order_id\": \"rent-1\", \"gross_amount\": 1500000},
+    \"echannel\": {\"bill_info1\": \"Payment:\", \"bill_info2\": \"Rent\"}}'
+  curl http://127.0.0.1:9010/simulator/pay --json '{\"order_id\": \"rent-1\"}'
+
+It takes charges, questions, cancel, expire and refund as Midtrans does, and tells the merchant of
+every change, signed with the server key and again where it does not arrive. Cards are refused.
+
+POST /simulator/pay, /simulator/deny and /simulator/expire take an order_id, transaction_id,
+va_number, bill_key, payment_code or qr_string; pay takes an amount too, and late: true. What began
+or was paid on a day: GET /simulator/transactions?date=2026-01-31. A page for people is at /.
+
+The same seed gives the same faults to the same sequence of requests and notifications.";
+
+#[derive(clap::Args)]
+#[command(after_help = MIDTRANS_HELP)]
+struct MidtransArguments {
+    /// Where to listen.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9010")]
+    listen: SocketAddr,
+    /// A file with the merchant's server key; the end of its line does not count.
+    #[arg(long, value_name = "FILE")]
+    server_key_file: PathBuf,
+    /// The merchant's client key.
+    #[arg(long, value_name = "KEY", default_value = "SB-Mid-client-simulated")]
+    client_key: String,
+    /// Where the merchant is told of changes; nowhere if not given.
+    #[arg(long, value_name = "URL")]
+    notify: Option<String>,
+    /// From which ids, numbers and faults follow.
+    #[arg(long, value_name = "NUMBER", default_value = "1")]
+    seed: u64,
+    /// What every answer takes, in milliseconds.
+    #[arg(long, value_name = "N", default_value = "5")]
+    latency_ms: u64,
+    /// How likely an answer, and a notification, meets a fault, from 0 to 1.
+    #[arg(long, value_name = "CHANCE", default_value = "0")]
+    faults: Chance,
+    /// How long a fault holds an answer back, in milliseconds.
+    #[arg(long, value_name = "N", default_value = "30000")]
+    hold_ms: u64,
+    /// Tells the merchant nothing, ever.
+    #[arg(long)]
+    mute: bool,
+    /// Keeps the book in this file, and goes on with what is there; else in memory.
+    #[arg(long, value_name = "FILE")]
+    book: Option<PathBuf>,
+    #[command(flatten)]
+    ending: listen::Ending,
+}
+
 pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
-    let What::Bank(arguments) = arguments.what;
-    bank(arguments)
+    match arguments.what {
+        What::Bank(arguments) => bank(arguments),
+        What::Midtrans(arguments) => midtrans(arguments),
+    }
+}
+
+fn midtrans(arguments: MidtransArguments) -> Result<(), Failure> {
+    let _logs = telemetry::init_logs("warn");
+    let mut faults = midtrans::faults::Faults::mixed(arguments.faults);
+    faults.latency = Duration::from_millis(arguments.latency_ms);
+    faults.hold = Duration::from_millis(arguments.hold_ms);
+    faults.mute = arguments.mute;
+    let key = line_of("--server-key-file", &arguments.server_key_file)?;
+    let server_key = ServerKey::new(key.expose().clone())
+        .map_err(|error| Failure::usage(format!("--server-key-file: the key {error}")))?;
+    if let Some(url) = &arguments.notify {
+        Url::parse(url).map_err(|error| Failure::usage(format!("--notify: {error}")))?;
+    }
+    let roots = tls::load(&tls::Settings { oldest: tls::Oldest::Tls12, roots: None, client: None });
+    let tls = roots.inspect_err(|error| tracing::warn!(%error, "nobody is told over https")).ok();
+    let options = midtrans::Options {
+        server_key,
+        client_key: arguments.client_key,
+        notify: arguments.notify,
+        seed: arguments.seed,
+        book: arguments.book,
+    };
+    let provider = Midtrans::open(options, Clock::system(), faults, tls)
+        .map_err(|error| Failure::usage(format!("--book: {error}")))?;
+    serve(arguments.listen, arguments.ending, "midtrans", |listener, stopped| async move {
+        provider.serve(listener, stopped).await
+    })
+}
+
+/// Serves until a signal comes, and says when it is ready.
+fn serve<F>(
+    address: SocketAddr,
+    ending: listen::Ending,
+    name: &str,
+    serve: impl FnOnce(TcpListener, watch::Receiver<bool>) -> F,
+) -> Result<(), Failure>
+where
+    F: Future<Output = io::Result<()>> + Send + 'static,
+{
+    listen::runtime()?.block_on(async {
+        let listener = listen::bind("--listen", address).await?;
+        let address = listener.local_addr().map_err(Failure::failed)?;
+        let mut signals = listen::Signals::new(ending)?;
+        let (stop, stopped) = watch::channel(false);
+        let serving = tokio::spawn(serve(listener, stopped));
+        say(&format!("gerbang {name} is ready on http://{address}"));
+        signals.wait_for_stop(|| ()).await;
+        stop.send_replace(true);
+        serving.await.map_err(Failure::failed)?.map_err(Failure::failed)
+    })
+}
+
+/// What a file holds, without the end of its line.
+fn line_of(option: &str, path: &Path) -> Result<Secret<String>, Failure> {
+    let text = read(option, path)?;
+    Ok(Secret::new(text.expose().trim_end_matches(['\r', '\n']).to_owned()))
 }
 
 fn bank(arguments: BankArguments) -> Result<(), Failure> {
@@ -108,18 +232,8 @@ fn bank(arguments: BankArguments) -> Result<(), Failure> {
     let (code, address, ending) = (arguments.bank.clone(), arguments.listen, arguments.ending);
     let bank = Bank::open(options(arguments)?, Clock::system(), faults)
         .map_err(|error| Failure::usage(format!("--book: {error}")))?;
-    listen::runtime()?.block_on(async {
-        let listener = TcpListener::bind(address).await.map_err(|error| {
-            Failure::usage(format!("--listen: cannot listen on {address}: {error}"))
-        })?;
-        let address = listener.local_addr().map_err(Failure::failed)?;
-        let mut signals = listen::Signals::new(ending)?;
-        let (stop, stopped) = watch::channel(false);
-        let serving = tokio::spawn(async move { bank.serve(listener, stopped).await });
-        say(&format!("gerbang bank {code} is ready on http://{address}"));
-        signals.wait_for_stop(|| ()).await;
-        stop.send_replace(true);
-        serving.await.map_err(Failure::failed)?.map_err(Failure::failed)
+    serve(address, ending, &format!("bank {code}"), |listener, stopped| async move {
+        bank.serve(listener, stopped).await
     })
 }
 
@@ -129,8 +243,7 @@ fn options(arguments: BankArguments) -> Result<Options, Failure> {
     let key = read("--key", &arguments.key)?;
     let client_key = VerifyingKey::from_pem(key.expose().as_bytes())
         .map_err(|error| Failure::usage(format!("--key: {error}")))?;
-    let secret = read("--client-secret-file", &arguments.client_secret_file)?;
-    let client_secret = Secret::new(secret.expose().trim_end_matches(['\r', '\n']).to_owned());
+    let client_secret = line_of("--client-secret-file", &arguments.client_secret_file)?;
     if client_secret.expose().is_empty() {
         return Err(Failure::usage("--client-secret-file: the file is empty"));
     }

@@ -174,15 +174,22 @@ impl Faults {
 
     /// What happens to request `number`, and a random word for the details of it.
     pub fn draw(&self, seed: u64, number: u64) -> (Option<Kind>, u64) {
-        let word = mix(mix(seed) ^ number);
-        let roll = word % u64::from(Chance::ALWAYS.per_million);
-        let mut end = 0;
-        let hit = self.chances.iter().position(|chance| {
-            end += u64::from(chance.per_million);
-            roll < end
-        });
-        (hit.map(|place| Kind::ALL[place]), mix(word))
+        let (place, word) = draw(&self.chances, seed, number);
+        (place.map(|place| Kind::ALL[place]), word)
     }
+}
+
+/// Which of these chances, one at most, comes true for `number`, and a random word for the details
+/// of it. What exceeds certainty together does not happen.
+pub(super) fn draw(chances: &[Chance], seed: u64, number: u64) -> (Option<usize>, u64) {
+    let word = mix(mix(seed) ^ number);
+    let roll = word % u64::from(Chance::ALWAYS.per_million);
+    let mut end = 0;
+    let hit = chances.iter().position(|chance| {
+        end += u64::from(chance.per_million);
+        roll < end
+    });
+    (hit, mix(word))
 }
 
 /// One step of splitmix64: scatters a number over all others, the same way everywhere.

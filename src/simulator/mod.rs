@@ -8,3 +8,5 @@ pub mod bank;
 pub mod cut;
 pub mod faults;
 pub mod keys;
+mod lock;
+pub mod midtrans;

@@ -24,6 +24,8 @@ mod dependencies;
 /// The store on a real file system: power cut, disk full. Needs root; says so otherwise.
 mod disk;
 mod edr;
+/// The merchant API and the simulated provider, which are the same code.
+mod midtrans;
 /// The second opinion: the rules once more, in signed integers and maps.
 mod model;
 /// Payouts: what was promised against what banks did.

@@ -7,11 +7,11 @@ use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::time::{BOOK_OFFSET_SECONDS, Timestamp};
+use crate::simulator::lock::lock;
 
 /// A transfer that was asked for and looked at.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -180,23 +180,6 @@ impl Book {
         String::from_utf8(bytes).expect("made of text")
     }
 }
-
-/// Two processes with one book would each not know what the other has paid. One that was told to end
-/// gets a little time for it.
-fn lock(file: &File) -> io::Result<()> {
-    for _ in 0..LOCK_TRIES {
-        if file.try_lock().is_ok() {
-            return Ok(());
-        }
-        std::thread::sleep(LOCK_PAUSE);
-    }
-    file.try_lock().map_err(io::Error::from)
-}
-
-/// How often the lock of a book is tried for.
-const LOCK_TRIES: usize = 40;
-/// Between two tries.
-const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
 #[cfg(test)]
 mod tests {
