@@ -254,7 +254,8 @@ impl<B: Backend> Drop for Running<'_, B> {
 }
 
 impl Act {
-    const fn done(self) -> Done {
+    /// How it is told when it is done.
+    pub const fn done(self) -> Done {
         match self {
             Self::Approve => Done::Approved,
             Self::Deny => Done::Denied,

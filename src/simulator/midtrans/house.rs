@@ -10,6 +10,7 @@ use super::notices::{Notice, Notices};
 use crate::clock::Clock;
 use crate::connector::midtrans::answer::Done;
 use crate::connector::midtrans::charge::Charge;
+use crate::connector::midtrans::key::ServerKey;
 use crate::connector::midtrans::refund::RefundRequest;
 use crate::connector::midtrans::transaction::Transaction;
 use crate::http::midtrans::session::Session;
@@ -106,6 +107,11 @@ impl House {
     pub fn look(&self) {
         // A book that cannot be written to is told of by the next who asks for something.
         let _ = self.at_desk(Desk::expire_due);
+    }
+
+    /// The merchant's key.
+    pub(super) fn key(&self) -> Arc<ServerKey> {
+        Arc::clone(&self.0.merchant.key)
     }
 
     /// Where payers reach us, without a slash at the end.

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! The API is [`http::midtrans`](crate::http::midtrans), the same code as the gateway's own merchant
-//! API. Payers are at `/simulator`: `POST /simulator/pay` and its like, and a page for people.
+//! API; a simulation in one process asks the same house by [`Direct`]. Payers are at `/simulator`: `POST /simulator/pay` and its like, and a page for people.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -38,6 +38,7 @@ mod book;
 mod counter;
 mod courier;
 mod desk;
+mod direct;
 pub mod faults;
 mod house;
 mod notices;
@@ -46,6 +47,7 @@ mod page;
 
 use courier::Courier;
 pub use desk::Event;
+pub use direct::Direct;
 use faults::{Faults, Kind};
 pub use house::House;
 pub use notices::Notice;

@@ -7,6 +7,7 @@ mod commands;
 mod demo;
 mod disk;
 mod kills;
+mod midtrans;
 mod money_out;
 mod operator;
 mod simulate;
