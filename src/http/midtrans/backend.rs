@@ -60,6 +60,9 @@ pub trait Backend: Send + Sync + 'static {
     /// Whether this is anybody's client key.
     fn knows_client_key(&self, key: &str) -> bool;
 
+    /// The QR text of the transaction that we call so, for whoever was given its name.
+    fn qr(&self, transaction_id: &str) -> impl Future<Output = Option<String>> + Send;
+
     /// Begins a transaction, by any method but cards.
     fn charge(
         &self,

@@ -26,6 +26,8 @@ pub(super) enum Call {
     SnapOpen,
     /// `POST /snap/v1/transactions/{token}/cancel`
     SnapCancel(String),
+    /// `GET /v2/qris/{id}/qr-code`, for anybody who knows the transaction's id.
+    Picture(String),
     /// What takes a card, and is called with the client key.
     CardFromBrowser,
     /// What takes a card or is about one, and is called with the server key.
@@ -84,6 +86,7 @@ impl Call {
             ["v2", "capture"] => (POST, Self::Card),
             ["v2", "token"] | ["v2", "card", "register"] => (GET, Self::CardFromBrowser),
             ["v2", "point_inquiry", _] => (GET, Self::Card),
+            ["v2", "qris" | "gopay", id, "qr-code"] => (GET, Self::Picture((*id).to_owned())),
             ["v2", "pay", "account", ..] => (ANY, Self::NotOffered(Family::Core)),
             ["v1", "bins", _] => (GET, Self::NotOffered(Family::Core)),
             ["v1", "subscriptions", ..] => (ANY, Self::NotOffered(Family::Subscriptions)),
@@ -119,6 +122,7 @@ impl Call {
             | Self::StatusOfAll(_)
             | Self::Act(..)
             | Self::Refund { .. }
+            | Self::Picture(_)
             | Self::CardFromBrowser
             | Self::Card => Family::Core,
         }
@@ -134,6 +138,7 @@ impl Call {
             | Self::SnapCancel(_) => true,
             Self::Status(_)
             | Self::StatusOfAll(_)
+            | Self::Picture(_)
             | Self::CardFromBrowser
             | Self::Card
             | Self::NotOffered(_) => false,
@@ -164,6 +169,8 @@ mod tests {
             ("POST", "/v2/order-1/expire", Call::Act(Act::Expire, id())),
             ("POST", "/v2/order-1/refund", Call::Refund { id: id(), direct: false }),
             ("POST", "/v2/order-1/refund/online/direct", Call::Refund { id: id(), direct: true }),
+            ("GET", "/v2/qris/order-1/qr-code", Call::Picture(id())),
+            ("GET", "/v2/gopay/order-1/qr-code", Call::Picture(id())),
             ("GET", "/v2/token", Call::CardFromBrowser),
             ("GET", "/v2/card/register", Call::CardFromBrowser),
             ("GET", "/v2/point_inquiry/481111-1114", Call::Card),

@@ -21,12 +21,14 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 
 mod backend;
 mod call;
 mod keys;
+mod picture;
 mod places;
 mod refusal;
 mod replays;
@@ -90,6 +92,9 @@ impl<B: Backend> Server<B> {
             Err(NoCall::Path) => return self.refused(Family::Core, Refusal::NoSuchPath),
             Err(NoCall::Method) => return self.refused(Family::Core, Refusal::Method),
         };
+        if let Call::Picture(id) = &call {
+            return self.picture(id).await;
+        }
         let family = call.family();
         let merchant = match self.admit(&call, request) {
             Ok(merchant) => merchant,
@@ -101,6 +106,16 @@ impl<B: Backend> Server<B> {
         // A panic in it was logged where it happened.
         let run = tokio::spawn(run).await;
         run.unwrap_or_else(|_| self.refused(family, Refusal::Internal))
+    }
+
+    /// A picture of a QR: what the payer's browser loads, without a key.
+    async fn picture(&self, transaction_id: &str) -> Reply {
+        let text = self.backend().qr(transaction_id).await;
+        match text.and_then(|text| picture::png(&text)) {
+            None => self.refused(Family::Core, Refusal::NoSuchPath),
+            Some(png) => Reply::bytes(StatusCode::OK, Bytes::from(png))
+                .header(CONTENT_TYPE, HeaderValue::from_static("image/png")),
+        }
     }
 
     /// Who is asking, if it is for something that can be had.
@@ -196,7 +211,9 @@ impl<B: Backend> Server<B> {
                 let when = backend.close(merchant, &token).await?;
                 ok(json!({"canceled_at": when.to_rfc3339(BOOK_OFFSET_SECONDS)}))
             }
-            Call::CardFromBrowser | Call::Card | Call::NotOffered(_) => Err(Refusal::NotEnabled),
+            Call::Picture(_) | Call::CardFromBrowser | Call::Card | Call::NotOffered(_) => {
+                Err(Refusal::NotEnabled)
+            }
         }
     }
 

@@ -71,6 +71,25 @@ async fn a_payer_picks_a_method_on_the_page_and_pays() {
 }
 
 #[tokio::test]
+async fn a_qr_is_a_picture_for_whoever_knows_the_transaction() {
+    let provider = provider();
+    let charged = told(&provider, "POST", "/v2/charge", &charge("a", "qris", &json!({}))).await.1;
+    let url = charged["actions"][0]["url"].as_str().unwrap();
+    let path = url.strip_prefix("http://pay.example").unwrap();
+    let stranger = [("authorization", "Basic eDo=")];
+    let reply = provider.call(request("GET", path, &stranger, "")).await;
+    assert_eq!(
+        (reply.status().as_u16(), &reply.headers()["content-type"]),
+        (200, &"image/png".parse().unwrap())
+    );
+    assert!(reply.body().unwrap().starts_with(b"\x89PNG"));
+    for nobody in ["a", "nobody"] {
+        let path = format!("/v2/qris/{nobody}/qr-code");
+        assert_eq!(code(&told(&provider, "GET", &path, "").await.1), "404", "{nobody}");
+    }
+}
+
+#[tokio::test]
 async fn a_session_is_cancelled_once() {
     let world = World::new();
     let (_, opened) = world.post("/snap/v1/transactions", &session("a")).await;

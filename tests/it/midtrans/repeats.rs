@@ -43,6 +43,10 @@ impl Backend for Held {
         false
     }
 
+    async fn qr(&self, transaction_id: &str) -> Option<String> {
+        self.house.qr(transaction_id).await
+    }
+
     async fn charge(&self, of: &Merchant, charge: Charge, to: Places) -> Result<Kept, Refusal> {
         self.begun.fetch_add(1, Ordering::SeqCst);
         assert_ne!(charge.order_id, "panic");
