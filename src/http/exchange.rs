@@ -52,7 +52,7 @@ impl<S: Service> Edge<S> {
         let upgrade =
             request.headers().contains_key(UPGRADE).then(|| hyper::upgrade::on(&mut request));
         let log = tracing::enabled!(tracing::Level::DEBUG)
-            .then(|| (request.method().clone(), request.uri().path().to_owned()));
+            .then(|| (request.method().clone(), without_long_numbers(request.uri().path())));
         let mut reply = self.reply(request, id).await.unwrap_or_else(Reply::from);
         if let Some(on_open) = reply.take_upgrade() {
             reply = self.upgrade(reply, upgrade, on_open);
@@ -207,6 +207,23 @@ fn body_error(error: &hyper::Error) -> ApiError {
     ApiError::with_detail(Code::InvalidRequest, "the body is cut short or malformed").closing()
 }
 
+/// A path as it is logged: a number as long as a card's is not, whatever it is.
+fn without_long_numbers(path: &str) -> String {
+    const CARD_DIGITS_MIN: usize = 12;
+    let mut kept = String::with_capacity(path.len());
+    let mut rest = path;
+    while let Some(start) = rest.find(|letter: char| letter.is_ascii_digit()) {
+        let (before, number) = rest.split_at(start);
+        let end = number.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(number.len());
+        let (number, behind) = number.split_at(end);
+        kept.push_str(before);
+        kept.push_str(if end < CARD_DIGITS_MIN { number } else { "(number)" });
+        rest = behind;
+    }
+    kept.push_str(rest);
+    kept
+}
+
 /// What the guard refuses under HTTP/1.1 already.
 fn check_http2(parts: &Parts) -> Result<(), ApiError> {
     if parts.headers.get_all(CONTENT_LENGTH).iter().nth(1).is_some() {
@@ -252,4 +269,24 @@ fn check_host(parts: &Parts) -> Result<(), ApiError> {
 fn is_host(host: &[u8]) -> bool {
     let fits = |byte: &u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(byte);
     !host.is_empty() && host.len() <= 255 && host.iter().all(fits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_card_s_number_is_logged() {
+        for (path, logged) in [
+            ("/v2/point_inquiry/4811111111111114", "/v2/point_inquiry/(number)"),
+            ("/v2/48111111-1114-80d5df78/status", "/v2/48111111-1114-80d5df78/status"),
+            (
+                "/api/v1/payments/12345678901/a/123456789012",
+                "/api/v1/payments/12345678901/a/(number)",
+            ),
+            ("/", "/"),
+        ] {
+            assert_eq!(without_long_numbers(path), logged);
+        }
+    }
 }
