@@ -135,6 +135,9 @@ struct MidtransArguments {
     /// The merchant's client key.
     #[arg(long, value_name = "KEY", default_value = "SB-Mid-client-simulated")]
     client_key: String,
+    /// Where payers reach it, if that is not the address it listens on.
+    #[arg(long, value_name = "URL")]
+    public_url: Option<String>,
     /// Where the merchant is told of changes; nowhere if not given.
     #[arg(long, value_name = "URL")]
     notify: Option<String>,
@@ -176,8 +179,10 @@ fn midtrans(arguments: MidtransArguments) -> Result<(), Failure> {
     let key = line_of("--server-key-file", &arguments.server_key_file)?;
     let server_key = ServerKey::new(key.expose().clone())
         .map_err(|error| Failure::usage(format!("--server-key-file: the key {error}")))?;
-    if let Some(url) = &arguments.notify {
-        Url::parse(url).map_err(|error| Failure::usage(format!("--notify: {error}")))?;
+    for (option, url) in [("--notify", &arguments.notify), ("--public-url", &arguments.public_url)]
+    {
+        let parsed = url.as_deref().map(Url::parse).transpose();
+        parsed.map_err(|error| Failure::usage(format!("{option}: {error}")))?;
     }
     let roots = tls::load(&tls::Settings { oldest: tls::Oldest::Tls12, roots: None, client: None });
     let tls = roots.inspect_err(|error| tracing::warn!(%error, "nobody is told over https")).ok();
@@ -190,6 +195,9 @@ fn midtrans(arguments: MidtransArguments) -> Result<(), Failure> {
     };
     let provider = Midtrans::open(options, Clock::system(), faults, tls)
         .map_err(|error| Failure::usage(format!("--book: {error}")))?;
+    if let Some(url) = arguments.public_url {
+        provider.house().listens_at(url.trim_end_matches('/').to_owned());
+    }
     serve(arguments.listen, arguments.ending, "midtrans", |listener, stopped| async move {
         provider.serve(listener, stopped).await
     })

@@ -100,6 +100,10 @@ impl Desk {
         self.base = base;
     }
 
+    pub(super) fn base(&self) -> &str {
+        &self.base
+    }
+
     /// What has changed since this was asked last, in order.
     pub(super) fn changes(&mut self) -> Vec<Change> {
         std::mem::take(&mut self.changes)

@@ -119,6 +119,10 @@ impl House {
         self.state().desk.listens_at(base);
     }
 
+    pub(super) fn knows_its_address(&self) -> bool {
+        !self.state().desk.base().is_empty()
+    }
+
     /// Numbers a request and draws its fault.
     pub(super) fn begin(&self) -> (Faults, Option<Kind>, u64) {
         let mut state = self.state();

@@ -107,7 +107,9 @@ impl Midtrans {
         listener: TcpListener,
         stop: watch::Receiver<bool>,
     ) -> io::Result<()> {
-        self.house.listens_at(format!("http://{}", listener.local_addr()?));
+        if !self.house.knows_its_address() {
+            self.house.listens_at(format!("http://{}", listener.local_addr()?));
+        }
         let inner = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let target = inner.local_addr()?;
         let service = Arc::new(self.clone());

@@ -92,6 +92,7 @@ fn mistakes_are_named_before_anything_listens() {
     assert!(said.contains("--server-key-file") && !said.contains("short"), "{said}");
     std::fs::write(home.path().join("key"), KEY).unwrap();
     assert!(complaint(&["--notify", "ftp://x"]).contains("--notify"));
+    assert!(complaint(&["--public-url", "pay"]).contains("--public-url"));
     assert!(complaint(&["--faults", "2"]).contains("--faults"));
     assert!(complaint(&["--listen", "203.0.113.1:1"]).contains("--listen"));
     std::fs::write(home.path().join("book"), "nonsense\n").unwrap();
