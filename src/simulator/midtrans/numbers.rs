@@ -3,6 +3,7 @@
 use crate::connector::midtrans::charge::Charge;
 use crate::connector::midtrans::method::{Acquirer, Bank, Method, Store};
 use crate::connector::midtrans::transaction::{Action, Instructions, VaNumber};
+use crate::connector::qris::{Account, Field, Merchant, Payload, Tag};
 use crate::simulator::faults::mix;
 
 /// Whom a Mandiri bill is paid to.
@@ -74,7 +75,7 @@ pub(super) fn instructions(
             told.store = Some(store.name().to_owned());
         }
         Method::Qris(acquirer) => {
-            told.qr_string = Some(qr(charge, acquirer, transaction_id));
+            told.qr_string = Some(qr(charge, acquirer, transaction_id)?);
             told.acquirer = Some(acquirer.name().to_owned());
             let url = format!("{base}/v2/qris/{transaction_id}/qr-code");
             told.actions = vec![action("generate-qr-code", "GET", url)];
@@ -111,56 +112,35 @@ fn action(name: &str, method: &str, url: String) -> Action {
     Action { name: name.to_owned(), method: method.to_owned(), url, fields: None }
 }
 
-/// A QR of the national standard for one payment.
-fn qr(charge: &Charge, acquirer: Acquirer, transaction_id: &str) -> String {
-    let (domain, issuer) = match acquirer {
-        Acquirer::Gopay => ("COM.GO-JEK.WWW", "93600914"),
-        Acquirer::Airpay => ("ID.CO.SHOPEE.WWW", "93600918"),
+/// A QR of the national standard for one payment; `None` for more than its 13 digits.
+fn qr(charge: &Charge, acquirer: Acquirer, transaction_id: &str) -> Option<String> {
+    let (domain, pan) = match acquirer {
+        Acquirer::Gopay => ("COM.GO-JEK.WWW", "936009143379181825"),
+        Acquirer::Airpay => ("ID.CO.SHOPEE.WWW", "936009180020086999"),
     };
-    let account = [
-        field("00", domain),
-        field("01", &format!("{issuer}3379181825")),
-        field("02", "G337918182"),
-        field("03", "UKE"),
-    ];
-    let national =
-        [field("00", "ID.CO.QRIS.WWW"), field("02", "ID2020000000001"), field("03", "UKE")];
-    let mut text = [
-        field("00", "01"),
-        field("01", "12"),
-        field("26", &account.concat()),
-        field("51", &national.concat()),
-        field("52", "5812"),
-        field("53", "360"),
-        field("54", &charge.amount.get().to_string()),
-        field("58", "ID"),
-        field("59", "GERBANG SIMULATOR"),
-        field("60", "JAKARTA"),
-        field("61", "10110"),
-        field("62", &field("50", transaction_id)),
-    ]
-    .concat();
-    text.push_str("6304");
-    format!("{text}{:04X}", check_sum(text.as_bytes()))
-}
-
-fn field(id: &str, value: &str) -> String {
-    format!("{id}{:02}{value}", value.len())
-}
-
-/// CRC-16/CCITT-FALSE.
-fn check_sum(bytes: &[u8]) -> u16 {
-    bytes.iter().fold(0xFFFF, |sum, byte| {
-        (0..8).fold(sum ^ u16::from(*byte) << 8, |sum, _| match sum & 0x8000 {
-            0 => sum << 1,
-            _ => sum << 1 ^ 0x1021,
-        })
-    })
+    let account = |tag: u8, fields: &[(u8, &str)]| Account {
+        tag: Tag::new(tag),
+        fields: fields.iter().map(|(tag, value)| Field::new(*tag, *value)).collect(),
+    };
+    let merchant = Merchant {
+        accounts: vec![
+            account(26, &[(0, domain), (1, pan), (2, "G337918182"), (3, "UKE")]),
+            account(51, &[(0, "ID.CO.QRIS.WWW"), (2, "ID2020000000001"), (3, "UKE")]),
+        ],
+        category: "5812".to_owned(),
+        name: "GERBANG SIMULATOR".to_owned(),
+        city: "JAKARTA".to_owned(),
+        postal: Some("10110".to_owned()),
+    };
+    let mut parts = Payload::fixed(&merchant).ok()?.into_parts();
+    parts.additional.push(Field::new(50, transaction_id));
+    Some(Payload::new(parts).ok()?.once(charge.amount, None).ok()?.to_string())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::connector::qris;
     use crate::ledger::money::Amount;
 
     const ID: &str = "be03df7d-2f97-4c8c-a53c-8959f1b67295";
@@ -175,12 +155,16 @@ mod tests {
     }
 
     #[test]
-    fn the_check_sum_is_the_standard_s() {
-        assert_eq!(check_sum(b"123456789"), 0x29B1);
-        let sample = "00020101021226620014COM.GO-JEK.WWW011993600914337918182570210G3791818250303UKE51440014ID.CO.QRIS.WWW0215AID7720513752290303UKE5204359353033605802ID5910PAPI LIVE26005KUKAR6105755535409100000.0062475036b1855b6c-70ab-4449-9778-61b8ffe43fd20703A016304";
-        assert_eq!(check_sum(sample.as_bytes()), 0xC385);
-        let text = told(&charge(Method::Qris(Acquirer::Gopay)), &[]).qr_string.unwrap();
-        assert!(text.starts_with("000201010212") && text.contains("540544000"), "{text}");
+    fn a_qr_is_one_of_the_standard_for_this_payment() {
+        for acquirer in [Acquirer::Gopay, Acquirer::Airpay] {
+            let text = told(&charge(Method::Qris(acquirer)), &[]).qr_string.unwrap();
+            let read = qris::parse(&text).unwrap();
+            assert_eq!(read.amount.as_ref().map(qris::Sum::as_str), Some("44000"), "{text}");
+            assert!(text.contains(ID), "{text}");
+        }
+        let mut large = charge(Method::Qris(Acquirer::Gopay));
+        large.amount = Amount::new(Amount::MAX).unwrap();
+        assert_eq!(instructions(&large, ID, (7, ""), |_| false), None);
     }
 
     #[test]
