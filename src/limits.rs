@@ -238,7 +238,7 @@ pub const TIMER_PERIOD: Duration = Duration::from_secs(1);
 pub const CLOCK_JUMP_MAX: Duration = Duration::from_secs(5 * 60);
 /// Looks without a jump before expiry goes on: a minute.
 pub const CLOCK_CALM_TICKS: u32 = 60;
-/// Between two looks at which months are due: a new tenant's bill is there after this at most.
+/// Between two looks at which months are due.
 pub const RENT_LOOK: Duration = Duration::from_secs(5);
 /// Bills that one such look makes, one after the other, so that the first of a month stays calm.
 pub const RENT_BILLS_PER_LOOK: usize = 500;

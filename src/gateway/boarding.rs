@@ -193,6 +193,7 @@ impl Gateway {
             }
         };
         let recorded = self.record_boarding(by, BoardingChange::TenantSet(tenant), turn).await?;
+        self.moved_in.notify_one();
         Ok(NewTenant { recorded, password })
     }
 

@@ -38,6 +38,8 @@ pub mod withdraw;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::sync::Notify;
+
 pub use self::error::Error;
 
 use self::allowance::Allowance;
@@ -97,6 +99,8 @@ pub struct Gateway {
     names_at_banks: Names,
     rates: Rates,
     allowance: Allowance,
+    /// Rung when there is a tenant to bill.
+    moved_in: Notify,
     outbox: Option<Outbox>,
     uses: Uses,
 }
@@ -145,6 +149,7 @@ impl Gateway {
             names_at_banks: Names::default(),
             rates: Rates::default(),
             allowance: Allowance::default(),
+            moved_in: Notify::new(),
             outbox,
             uses: Uses::default(),
         }

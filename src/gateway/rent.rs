@@ -42,6 +42,7 @@ pub async fn run(gateway: Arc<Gateway>, mut stop: watch::Receiver<bool>) {
         tokio::select! {
             biased;
             _ = stop.wait_for(|stop| *stop) => return,
+            () = gateway.moved_in.notified() => {}
             () = tokio::time::sleep(limits::RENT_LOOK) => {}
         }
     }

@@ -38,6 +38,8 @@ fn the_walk_through_works_when_it_is_pasted() {
         "\"to\":\"warung\"",
         "\"balance\":975000",
         "\"category\":\"payment\"",
+        "\"room\":\"A1\"",
+        "\"amount\":650000,\"fee\":0",
         "\"beneficiaryAccountName\":\"ERRY JULIO\",\"amount\":\"2475000\"}}",
         "\"usage\":\"TRANSFER INTERBANK\"",
         "\"fee\":6500",
@@ -47,7 +49,7 @@ fn the_walk_through_works_when_it_is_pasted() {
     }
     let mut connection = Connection::open(demo.address).unwrap();
     let metrics = connection.send(("GET", "/metrics"), "", &[], "").unwrap();
-    assert!(metrics.body.contains("gerbang_movements_total 9"), "{}", metrics.body);
+    assert!(metrics.body.contains("gerbang_movements_total 11"), "{}", metrics.body);
     demo.kill();
 }
 
