@@ -162,7 +162,7 @@ fn a_store_is_verified_exported_and_changed_by_its_operator() {
     assert!(!ndjson.contains("gerbang-demo"), "no password");
     let csv = export(&data, "csv");
     assert!(csv.starts_with("position,time,kind,debit,credit,amount,currency,reference"));
-    assert_eq!(csv.lines().count(), 1 + 6, "five top-ups and a payment");
+    assert_eq!(csv.lines().count(), 1 + 7, "six top-ups and a payment");
     assert!(csv.contains(",'=1+1,"), "no formula for a spreadsheet: {csv}");
 
     let admin = |arguments: &[&str]| {

@@ -123,7 +123,7 @@ fn the_papers_request_goes_through_processes_that_die_and_come_back() {
     assert_eq!(nothing_left(&lines), [""; 0]);
     verify(&data);
     // Each partner was added, and told where its service listens in each of two lives.
-    for (what, times) in [("client_set", 2), ("route_set", 4), ("partner_set", 9), ("top_up", 5)] {
+    for (what, times) in [("client_set", 2), ("route_set", 4), ("partner_set", 9), ("top_up", 6)] {
         assert_eq!(count(&data, &format!("\"{what}\"")), times, "{what}");
     }
 }
