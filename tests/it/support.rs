@@ -7,12 +7,13 @@
 use std::cmp::Ordering;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use gerbang::clock::Clock;
 use gerbang::connector::sender::Outbox;
-use gerbang::engine::{Engine, References, Teller, View, Writer, WriterParts};
+use gerbang::engine::{self, Engine, References, Teller, View, Writer, WriterParts};
 use gerbang::gateway::codes;
 use gerbang::gateway::identity::SignUp;
 use gerbang::gateway::notify::Hub;
@@ -35,6 +36,7 @@ use gerbang::ledger::money::{Amount, BasisPoints, Currency};
 use gerbang::ledger::policy::{Policies, Policy};
 use gerbang::ledger::text::{Email, Line, Username};
 use gerbang::ledger::time::Timestamp;
+use gerbang::limits;
 use gerbang::telemetry::Metrics;
 use serde_json::json;
 use tokio::runtime::Handle;
@@ -72,6 +74,28 @@ pub(crate) struct TestGateway {
     courier: tokio::task::JoinHandle<()>,
 }
 
+/// Gateways that have not ended: they do with their runtime, not when they are dropped.
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+/// As many tests as run at once on a large machine, each with a restart or two.
+const LIVE_MAX: usize = 200;
+
+/// One gateway among the live ones, from its start to the end of its writer.
+struct Counted;
+
+impl Counted {
+    fn new() -> Self {
+        let live = LIVE.fetch_add(1, Relaxed) + 1;
+        assert!(live <= LIVE_MAX, "gateways pile up: a test that makes many needs many runtimes");
+        Self
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        LIVE.fetch_sub(1, Relaxed);
+    }
+}
+
 /// What a test may decide.
 pub(crate) fn settings() -> Settings {
     Settings {
@@ -100,6 +124,11 @@ fn policies() -> Policies {
     let policy =
         Policy { ceiling: Amount::new(20_000_000), incoming_per_month: Amount::new(40_000_000) };
     Policies(vec![(AccountKind::Wallet, Currency::IDR, policy)])
+}
+
+/// A queue stands in memory whole, and a test waits for its answers: it needs a short one.
+fn sizes() -> engine::Options {
+    engine::Options { queue_max: limits::BATCH_ENTRIES_MAX, ..engine::Options::default() }
 }
 
 impl TestGateway {
@@ -150,7 +179,8 @@ impl TestGateway {
             history.push(batch);
         }
         let view = Arc::new(View::new(&book, references, history, time));
-        let (engine, queue) = Engine::new(Arc::clone(&view), policies(), clock.clone());
+        let (engine, queue) =
+            Engine::with_options(Arc::clone(&view), policies(), clock.clone(), sizes());
         let (hub, metrics) = (Arc::new(Hub::default()), Metrics::new());
         let listeners = Arc::clone(&hub);
         let (announcer, inbox) = payout::channel();
@@ -171,7 +201,9 @@ impl TestGateway {
         let log = tracing::dispatcher::get_default(Clone::clone);
         let teller = Teller::start(&Handle::current());
         // It ends when the runtime of the test drops the last task that can send to it.
+        let counted = Counted::new();
         let writer = std::thread::spawn(move || {
+            let _counted = counted;
             let _log = tracing::dispatcher::set_default(&log);
             drop(writer.run(&queue, &teller));
         });
