@@ -4,6 +4,8 @@
 //! Stop, in reverse: no new requests → those in flight answered → tasks gone, so that the queue
 //! closes → the writer ends → a last checkpoint → the store is let go.
 
+mod senders;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -12,10 +14,9 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use crate::clock::Clock;
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::connector;
-use crate::connector::sender::console::Console;
-use crate::connector::sender::{self, Outbox};
+use crate::connector::sender::Outbox;
 use crate::engine::{self, AfterBatch, Engine, Observer, References, Teller, View};
 use crate::engine::{Writer, WriterParts};
 use crate::gateway::notify::Hub;
@@ -62,6 +63,14 @@ pub enum Error {
     /// The keys that sign, or those that seal, cannot be used.
     #[error(transparent)]
     Keys(#[from] keys::Error),
+    /// One-time codes cannot be sent as the configuration says.
+    #[error("{key}: {message}")]
+    Sender {
+        /// The key of the configuration.
+        key: &'static str,
+        /// What is wrong.
+        message: String,
+    },
     /// The system gives no thread.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] std::io::Error),
@@ -80,6 +89,7 @@ impl App {
         clock: &Clock,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Self, Error> {
+        let sender = senders::sender(config, clock)?;
         let references = References::new();
         let mut remember = |fingerprint, position| references.insert(fingerprint, position);
         let opened = store::open(&config.data, clock.now(), progress, &mut remember)?;
@@ -132,7 +142,7 @@ impl App {
         tokio::spawn(Arc::clone(&desk).run(inbox));
         let screening = Screening::new(config.screening.clone());
         let settings = settings(config);
-        let outbox = outbox(config, &metrics);
+        let outbox = sender.map(|sender| Outbox::start(sender, Arc::clone(&metrics)));
         let parts =
             gateway::Parts { engine, settings, hasher, keys, hub, vault, desk, screening, outbox };
         let gateway = Arc::new(Gateway::new(parts));
@@ -183,15 +193,6 @@ pub fn settings(config: &Config) -> Settings {
         answer_within: config.banks.answer_within,
         codes: config.codes.policy,
     }
-}
-
-/// What sends one-time codes, if anything is to.
-fn outbox(config: &Config, metrics: &Arc<Metrics>) -> Option<Outbox> {
-    let sender: Arc<dyn sender::Sender> = match &config.codes.sender {
-        config::Sender::None => return None,
-        config::Sender::Console => Arc::new(Console),
-    };
-    Some(Outbox::start(sender, Arc::clone(metrics)))
 }
 
 /// Whether anything is sealed already that another key would not open.

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::codes::{Codes, Sender};
+pub use self::codes::{Codes, Sender, Smtp, Webhook};
 
 use self::codes::RawCodes;
 use crate::connector::tls;
@@ -514,6 +514,10 @@ mod tests {
             ("[midtrans]\nbase_url = 'x'", "midtrans."),
             ("[codes]\npayments_from = 1000000000000001", "codes.payments_from"),
             ("[codes]\nsender = 'pigeon'", "codes.sender"),
+            ("[codes]\nsender = 'smtp'\nsmtp_from = 'a@b.id'", "codes.smtp_host"),
+            ("[codes]\nsender = 'smtp'\nsmtp_tls = 'off'\nsmtp_host = 'h'", "codes.smtp_tls"),
+            ("[codes]\nsender = 'smtp'\nsmtp_user = 'u'", "codes.smtp_password_file"),
+            ("[codes]\nsender = 'webhook'", "codes.webhook_url"),
             ("[codes]\nbils_from = 1", "bils_from"),
             ("[screening]\non_failure = 'shrug'", "screening.on_failure"),
             ("[log]\nfilter = 'gerbang=loud'", "log.filter"),

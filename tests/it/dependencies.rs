@@ -4,7 +4,7 @@
 //! advisory means a new row.
 
 /// Crates and the oldest version without a known hole.
-const OLDEST: [(&str, [u64; 3]); 11] = [
+const OLDEST: [(&str, [u64; 3]); 12] = [
     ("h2", [0, 4, 16]),
     ("rustls", [0, 23, 18]),
     ("rustls-webpki", [0, 103, 13]),
@@ -16,6 +16,7 @@ const OLDEST: [(&str, [u64; 3]); 11] = [
     ("dashmap", [5, 1, 0]),
     ("tungstenite", [0, 20, 1]),
     ("aws-lc-sys", [0, 39, 0]),
+    ("lettre", [0, 10, 0]),
 ];
 
 /// Crates that must not come in, not even behind another.

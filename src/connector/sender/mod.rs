@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  gateway ── place in the queue, then the code is recorded, then ──▶ Outbox ──▶ dyn Sender
-//!             none free: 503                                          bounded    console
+//!             none free: 503                                          bounded    console, smtp, webhook
 //! ```
 //!
 //! A sender may be slow or down for as long as it likes: what it was to send waits in a bounded
@@ -12,6 +12,8 @@
 
 pub mod console;
 mod outbox;
+pub mod smtp;
+pub mod webhook;
 
 use std::pin::Pin;
 

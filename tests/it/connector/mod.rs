@@ -6,6 +6,8 @@ mod cuts;
 mod http;
 /// The same on the way to the provider.
 mod midtrans_cuts;
+/// One-time codes on their way: what a mail server and a service are told.
+mod senders;
 /// Certificates: whom we believe, and who we say we are.
 mod tls;
 /// A proxy that cuts, and a server that says what it received.

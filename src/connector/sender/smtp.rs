@@ -1,0 +1,137 @@
+//! Codes by e-mail, through the operator's mail server.
+//!
+//! TLS is not optional, except to this machine: a mail server that offers none is refused before
+//! anything is said to it. Each message has a connection of its own; they are few.
+//!
+//! What a server answers is not repeated: it may quote the message that it refuses.
+
+use std::net::IpAddr;
+
+use lettre::message::Mailbox;
+use lettre::message::header::ContentType;
+use lettre::transport::smtp::{self, authentication::Credentials};
+use lettre::{AsyncSmtpTransport, AsyncTransport, Message as Mail, Tokio1Executor};
+
+use super::{Message, NotSent, Sender, Sending};
+use crate::identity::secret::Secret;
+use crate::limits::SEND_TIMEOUT;
+
+/// The same for everybody: what it is for stands in the text, where nobody looks over a shoulder.
+const SUBJECT: &str = "Your one-time code";
+
+type Transport = AsyncSmtpTransport<Tokio1Executor>;
+
+/// How TLS begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Tls {
+    /// At once, as on port 465.
+    Implicit,
+    /// After `STARTTLS`, as on port 587.
+    StartTls,
+    /// Not at all: to this machine only.
+    None,
+}
+
+/// Where a mail server is, and what it wants.
+pub struct Settings {
+    /// Its name, which its certificate has to bear.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// How TLS begins.
+    pub tls: Tls,
+    /// The address that messages come from, perhaps with a name.
+    pub from: String,
+    /// What it is logged in with.
+    pub login: Option<(String, Secret<String>)>,
+}
+
+/// Sends each message as an e-mail.
+pub struct Smtp {
+    transport: Transport,
+    from: Mailbox,
+}
+
+impl Smtp {
+    /// A sender through this server. It is not asked yet.
+    ///
+    /// # Errors
+    /// What is wrong with the settings.
+    pub fn new(settings: Settings) -> Result<Self, String> {
+        let Settings { host, port, tls, from, login } = settings;
+        let builder = match tls {
+            Tls::Implicit => Transport::relay(&host).map_err(|error| error.to_string())?,
+            Tls::StartTls => Transport::starttls_relay(&host).map_err(|error| error.to_string())?,
+            Tls::None if is_this_machine(&host) => Transport::builder_dangerous(&host),
+            Tls::None => return Err(format!("{host} is not this machine: it needs TLS")),
+        };
+        let mut builder = builder.port(port).timeout(Some(SEND_TIMEOUT));
+        if let Some((user, password)) = login {
+            builder = builder.credentials(Credentials::new(user, password.expose().clone()));
+        }
+        let from = from.parse().map_err(|_| format!("{from:?} is no address"))?;
+        Ok(Self { transport: builder.build(), from })
+    }
+
+    async fn mail(&self, message: &Message) -> Result<(), String> {
+        let address = message.email.parse().map_err(|_| "the user's address is none".to_owned())?;
+        // A copy of the digits in here lives as long as the mail.
+        let mail = Mail::builder()
+            .from(self.from.clone())
+            .to(Mailbox::new(Some(message.name.clone()), address))
+            .subject(SUBJECT)
+            .header(ContentType::TEXT_PLAIN)
+            .body(message.text().expose().clone())
+            .map_err(|error| error.to_string())?;
+        self.transport.send(mail).await.map(drop).map_err(|error| said(&error))
+    }
+}
+
+/// What went wrong, without a word of the server's.
+fn said(error: &smtp::Error) -> String {
+    match error.status() {
+        Some(code) => format!("the mail server answered {code}"),
+        None if error.is_timeout() => "the mail server took too long".to_owned(),
+        None if error.is_tls() => "no TLS with the mail server".to_owned(),
+        None if error.is_client() => "the mail server does not offer what is needed".to_owned(),
+        None if error.is_response() => "the mail server does not speak SMTP".to_owned(),
+        None => "no connection to the mail server".to_owned(),
+    }
+}
+
+/// Whether what is said to `host` leaves this machine.
+fn is_this_machine(host: &str) -> bool {
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+impl Sender for Smtp {
+    fn channel(&self) -> &'static str {
+        "email"
+    }
+
+    fn send<'a>(&'a self, message: &'a Message) -> Sending<'a> {
+        Box::pin(async { self.mail(message).await.map_err(NotSent) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_tls_to_this_machine_only() {
+        let new = |host: &str, tls, from: &str| {
+            let (host, from) = (host.to_owned(), from.to_owned());
+            Smtp::new(Settings { host, port: 25, tls, from, login: None }).map(drop)
+        };
+        for host in ["localhost", "127.0.0.1", "::1"] {
+            assert_eq!(new(host, Tls::None, "kode@contoh.id"), Ok(()), "{host}");
+        }
+        for host in ["mail.contoh.id", "10.0.0.1", "localhost.contoh.id"] {
+            assert!(new(host, Tls::None, "kode@contoh.id").is_err(), "{host}");
+            assert_eq!(new(host, Tls::StartTls, "Gerbang <kode@contoh.id>"), Ok(()), "{host}");
+            assert_eq!(new(host, Tls::Implicit, "kode@contoh.id"), Ok(()), "{host}");
+        }
+        assert!(new("localhost", Tls::None, "nobody").is_err());
+    }
+}
