@@ -101,12 +101,17 @@ pub struct DeliveryTried {
     pub gone: bool,
 }
 
-/// What is still to be heard, by message.
+/// What is still to be heard, by endpoint. While a checkpoint is written, which may hold millions of
+/// messages, a change copies one endpoint's.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Outbox {
-    pending: Arc<BTreeMap<Delivery, Pending>>,
+    /// None of them empty.
+    pending: Arc<BTreeMap<EndpointId, Queue>>,
     backlogs: Arc<BTreeMap<EndpointId, Backlog>>,
 }
+
+/// What is still to be heard by one endpoint, by event.
+type Queue = Arc<BTreeMap<Position, Pending>>;
 
 impl Outbox {
     /// An outbox of these rows, as a checkpoint has them.
@@ -114,17 +119,26 @@ impl Outbox {
         pending: BTreeMap<Delivery, Pending>,
         backlogs: BTreeMap<EndpointId, Backlog>,
     ) -> Self {
-        Self { pending: Arc::new(pending), backlogs: Arc::new(backlogs) }
+        let mut queues: BTreeMap<EndpointId, Queue> = BTreeMap::new();
+        for (Delivery { endpoint, event }, pending) in pending {
+            Arc::make_mut(queues.entry(endpoint).or_default()).insert(event, pending);
+        }
+        Self { pending: Arc::new(queues), backlogs: Arc::new(backlogs) }
     }
 
     /// The message, if it is still to be heard.
     pub fn get(&self, delivery: Delivery) -> Option<Pending> {
-        self.pending.get(&delivery).copied()
+        self.pending.get(&delivery.endpoint)?.get(&delivery.event).copied()
     }
 
     /// Every message that is still to be heard.
     pub fn pending(&self) -> impl Iterator<Item = (Delivery, Pending)> + '_ {
-        self.pending.iter().map(|(delivery, pending)| (*delivery, *pending))
+        self.pending.iter().flat_map(|(endpoint, queue)| {
+            let endpoint = *endpoint;
+            queue
+                .iter()
+                .map(move |(event, pending)| (Delivery { endpoint, event: *event }, *pending))
+        })
     }
 
     /// How every endpoint is doing of which there is something to say.
@@ -145,7 +159,6 @@ impl Outbox {
         kind: EventKind,
         at: Timestamp,
     ) {
-        let delivery = Delivery { endpoint: endpoint.id, event };
         let backlog = Arc::make_mut(&mut self.backlogs).entry(endpoint.id).or_default();
         if backlog.pending >= limits::DELIVERIES_PENDING_MAX {
             backlog.missed = backlog.missed.saturating_add(1);
@@ -153,7 +166,8 @@ impl Outbox {
         }
         let Endpoint { owner, format, .. } = *endpoint;
         let pending = Pending { owner, kind, format, tried: 0, since: at };
-        if Arc::make_mut(&mut self.pending).insert(delivery, pending).is_none() {
+        let queue = Arc::make_mut(&mut self.pending).entry(endpoint.id).or_default();
+        if Arc::make_mut(queue).insert(event, pending).is_none() {
             backlog.pending = backlog.pending.saturating_add(1);
         }
     }
@@ -162,16 +176,19 @@ impl Outbox {
     pub(super) fn tried(&mut self, tried: &DeliveryTried, at: Timestamp) {
         // Told again by hand, when it was told before.
         let Some(before) = self.get(tried.delivery) else { return };
-        let pending = Arc::make_mut(&mut self.pending);
+        let Delivery { endpoint, event } = tried.delivery;
+        let queues = Arc::make_mut(&mut self.pending);
+        let queue = Arc::make_mut(queues.entry(endpoint).or_default());
         if tried.done || tried.gone {
-            pending.remove(&tried.delivery);
-            let endpoint = tried.delivery.endpoint;
+            queue.remove(&event);
+            if queue.is_empty() {
+                queues.remove(&endpoint);
+            }
             if let Some(backlog) = Arc::make_mut(&mut self.backlogs).get_mut(&endpoint) {
                 backlog.pending = backlog.pending.saturating_sub(1);
             }
         } else {
-            let next = Pending { tried: tried.attempt, since: at, ..before };
-            pending.insert(tried.delivery, next);
+            queue.insert(event, Pending { tried: tried.attempt, since: at, ..before });
         }
     }
 
@@ -185,13 +202,7 @@ impl Outbox {
             Some(backlog) if keep_missed => backlog.pending = 0,
             _ => drop(backlogs.remove(&endpoint)),
         }
-        let first = Delivery { endpoint, event: Position::FIRST };
-        let all = self.pending.range(first..).map(|(delivery, _)| *delivery);
-        let all: Vec<_> = all.take_while(|delivery| delivery.endpoint == endpoint).collect();
-        let pending = Arc::make_mut(&mut self.pending);
-        for delivery in all {
-            pending.remove(&delivery);
-        }
+        Arc::make_mut(&mut self.pending).remove(&endpoint);
     }
 }
 

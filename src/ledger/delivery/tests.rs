@@ -219,6 +219,27 @@ fn a_dead_endpoint_keeps_so_much_and_counts_the_rest() {
 }
 
 #[test]
+fn a_thousand_dead_endpoints_hold_up_nobody_while_a_checkpoint_is_written() {
+    let mut story = Story::new();
+    for id in 1..=1_000 {
+        story.change(set(id, 1, &[]));
+    }
+    let first = story.pay();
+    for _ in 1..1_000 {
+        story.pay();
+    }
+    assert_eq!(story.book.outbox.pending().count(), 1_000_000);
+    let written = story.book.outbox.clone();
+    let tried = Delivery { endpoint: number(500), event: first };
+    story.attempt(tried, 1, Some(500));
+    assert_eq!(written.get(tried).unwrap().tried, 0);
+    assert_eq!(story.book.outbox.get(tried).unwrap().tried, 1);
+    let now = &story.book.outbox.pending;
+    let copied = written.pending.iter().filter(|(id, queue)| !Arc::ptr_eq(queue, &now[id]));
+    assert_eq!(copied.map(|(id, _)| *id).collect::<Vec<_>>(), [number(500)]);
+}
+
+#[test]
 fn waits_grow_and_spread_and_stay_the_same() {
     let delivery = |event| Delivery { endpoint: number(1), event: Position::new(event).unwrap() };
     let pending = |tried| Pending {
