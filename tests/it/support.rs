@@ -11,9 +11,10 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crossbeam_channel::Receiver;
 use gerbang::clock::Clock;
 use gerbang::connector::sender::Outbox;
-use gerbang::engine::{self, Engine, References, Teller, View, Writer, WriterParts};
+use gerbang::engine::{self, Engine, Entry, References, Teller, View, Writer, WriterParts};
 use gerbang::gateway::codes;
 use gerbang::gateway::identity::SignUp;
 use gerbang::gateway::notify::Hub;
@@ -131,6 +132,16 @@ fn sizes() -> engine::Options {
     engine::Options { queue_max: limits::BATCH_ENTRIES_MAX, ..engine::Options::default() }
 }
 
+/// Runs a writer until the runtime of the test drops the last task that can send to it.
+fn start(writer: Writer, queue: Receiver<Entry>) -> JoinHandle<()> {
+    let log = tracing::dispatcher::get_default(Clone::clone);
+    let (teller, counted) = (Teller::start(&Handle::current()), Counted::new());
+    std::thread::spawn(move || {
+        let (_log, _counted) = (tracing::dispatcher::set_default(&log), counted);
+        drop(writer.run(&queue, &teller));
+    })
+}
+
 impl TestGateway {
     /// A gateway without users. Its genesis is at position 1.
     pub(crate) fn new() -> Self {
@@ -198,15 +209,7 @@ impl TestGateway {
                 listeners.tell(&view, recorded);
             }),
         });
-        let log = tracing::dispatcher::get_default(Clone::clone);
-        let teller = Teller::start(&Handle::current());
-        // It ends when the runtime of the test drops the last task that can send to it.
-        let counted = Counted::new();
-        let writer = std::thread::spawn(move || {
-            let _counted = counted;
-            let _log = tracing::dispatcher::set_default(&log);
-            drop(writer.run(&queue, &teller));
-        });
+        let writer = start(writer, queue);
         let keys = SigningKeys::in_memory(KEYS);
         let banks = SimulatedBanks::new(KEYS, Faults::NONE, clock.clone());
         let ways = Arc::new(Ways(Arc::clone(&banks)));

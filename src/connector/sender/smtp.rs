@@ -3,12 +3,12 @@
 //! TLS is not optional, except to this machine: a mail server that offers none is refused before
 //! anything is said to it. Each message has a connection of its own; they are few.
 //!
-//! What a server answers is not repeated: it may quote the message that it refuses.
+//! What a server answers is not repeated: it may quote the message that it refuses. The timeout here
+//! is that of the connection; the whole is timed by the outbox.
 
 use std::net::IpAddr;
 
-use lettre::message::Mailbox;
-use lettre::message::header::ContentType;
+use lettre::message::{Mailbox, SinglePart};
 use lettre::transport::smtp::{self, authentication::Credentials};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message as Mail, Tokio1Executor};
 
@@ -78,10 +78,10 @@ impl Smtp {
         // A copy of the digits in here lives as long as the mail.
         let mail = Mail::builder()
             .from(self.from.clone())
-            .to(Mailbox::new(Some(message.name.clone()), address))
+            // Without the name, which its owner chose: no header holds a word of anybody's.
+            .to(Mailbox::new(None, address))
             .subject(SUBJECT)
-            .header(ContentType::TEXT_PLAIN)
-            .body(message.text().expose().clone())
+            .singlepart(SinglePart::plain(message.text().expose().clone()))
             .map_err(|error| error.to_string())?;
         self.transport.send(mail).await.map(drop).map_err(|error| said(&error))
     }

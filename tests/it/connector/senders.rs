@@ -99,16 +99,11 @@ async fn a_mail_shows_what_the_code_is_for_and_no_name_breaks_out_of_it() {
         assert!(told.contains(said), "{said}: {told}");
     }
     let (head, body) = mail.split_once("\n\n").unwrap();
-    let names: Vec<&str> = head
-        .lines()
-        .filter(|line| !line.starts_with(' '))
-        .map(|line| line.split_once(':').unwrap().0)
-        .collect();
-    let mut wanted = ["From", "To", "Subject", "Date", "Content-Type", "Content-Transfer-Encoding"];
-    let mut given = names.clone();
-    given.sort_unstable();
-    wanted.sort_unstable();
-    assert_eq!(given, wanted, "{head}");
+    let lines = head.lines().filter(|line| !line.starts_with(' '));
+    let mut names: Vec<&str> = lines.map(|line| line.split_once(':').unwrap().0).collect();
+    names.sort_unstable();
+    let kind = ["Content-Transfer-Encoding", "Content-Type", "Date", "From", "MIME-Version"];
+    assert_eq!(names, [&kind[..], &["Subject", "To"]].concat(), "{head}");
     assert!(!head.contains("123456"), "{head}");
     // Long lines are folded. What looks like the end of a mail is not one.
     let body = body.replace("=\n", "");
@@ -135,14 +130,6 @@ async fn a_server_that_refuses_or_has_no_tls_gets_no_code_and_no_answer_is_repea
         let (told, _) = server.await.unwrap();
         assert_eq!(told.contains("123456"), no == No::Mails, "{told}");
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_server_that_says_nothing_is_not_waited_for_forever() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let sender = smtp_to(listener.local_addr().unwrap(), Tls::None);
-    let error = sender.send(&message()).await.unwrap_err();
-    assert_eq!(error.to_string(), "the mail server took too long");
 }
 
 async fn serve_once(listener: TcpListener, status: u16) -> (String, String) {
