@@ -29,6 +29,7 @@ pub mod registry;
 pub mod rent;
 pub mod routing;
 pub mod screening;
+mod scribe;
 pub mod tables;
 pub mod top_up;
 pub mod transfer;

@@ -1,8 +1,9 @@
 //! What a person decides: to let a challenged payout go or not, and how an unknown one ended.
 
-use super::drive::{Case, line, origin};
+use super::drive::{Case, origin};
 use super::{Desk, Standing, standing, standing_of};
 use crate::gateway::caller::Caller;
+use crate::gateway::scribe::line;
 use crate::gateway::{Error, Gateway};
 use crate::journal::Recorded;
 use crate::ledger::command::Command;
@@ -127,7 +128,7 @@ impl Desk {
             attempt: state.attempt,
             step: PayoutStep::Released { by, reason },
         };
-        self.insist(Command::AdvancePayout(Box::new(advanced))).await
+        self.scribe.insist(Command::AdvancePayout(Box::new(advanced))).await
     }
 
     async fn fail_by_hand(
@@ -149,6 +150,6 @@ impl Desk {
             code: line(code),
             reason,
         };
-        self.insist(Command::FailPayout(Box::new(failed))).await
+        self.scribe.insist(Command::FailPayout(Box::new(failed))).await
     }
 }

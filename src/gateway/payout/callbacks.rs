@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::drive::{line, origin};
+use super::drive::origin;
 use super::{Desk, Standing, State, public_id, standing, standing_of};
 use crate::gateway::caller::Caller;
 pub use crate::gateway::messenger::Settings;
 use crate::gateway::messenger::{Message, Messenger, NotToBeTold};
+use crate::gateway::scribe::line;
 use crate::gateway::{Error, Gateway};
 use crate::identity::vault::Vault;
 use crate::journal::Recorded;
@@ -146,7 +147,7 @@ impl Desk {
             note,
             done,
         };
-        self.insist(Command::NoteCallback(Box::new(tried))).await
+        self.scribe.insist(Command::NoteCallback(Box::new(tried))).await
     }
 
     async fn message(&self, payout: Position) -> Result<(AccountId, Told), Error> {

@@ -8,17 +8,15 @@ use tokio::time::Instant;
 use super::{Desk, bank_reference, schedule};
 use crate::connector::outcome::{Outcome, Reason, Standing, Transferred};
 use crate::connector::standard::{StatusRequest, TransferRequest};
-use crate::engine;
-use crate::gateway::house;
 use crate::gateway::routing::{self, Candidate, Question};
-use crate::journal::{self, Recorded};
+use crate::gateway::scribe::{self, line};
+use crate::journal::Recorded;
 use crate::ledger::command::Command;
 use crate::ledger::event::{AccountKind, Fact, Fee, Movement, MovementKind, Origin};
-use crate::ledger::id::{AccountId, Position, Principal};
+use crate::ledger::id::{Position, Principal};
 use crate::ledger::order::Order;
 use crate::ledger::payout::{self, Payout, PayoutAdvanced, PayoutFailed, PayoutStarted};
 use crate::ledger::payout::{PayoutState, PayoutStep, Purpose, Try};
-use crate::ledger::reference::DigestBuilder;
 use crate::ledger::registry::{BankCode, Usage};
 use crate::ledger::text::{Line, Reference};
 use crate::ledger::time::{BOOK_OFFSET_SECONDS, Timestamp};
@@ -230,7 +228,7 @@ impl Desk {
             attempt: state.attempt,
             step,
         };
-        self.insist(Command::AdvancePayout(Box::new(advanced))).await
+        self.scribe.insist(Command::AdvancePayout(Box::new(advanced))).await
     }
 
     /// Asks the bank once what became of the present try. True if what it said was an end. `since` is
@@ -291,20 +289,20 @@ impl Desk {
         let fee = match state.fee {
             None => None,
             Some(amount) => {
-                Some(Fee { account: self.house(AccountKind::Fees, started).await, amount })
+                Some(Fee { account: self.scribe.house(AccountKind::Fees, started.currency).await, amount })
             }
         };
         let movement = Movement {
             origin: origin(payout::end_reference(*payout), "paid"),
             kind: MovementKind::PaidOut { payout: *payout, by },
             debit: state.account,
-            credit: self.house(AccountKind::Clearing, started).await,
+            credit: self.scribe.house(AccountKind::Clearing, started.currency).await,
             amount: state.held(),
             currency: started.currency,
             fee,
             note,
         };
-        self.insist(Command::Move(movement)).await
+        self.scribe.insist(Command::Move(movement)).await
     }
 
     async fn fail(&self, case: &Case, state: &Payout, reason: &Reason, reference: Reference) {
@@ -316,58 +314,18 @@ impl Desk {
             code: line(&reason.code),
             reason: line(&reason.message),
         };
-        self.insist(Command::FailPayout(Box::new(failed))).await;
-    }
-
-    /// Has a command recorded, however long that takes. `None` if its reference is another's: what
-    /// was to be said contradicts what was said before.
-    pub(super) async fn insist(&self, command: Command) -> Option<Box<Recorded>> {
-        let reference = command.origin().reference.clone();
-        let mut pause = limits::INSIST_PAUSE;
-        loop {
-            match self.engine.submit(command.clone()).await {
-                Ok(outcome) => {
-                    if let Fact::Refused(refusal) = &outcome.recorded.event.fact {
-                        let code = refusal.rejection.code();
-                        tracing::warn!(code, %reference, "a step of a payout was refused");
-                    }
-                    return Some(outcome.recorded);
-                }
-                Err(engine::Error::ReferenceReused) => {
-                    tracing::error!(%reference, "it was said otherwise before");
-                    return None;
-                }
-                Err(engine::Error::Busy(_)) => {}
-                Err(engine::Error::Journal(error)) => {
-                    tracing::error!(%error, "the journal could not be read");
-                }
-            }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(limits::INSIST_PAUSE_MAX);
-        }
-    }
-
-    async fn house(&self, kind: AccountKind, started: &PayoutStarted) -> AccountId {
-        let mut pause = limits::INSIST_PAUSE;
-        loop {
-            match house::account(&self.engine, kind, started.currency).await {
-                Ok(account) => return account,
-                Err(error) => tracing::warn!(%error, "the house's account could not be opened"),
-            }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(limits::INSIST_PAUSE_MAX);
-        }
+        self.scribe.insist(Command::FailPayout(Box::new(failed))).await;
     }
 
     pub(super) async fn case(&self, payout: Position) -> Case {
-        match self.read(payout).await.event.fact {
+        match self.scribe.read(payout).await.event.fact {
             Fact::PayoutStarted(started) => Case { payout, started },
             other => unreachable!("payouts begin with their start: {other:?}"),
         }
     }
 
     async fn tried(&self, case: &Case, state: &Payout) -> Tried {
-        let recorded = self.read(state.tried).await;
+        let recorded = self.scribe.read(state.tried).await;
         let (reference, time) = (bank_reference(&recorded), recorded.time);
         let route = match recorded.event.fact {
             Fact::PayoutStarted(started) => started.route,
@@ -381,20 +339,6 @@ impl Desk {
             other => unreachable!("no try is written by {other:?}"),
         };
         Tried { reference, time, route }
-    }
-
-    /// A record that is known to exist, however long that takes: without it nothing can be done.
-    async fn read(&self, position: Position) -> Recorded {
-        let mut pause = limits::INSIST_PAUSE;
-        loop {
-            let read: Result<Recorded, journal::Error> = self.view().record(position);
-            match read {
-                Ok(recorded) => return recorded,
-                Err(error) => tracing::error!(%error, "the journal could not be read"),
-            }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(limits::INSIST_PAUSE_MAX);
-        }
     }
 }
 
@@ -416,20 +360,13 @@ const fn step_name(step: &PayoutStep) -> &'static str {
     }
 }
 
-/// Of the system, with a digest of what is said and not of its words: the bank may word the same
-/// end in two ways.
+/// Of the system, about a payout.
 pub(super) fn origin(reference: Reference, says: &str) -> Origin {
-    let digest = DigestBuilder::new("payout").text(says).finish();
-    Origin { principal: Principal::System, reference, digest }
+    scribe::origin("payout", reference, says)
 }
 
 fn words(reason: &Reason) -> Line {
     line(&format!("{}: {}", reason.code, reason.message))
-}
-
-/// Words from outside as a line.
-pub(super) fn line(text: &str) -> Line {
-    Line::cut(text, limits::REASON_BYTES_MAX)
 }
 
 #[cfg(test)]

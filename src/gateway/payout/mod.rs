@@ -29,10 +29,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use dashmap::DashMap;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{Semaphore, mpsc};
 
 use self::callbacks::Callbacks;
 use super::Error;
+use super::scribe::{Scribe, Waiting};
 use crate::connector::bank::Bank;
 use crate::engine::{Engine, View};
 use crate::journal::Recorded;
@@ -136,10 +137,11 @@ impl Announcer {
 /// Sees to open payouts.
 pub struct Desk {
     engine: Engine,
+    scribe: Scribe,
     banks: Arc<dyn Banks>,
     options: Options,
     /// Who waits for an end.
-    waiting: DashMap<Position, watch::Sender<bool>>,
+    waiting: Waiting,
     /// Turns to ask, by bank: one that hangs keeps nobody from asking another.
     asking: DashMap<BankCode, Arc<Semaphore>>,
     callbacks: Callbacks,
@@ -222,10 +224,11 @@ impl Desk {
         let is_ours = |order: &Order| matches!(order, Order::Payout(_) | Order::Callback(_));
         let open = Mutex::new(engine.view().orders(is_ours));
         Arc::new(Self {
+            scribe: Scribe::new(engine.clone()),
             engine,
             banks,
             options,
-            waiting: DashMap::new(),
+            waiting: Waiting::default(),
             asking: DashMap::new(),
             callbacks,
             telling: DashMap::new(),
@@ -265,9 +268,7 @@ impl Desk {
                     self.see_to(payout, Arc::clone(&self).drive(payout, Some(entry)));
                 }
                 News::Ended(payout) => {
-                    if let Some((_, waiting)) = self.waiting.remove(&payout) {
-                        waiting.send_replace(true);
-                    }
+                    self.waiting.tell(payout);
                     if let Some(Order::Callback(_)) = self.view().order(payout) {
                         self.see_to(payout, Arc::clone(&self).tell(payout));
                     }
@@ -292,15 +293,8 @@ impl Desk {
 
     /// Waits until a payout has ended, or `most` is over.
     pub async fn ended(&self, payout: Position, most: Duration) {
-        let mut end =
-            self.waiting.entry(payout).or_insert_with(|| watch::Sender::new(false)).subscribe();
-        // Looked at after registering, so that an end between the two is not missed.
-        if let Some(Order::Payout(_)) = self.view().order(payout) {
-            // Either way the state is looked at again.
-            let _ = tokio::time::timeout(most, end.wait_for(|ended| *ended)).await;
-        }
-        drop(end);
-        self.waiting.remove_if(&payout, |_, sender| sender.receiver_count() == 0);
+        let is_open = || matches!(self.view().order(payout), Some(Order::Payout(_)));
+        self.waiting.wait(payout, most, is_open).await;
     }
 
     /// The turns to tell the client of an account.

@@ -8,13 +8,14 @@
 use std::collections::HashMap;
 use std::sync::Mutex;
 
-use super::drive::{line, start_of};
+use super::drive::start_of;
 use super::{Standing, standing};
 use crate::connector::outcome::{Outcome, Reason};
 use crate::connector::standard::InquiryRequest;
 use crate::engine;
 use crate::gateway::allowance::{Share, Wanted};
 use crate::gateway::routing::{self, Candidate, NoWay, Question};
+use crate::gateway::scribe::line;
 use crate::gateway::{Error, Gateway, rejected, screening};
 use crate::identity::random;
 use crate::ledger::command::Command;

@@ -16,6 +16,7 @@ use crate::identity::vault::Vault;
 use crate::journal::{BatchBuilder, Hash, History, Journal, MemoryJournal};
 use crate::ledger::book::Book;
 use crate::ledger::event::{AccountOpened, Event};
+use crate::ledger::id::AccountId;
 use crate::ledger::money::{Amount, Currency};
 use crate::ledger::payout::Beneficiary;
 use crate::outbound;
