@@ -14,11 +14,15 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::connector;
+use crate::connector::midtrans::key::ServerKey;
+use crate::connector::midtrans_client::{MidtransClient, NoTls};
+use crate::connector::provider::Provider;
 use crate::connector::sender::Outbox;
 use crate::engine::{self, AfterBatch, Engine, Observer, References, Teller, View};
 use crate::engine::{Writer, WriterParts};
+use crate::gateway::charge;
 use crate::gateway::notify::Hub;
 use crate::gateway::payout::callbacks::Callbacks;
 use crate::gateway::payout::partners::Partners;
@@ -71,6 +75,12 @@ pub enum Error {
         /// What is wrong.
         message: String,
     },
+    /// The provider's key or certificates cannot be used.
+    #[error(transparent)]
+    Config(#[from] config::Error),
+    /// See [`NoTls`].
+    #[error(transparent)]
+    Tls(#[from] NoTls),
     /// The system gives no thread.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] std::io::Error),
@@ -90,6 +100,7 @@ impl App {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Self, Error> {
         let sender = senders::sender(config, clock)?;
+        let provider = provider(config, clock)?;
         let references = References::new();
         let mut remember = |fingerprint, position| references.insert(fingerprint, position);
         let opened = store::open(&config.data, clock.now(), progress, &mut remember)?;
@@ -102,6 +113,7 @@ impl App {
         let view = Arc::new(View::new(&book, references, Arc::clone(&history), last_time));
         let sealer = Arc::new(Sealer::start(site, Arc::clone(&history), limits::SEGMENT_BYTES)?);
         let (announcer, inbox) = payout::channel();
+        let (charge_announcer, charge_inbox) = charge::channel();
         let (engine, queue) =
             Engine::new(Arc::clone(&view), config.policies.clone(), clock.clone());
         let writer = Writer::new(WriterParts {
@@ -113,7 +125,7 @@ impl App {
             hash: last_hash,
             time: last_time,
             after_batch: housekeeping(&sealer, &history, &metrics, report.checkpoint),
-            observer: observer(&hub, &view, announcer),
+            observer: observer(&hub, &view, (announcer, charge_announcer)),
         });
         let teller = Teller::start(&Handle::current());
         let writer = std::thread::Builder::new()
@@ -121,30 +133,27 @@ impl App {
             .spawn(move || run_writer(writer, &queue, &teller))?;
         let (stop, stopped) = watch::channel(false);
         tokio::spawn(engine::run_timers(engine.clone(), stopped));
-        let banks = Arc::new(Partners::new(
-            Arc::clone(&view),
-            Arc::clone(&vault),
-            clock.clone(),
-            config.banks.tls.clone(),
-            connector::http::Options::standard(),
-        ));
-        let callbacks = Callbacks::new(
-            Arc::clone(&vault),
-            config.callbacks.clone(),
-            Arc::new(outbound::System),
-        );
-        let options = payout::Options {
-            not_found_is_final: config.banks.not_found_is_final,
-            ask_within: config.banks.ask_within,
-            ..payout::Options::standard()
-        };
-        let desk = Desk::new(engine.clone(), banks, callbacks, options);
+        let desk = payouts(config, &engine, &vault);
         tokio::spawn(Arc::clone(&desk).run(inbox));
+        let (provider, key) = provider.unzip();
+        let options = charge::Options::standard();
+        let charges = charge::Desk::new(engine.clone(), provider, key, options);
+        tokio::spawn(Arc::clone(&charges).run(charge_inbox));
         let screening = Screening::new(config.screening.clone());
         let settings = settings(config);
         let outbox = sender.map(|sender| Outbox::start(sender, Arc::clone(&metrics)));
-        let parts =
-            gateway::Parts { engine, settings, hasher, keys, hub, vault, desk, screening, outbox };
+        let parts = gateway::Parts {
+            engine,
+            settings,
+            hasher,
+            keys,
+            hub,
+            vault,
+            desk,
+            charges,
+            screening,
+            outbox,
+        };
         let gateway = Arc::new(Gateway::new(parts));
         gateway.recall()?;
         tokio::spawn(Arc::clone(gateway.courier()).run());
@@ -201,16 +210,53 @@ fn is_sealing(book: &Book) -> bool {
     !book.registry.is_empty() || book.users.iter().any(has_app)
 }
 
+/// What sees to payouts.
+fn payouts(config: &Config, engine: &Engine, vault: &Arc<Vault>) -> Arc<Desk> {
+    let banks = Arc::new(Partners::new(
+        Arc::clone(engine.view()),
+        Arc::clone(vault),
+        engine.clock().clone(),
+        config.banks.tls.clone(),
+        connector::http::Options::standard(),
+    ));
+    let (settings, resolve) = (config.callbacks.clone(), Arc::new(outbound::System));
+    let callbacks = Callbacks::new(Arc::clone(vault), settings, resolve);
+    let options = payout::Options {
+        not_found_is_final: config.banks.not_found_is_final,
+        ask_within: config.banks.ask_within,
+        ..payout::Options::standard()
+    };
+    Desk::new(engine.clone(), banks, callbacks, options)
+}
+
+/// The payment provider, if one is configured, and what it signs with.
+fn provider(
+    config: &Config,
+    clock: &Clock,
+) -> Result<Option<(Arc<dyn Provider>, ServerKey)>, Error> {
+    let Some(midtrans) = &config.midtrans else { return Ok(None) };
+    // Read twice: one to ask with, one to check what is told.
+    let key = midtrans.server_key()?;
+    let resolve = Arc::new(outbound::System);
+    let client = MidtransClient::new(midtrans.settings()?, resolve, clock.clone())?;
+    Ok(Some((Arc::new(client), key)))
+}
+
 /// Where signing keys are kept, beside the store.
 pub fn keys_directory(config: &Config) -> &Path {
     &config.data
 }
 
 /// Tells listeners of each record.
-fn observer(hub: &Arc<Hub>, view: &Arc<View>, announcer: Announcer) -> Observer {
+fn observer(
+    hub: &Arc<Hub>,
+    view: &Arc<View>,
+    (payouts, charges): (Announcer, charge::Announcer),
+) -> Observer {
     let (hub, view) = (Arc::clone(hub), Arc::clone(view));
     Box::new(move |recorded| {
-        announcer.tell(recorded);
+        payouts.tell(recorded);
+        charges.tell(recorded);
         hub.tell(&view, recorded);
     })
 }

@@ -285,6 +285,38 @@ pub const REASON_CODE_MAX: usize = 32;
 /// See [`REASON_CODE_MAX`].
 pub const REASON_MESSAGE_MAX: usize = 200;
 
+// Charges.
+
+/// Questions to the provider about charges under way at once: half of its places, so that what is
+/// asked after a restart leaves room for what is made.
+pub const CHARGE_QUESTIONS_MAX: usize = BANK_IN_FLIGHT_MAX / 2;
+/// Questions a second that nothing but time is the reason of: an hour for 72,000 charges.
+pub const CHARGE_SWEEPS_PER_SECOND: u32 = 20;
+/// How long after its end a charge is asked about: the provider's clock is not ours.
+pub const CHARGE_EXPIRY_LOOK: Duration = Duration::from_secs(5);
+/// The longest time without a look at what is due.
+pub const CHARGE_LOOK_MAX: Duration = Duration::from_secs(3600);
+/// Between two looks at a provider that cannot be asked at present.
+pub const CHARGE_RETRY_LOOK: Duration = Duration::from_secs(1);
+/// How long a cancellation waits for the making of what it cancels.
+pub const CHARGE_MADE_WAIT: Duration = Duration::from_secs(45);
+/// Longest text of how to pay, in bytes of JSON.
+pub const CHARGE_INSTRUCTIONS_MAX: usize = 4 * 1024;
+/// How long what is paid from a wallet can be paid, in seconds, where nothing is said.
+pub const WALLET_CHARGE_SECONDS: i64 = 24 * 3600;
+/// Top-ups that one account may await through the provider.
+pub const TOP_UP_CHARGES_MAX: usize = 20;
+/// Open charges of one bill.
+pub const BILL_CHARGES_MAX: usize = 5;
+/// Attempts at one order of a merchant.
+pub const ORDER_ATTEMPTS_MAX: usize = 50;
+/// How long money in suspense may wait to be resolved, in seconds: two weeks.
+pub const LATE_SECONDS: i64 = 14 * 24 * 3600;
+/// Lines of a list of money in suspense: what is older than the rest comes first.
+pub const LATE_LIST_MAX: usize = 1_000;
+/// How far back a start looks for notifications that nobody may have asked about, in seconds.
+pub const NOTIFIED_REACH_SECONDS: i64 = 24 * 3600;
+
 // Webhooks.
 
 /// Shortest and longest secret of a webhook, in bytes (Standard Webhooks).

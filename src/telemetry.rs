@@ -12,6 +12,7 @@ use prometheus::{IntGauge, Opts, Registry, TextEncoder};
 use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
 
+use crate::ledger::charge::ChargeStep;
 use crate::ledger::event::{Fact, MovementKind, UserChange, UserChanged};
 use crate::ledger::payout::PayoutStep;
 
@@ -30,6 +31,14 @@ pub struct Metrics {
     callbacks: IntCounterVec,
     codes: IntCounterVec,
     deliveries: IntCounterVec,
+    charges: IntCounterVec,
+    notifications: IntCounterVec,
+    /// Entries of money in suspense.
+    pub late_open: IntGauge,
+    /// Those past their deadline.
+    pub late_overdue: IntGauge,
+    /// How often the provider said what cannot be, since the start.
+    pub charge_oddities: IntGauge,
     /// Tasks of accounts that are alive.
     pub actors: IntGauge,
     /// Messages in the fullest mailbox.
@@ -102,6 +111,18 @@ impl Metrics {
                 "Tries to tell an event to a webhook, by result",
                 &["result"],
             ),
+            charges: by("gerbang_charges_total", "Steps of charges recorded, by step", &["step"]),
+            notifications: by(
+                "gerbang_notifications_total",
+                "Notifications of the provider, by result",
+                &["result"],
+            ),
+            late_open: gauge("gerbang_late_open", "Entries of money in suspense"),
+            late_overdue: gauge("gerbang_late_overdue", "Those past their deadline"),
+            charge_oddities: gauge(
+                "gerbang_charge_oddities",
+                "Times since the start that the provider said what cannot be",
+            ),
             actors: gauge("gerbang_actors", "Live account tasks"),
             mailbox_depth: gauge("gerbang_mailbox_depth_max", "Messages in the fullest mailbox"),
             queue_depth: gauge("gerbang_writer_queue_depth", "Entries waiting for the writer"),
@@ -135,8 +156,12 @@ impl Metrics {
         match fact {
             Fact::Moved(movement) => {
                 self.payments.inc();
-                if matches!(movement.kind, MovementKind::PaidOut { .. }) {
-                    self.payout("succeeded");
+                match movement.kind {
+                    MovementKind::PaidOut { .. } => self.payout("succeeded"),
+                    MovementKind::ChargePaid { .. } => self.charge("paid"),
+                    MovementKind::Suspended { .. } => self.charge("suspended"),
+                    MovementKind::Resolved { .. } => self.charge("resolved"),
+                    _ => {}
                 }
             }
             Fact::PayoutStarted(started) if started.challenged_until.is_some() => {
@@ -162,6 +187,12 @@ impl Metrics {
                 let result = if heard { "heard" } else { "not_heard" };
                 self.deliveries.with_label_values(&[result]).inc();
             }
+            Fact::ChargeStarted(_) => self.charge("started"),
+            Fact::ChargeAdvanced(advanced) => self.charge(match &advanced.step {
+                ChargeStep::Opened { .. } => "opened",
+                ChargeStep::Unknown { .. } => "unknown",
+                ChargeStep::Ended { end, .. } => end.name(),
+            }),
             Fact::Refused(refusal) => {
                 self.rejections.with_label_values(&[refusal.rejection.code()]).inc();
             }
@@ -171,6 +202,15 @@ impl Metrics {
 
     fn payout(&self, step: &str) {
         self.payouts.with_label_values(&[step]).inc();
+    }
+
+    fn charge(&self, step: &str) {
+        self.charges.with_label_values(&[step]).inc();
+    }
+
+    /// A notification of the provider came.
+    pub fn notified(&self, result: &str) {
+        self.notifications.with_label_values(&[result]).inc();
     }
 
     /// A request to `route` was answered with `status`.

@@ -10,6 +10,7 @@ pub mod bill;
 pub mod boarding;
 pub mod caller;
 pub mod cash_flow;
+pub mod charge;
 pub mod client;
 pub mod codes;
 pub mod error;
@@ -96,6 +97,7 @@ pub struct Gateway {
     vault: Arc<Vault>,
     desk: Arc<Desk>,
     courier: Arc<Courier>,
+    charges: Arc<charge::Desk>,
     screening: Mutex<Screening>,
     names_at_banks: Names,
     rates: Rates,
@@ -122,6 +124,8 @@ pub struct Parts {
     pub vault: Arc<Vault>,
     /// What sees to payouts.
     pub desk: Arc<Desk>,
+    /// What sees to charges.
+    pub charges: Arc<charge::Desk>,
     /// What looks for fraud.
     pub screening: Screening,
     /// How one-time codes are sent; none can be without.
@@ -131,7 +135,8 @@ pub struct Parts {
 impl Gateway {
     /// A gateway over `parts`.
     pub fn new(parts: Parts) -> Self {
-        let Parts { engine, settings, hasher, keys, hub, vault, desk, screening, outbox } = parts;
+        let Parts { engine, settings, hasher, keys, hub, vault, desk, charges, screening, outbox } =
+            parts;
         let messenger = Arc::clone(desk.callbacks().messenger());
         let courier = Courier::new(engine.clone(), Arc::clone(&vault), messenger);
         Self {
@@ -146,6 +151,7 @@ impl Gateway {
             vault,
             desk,
             courier,
+            charges,
             screening: Mutex::new(screening),
             names_at_banks: Names::default(),
             rates: Rates::default(),
@@ -179,6 +185,11 @@ impl Gateway {
     /// What tells users' webhooks; it has to be run.
     pub const fn courier(&self) -> &Arc<Courier> {
         &self.courier
+    }
+
+    /// What sees to charges.
+    pub const fn charges(&self) -> &Arc<charge::Desk> {
+        &self.charges
     }
 
     /// Submits a command and turns a recorded refusal into the error it is.

@@ -13,6 +13,8 @@ mod ask;
 mod bank;
 /// A bank service, in front of a bank that says what it is told to.
 mod bank_service;
+/// Charges from the request to the provider's books and back.
+mod charges;
 /// The judge: a journal and what clients saw, against a model.
 mod check;
 /// A small HTTP client over a socket.

@@ -13,8 +13,10 @@ use std::time::Duration;
 
 use crossbeam_channel::Receiver;
 use gerbang::clock::Clock;
+use gerbang::connector::provider::Provider;
 use gerbang::connector::sender::Outbox;
-use gerbang::engine::{self, Engine, Entry, References, Teller, View, Writer, WriterParts};
+use gerbang::engine::{self, Engine, Entry, Teller, Writer, WriterParts};
+use gerbang::gateway::charge;
 use gerbang::gateway::codes;
 use gerbang::gateway::identity::SignUp;
 use gerbang::gateway::notify::Hub;
@@ -29,7 +31,7 @@ use gerbang::identity::hasher::Hasher;
 use gerbang::identity::keys::SigningKeys;
 use gerbang::identity::secret::Secret;
 use gerbang::identity::vault::Vault;
-use gerbang::journal::{BatchBuilder, Hash, History, Journal, MemoryJournal, replay};
+use gerbang::journal::{BatchBuilder, Hash, Journal, MemoryJournal, replay};
 use gerbang::ledger::book::Book;
 use gerbang::ledger::event::{AccountKind, Event, Fact, Role, SessionRevoked};
 use gerbang::ledger::id::{Position, PublicId, UserId};
@@ -43,8 +45,10 @@ use serde_json::json;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
+use crate::charges::provider::{self, SimulatedProvider};
 use crate::payouts::bank::{Faults, SimulatedBanks, Ways};
 use crate::phones::{Kept, Phones};
+use crate::simulation::{Recovered, recover};
 
 pub(crate) use crate::ask::{Answer, Ask, ask, get, login_of, post, put, raw};
 
@@ -66,13 +70,31 @@ pub(crate) struct TestGateway {
     pub(crate) clock: Clock,
     pub(crate) journal: MemoryJournal,
     pub(crate) banks: Arc<SimulatedBanks>,
+    pub(crate) provider: Arc<SimulatedProvider>,
     pub(crate) vault: Arc<Vault>,
     /// What people were sent.
     pub(crate) phones: Kept,
     settings: Settings,
+    running: Running,
+}
+
+/// What goes on while a gateway is there.
+struct Running {
     stop: watch::Sender<bool>,
     writer: JoinHandle<()>,
-    courier: tokio::task::JoinHandle<()>,
+    /// What a process that is gone does not do any more.
+    tasks: Vec<tokio::task::JoinHandle<()>>,
+}
+
+/// What sees to charges.
+fn desk_of(
+    engine: &Engine,
+    provider: &Arc<SimulatedProvider>,
+    ask_within: Option<Duration>,
+) -> Arc<charge::Desk> {
+    let asked = Arc::clone(provider) as Arc<dyn Provider>;
+    let options = charge::Options { ask_within, ..charge::Options::standard() };
+    charge::Desk::new(engine.clone(), Some(asked), Some(provider::key()), options)
 }
 
 /// Gateways that have not ended: they do with their runtime, not when they are dropped.
@@ -108,6 +130,12 @@ pub(crate) fn settings() -> Settings {
         codes: codes::policy::Policy::NEVER,
     }
 }
+
+/// What a gateway finds around it: the time, the provider, and how soon it asks that.
+type Around = (Clock, Arc<SimulatedProvider>, Option<Duration>);
+
+/// After a restart nothing is waited for that tests want to see.
+const ASK_SOON: Option<Duration> = Some(Duration::from_millis(5));
 
 /// How answers look.
 fn shown() -> Options {
@@ -164,37 +192,33 @@ impl TestGateway {
         let mut batch = BatchBuilder::new(Position::FIRST, START, Hash::GENESIS);
         batch.push(&event, &links);
         journal.append(&batch.finish()).unwrap();
-        Self::over(journal, settings, hasher, Clock::manual(START))
+        let clock = Clock::manual(START);
+        let provider = SimulatedProvider::new(KEYS, provider::Faults::NONE, clock.clone());
+        Self::over(journal, settings, hasher, (clock, provider, None))
     }
 
     /// The gateway as it comes up again over the same journal.
     pub(crate) fn reopened(self) -> Self {
         // A process that is gone tells nobody anything.
-        self.courier.abort();
+        self.running.tasks.iter().for_each(tokio::task::JoinHandle::abort);
         let journal = self.journal.reopen().unwrap();
-        Self::over(journal, self.settings.clone(), Hasher::simulated(1), self.clock.clone())
+        let around = (self.clock.clone(), Arc::clone(&self.provider), ASK_SOON);
+        Self::over(journal, self.settings.clone(), Hasher::simulated(1), around)
     }
 
-    fn over(journal: MemoryJournal, settings: Settings, hasher: Hasher, clock: Clock) -> Self {
-        let (references, history) = (References::new(), Arc::new(History::new()));
-        let mut book = Book::new();
-        let (mut hash, mut time) = (Hash::GENESIS, START);
-        for batch in journal.batches().unwrap() {
-            for recorded in batch.records().map(Result::unwrap) {
-                replay::follow(&mut book, &recorded).unwrap();
-                if let Some(origin) = recorded.event.fact.origin() {
-                    references.insert(origin.fingerprint(), recorded.position);
-                }
-            }
-            (hash, time) = (batch.hash(), batch.time());
-            history.push(batch);
-        }
-        let view = Arc::new(View::new(&book, references, history, time));
+    fn over(
+        journal: MemoryJournal,
+        settings: Settings,
+        hasher: Hasher,
+        (clock, provider, ask_within): Around,
+    ) -> Self {
+        let Recovered { view, book, hash, time } = recover(&journal.batches().unwrap());
         let (engine, queue) =
             Engine::with_options(Arc::clone(&view), policies(), clock.clone(), sizes());
         let (hub, metrics) = (Arc::new(Hub::default()), Metrics::new());
         let listeners = Arc::clone(&hub);
         let (announcer, inbox) = payout::channel();
+        let (charge_announcer, charge_inbox) = charge::channel();
         let writer = Writer::new(WriterParts {
             journal: Box::new(journal.clone()),
             book,
@@ -206,6 +230,7 @@ impl TestGateway {
             after_batch: Box::new(|_, _, _, _| {}),
             observer: Box::new(move |recorded| {
                 announcer.tell(recorded);
+                charge_announcer.tell(recorded);
                 listeners.tell(&view, recorded);
             }),
         });
@@ -218,6 +243,8 @@ impl TestGateway {
         let desk = Desk::new(engine.clone(), ways, callbacks, payout::Options::standard());
         let (stop, _) = watch::channel(false);
         tokio::spawn(Arc::clone(&desk).run(inbox));
+        let charges = desk_of(&engine, &provider, ask_within);
+        let desk_of_charges = tokio::spawn(Arc::clone(&charges).run(charge_inbox));
         let screening = Screening::new(Rules::from_raw(RawScreening::default()).unwrap());
         let phones = Kept::default();
         let settings_of = settings.clone();
@@ -229,6 +256,7 @@ impl TestGateway {
             hub,
             vault: Arc::clone(&vault),
             desk,
+            charges,
             screening,
             outbox: Some(Outbox::start(
                 Arc::new(Phones(Arc::clone(&phones))),
@@ -238,7 +266,8 @@ impl TestGateway {
         let gateway = Arc::new(Gateway::new(parts));
         let courier = tokio::spawn(Arc::clone(gateway.courier()).run());
         let api = Arc::new(Api::new(Arc::clone(&gateway), metrics, shown()));
-        Self { api, gateway, clock, journal, banks, vault, phones, settings, stop, writer, courier }
+        let running = Running { stop, writer, tasks: vec![courier, desk_of_charges] };
+        Self { api, gateway, clock, journal, banks, provider, vault, phones, settings, running }
     }
 
     /// Sends a request.
@@ -260,7 +289,7 @@ impl TestGateway {
     pub(crate) async fn listen(&self) -> SocketAddr {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (api, stop) = (Arc::clone(&self.api), self.stop.subscribe());
+        let (api, stop) = (Arc::clone(&self.api), self.running.stop.subscribe());
         tokio::spawn(server::serve(listener, None, api, stop, server::Options::standard()));
         address
     }
@@ -320,7 +349,7 @@ impl TestGateway {
 
     /// Whether the writer has given up: a process would have ended.
     pub(crate) fn has_died(&self) -> bool {
-        self.writer.is_finished()
+        self.running.writer.is_finished()
     }
 
     /// What the stored batches say, with accounts looked at after every entry.

@@ -288,9 +288,10 @@ impl Desk {
         let Case { payout, started } = case;
         let fee = match state.fee {
             None => None,
-            Some(amount) => {
-                Some(Fee { account: self.scribe.house(AccountKind::Fees, started.currency).await, amount })
-            }
+            Some(amount) => Some(Fee {
+                account: self.scribe.house(AccountKind::Fees, started.currency).await,
+                amount,
+            }),
         };
         let movement = Movement {
             origin: origin(payout::end_reference(*payout), "paid"),

@@ -18,6 +18,10 @@
 //! GET    /api/v1/stream                         stream (WebSocket)
 //! GET    /api/v1/topups                         topups
 //! POST   /api/v1/topups/bank-transfer           topups
+//! POST   /api/v1/topups/virtual-account         charges
+//! GET    /api/v1/charges/{id}, /invoices/{id}   charges
+//! POST   /api/v1/notifications/midtrans         charges (the provider)
+//! *      /api/v1/admin/late                     late
 //! *      /api/v1/withdrawals, /admin/payouts    payouts
 //! *      /api/v1/api-keys, /admin/api-keys      api_keys
 //! *      /api/v1/webhooks, /admin/users/{}/webhooks  webhooks
@@ -37,8 +41,10 @@ mod batch;
 mod bills;
 mod boarding;
 mod callbacks;
+mod charges;
 mod codes;
 mod history;
+mod late;
 mod operations;
 mod payments;
 mod payouts;

@@ -40,6 +40,11 @@ pub(super) fn metrics(context: Context<'_>) -> Reply {
     metrics.queue_depth.set(gauge(queue));
     let failures = context.gateway.screening_failures();
     metrics.screening_failures.set(i64::try_from(failures).unwrap_or(i64::MAX));
+    let (late, overdue) = context.gateway.late_open();
+    metrics.late_open.set(gauge(late));
+    metrics.late_overdue.set(gauge(overdue));
+    let oddities = context.gateway.charges().oddities();
+    metrics.charge_oddities.set(i64::try_from(oddities).unwrap_or(i64::MAX));
     let position = context.gateway.view().position().get();
     metrics.position.set(i64::try_from(position).unwrap_or(i64::MAX));
     Reply::bytes(StatusCode::OK, Bytes::from(metrics.render()))

@@ -10,7 +10,8 @@ use super::{
     ADMINS, Context, LANDLORDS, MERCHANTS, OWNERS, TRUSTED, admin, api_keys, batch, history,
     operations, payments, session,
 };
-use super::{bills, boarding, callbacks, codes, payouts, previews, stream, tables, topups, wallet};
+use super::{bills, boarding, callbacks, charges, codes, late, payouts, previews};
+use super::{stream, tables, topups, wallet};
 use crate::gateway::caller::Caller;
 use crate::http::problem::{ApiError, Code};
 use crate::http::reply::Reply;
@@ -84,6 +85,12 @@ routes! {
     Stream: "GET" "api/v1/stream" "stream" Anyone;
     TopUps: "GET" "api/v1/topups" "top_ups" AnyUser;
     AnnounceTopUp: "POST" "api/v1/topups/bank-transfer" "announce_top_up" AnyUser;
+    VirtualAccount: "POST" "api/v1/topups/virtual-account" "virtual_account" AnyUser;
+    Charge: "GET" "api/v1/charges/{}" "charge" AnyUser;
+    Invoice: "GET" "api/v1/invoices/{}" "invoice" AnyUser;
+    NotifiedByMidtrans: "POST" "api/v1/notifications/midtrans" "notified_by_midtrans" Anyone;
+    LateMoney: "GET" "api/v1/admin/late" "late_money" Roles(ADMINS);
+    ResolveLate: "POST" "api/v1/admin/late/{}/resolve" "resolve_late" Roles(ADMINS);
     Withdraw: "POST" "api/v1/withdrawals" "withdraw" AnyUser;
     Withdrawals: "GET" "api/v1/withdrawals" "withdrawals" AnyUser;
     Withdrawal: "GET" "api/v1/withdrawals/{}" "withdrawal" AnyUser;
@@ -289,6 +296,7 @@ pub(super) async fn dispatch_public(route: Route, context: Context<'_>) -> Resul
         Route::SignUp => session::sign_up(context).await,
         Route::LogIn => session::log_in(context).await,
         Route::Stream => stream::open(context),
+        Route::NotifiedByMidtrans => charges::notified(context).await,
         _ => Err(ApiError::new(Code::InvalidToken)),
     }
 }
@@ -328,6 +336,8 @@ async fn dispatch_further(
         Route::Notifications => history::notifications(context, &caller).await,
         Route::TopUps => topups::list(context, &caller).await,
         Route::AnnounceTopUp => topups::announce(context, &caller).await,
+        Route::VirtualAccount => charges::top_up(context, &caller).await,
+        Route::Charge | Route::Invoice => charges::show(context, &caller),
         Route::AwaitingTopUps => topups::awaiting(context).await,
         Route::TopUp => topups::top_up(context, &caller).await,
         Route::ApproveTopUp => topups::approve(context, &caller).await,
@@ -410,6 +420,8 @@ async fn dispatch_admin(
         Route::ReleasePayout => payouts::decide(context, &caller, true).await,
         Route::DenyPayout => payouts::decide(context, &caller, false).await,
         Route::SettlePayout => payouts::settle(context, &caller).await,
+        Route::LateMoney => late::list(context, &caller).await,
+        Route::ResolveLate => late::resolve(context, &caller).await,
         Route::Partners => Ok(tables::partners(context)),
         Route::AddPartner => tables::add_partner(context, &caller).await,
         Route::ChangePartner => tables::change_partner(context, &caller).await,

@@ -17,12 +17,14 @@ use super::Context;
 use super::wire::name_of;
 use crate::gateway::Gateway;
 use crate::gateway::caller::Caller;
+use crate::gateway::charge;
 use crate::gateway::history::change_of;
 use crate::gateway::payout::public_id;
 use crate::http::problem::ApiError;
 use crate::http::reply::Reply;
 use crate::http::websocket::{self, Socket};
 use crate::journal::Recorded;
+use crate::ledger::charge::{ChargePurpose, ChargeStep};
 use crate::ledger::event::{Fact, MovementKind};
 use crate::ledger::id::{AccountId, Position};
 use crate::ledger::payout::Purpose;
@@ -218,7 +220,15 @@ pub(super) fn message(gateway: &Gateway, account: AccountId, recorded: &Recorded
                 (MovementKind::Payment, true) => "payment_received",
                 (MovementKind::BillPaid { .. }, true) => "bill_paid",
                 (MovementKind::Refund { .. }, true) => "refund_received",
-                (MovementKind::TopUp { .. }, true) => "top_up_settled",
+                (
+                    MovementKind::TopUp { .. }
+                    | MovementKind::ChargePaid { purpose: ChargePurpose::TopUp, .. },
+                    true,
+                ) => "top_up_settled",
+                (MovementKind::ChargePaid { purpose: ChargePurpose::Order, .. }, true) => {
+                    "charge_paid"
+                }
+                (MovementKind::Resolved { bill: None, .. }, true) => "late_money_received",
                 (MovementKind::Adjustment { .. }, _) => "balance_adjusted",
                 _ => return None,
             };
@@ -237,6 +247,18 @@ pub(super) fn message(gateway: &Gateway, account: AccountId, recorded: &Recorded
         Fact::BillCancelled(cancelled) if cancelled.payer == account => {
             ("bill_cancelled", billed(gateway, cancelled.bill)?)
         }
+        Fact::ChargeAdvanced(advanced) => match &advanced.step {
+            ChargeStep::Ended { end, reason, .. } => {
+                let begun = gateway.view().record(advanced.charge).ok()?;
+                let about = json!({
+                    "charge": charge::public_id(&begun),
+                    "status": end.name(),
+                    "reason": reason.as_str(),
+                });
+                ("charge_ended", about)
+            }
+            ChargeStep::Opened { .. } | ChargeStep::Unknown { .. } => return None,
+        },
         Fact::TopUpRejected(rejected) => {
             ("top_up_rejected", json!({"reason": rejected.reason.as_str()}))
         }

@@ -9,6 +9,7 @@ use super::payments::movement;
 use super::wire::{self, ListView, Units, cursor, id_of, place};
 use crate::engine::Outcome;
 use crate::gateway::caller::Caller;
+use crate::gateway::charge::standing::{State, standing};
 use crate::gateway::pay;
 use crate::gateway::top_up::{Announce, TopUp};
 use crate::gateway::{self, Gateway};
@@ -16,6 +17,7 @@ use crate::http::amount::{AmountField, CurrencyField};
 use crate::http::problem::{ApiError, Code};
 use crate::http::reply::Reply;
 use crate::journal::Recorded;
+use crate::ledger::charge::{ChargePurpose, ChargeStarted};
 use crate::ledger::event::{Fact, MovementKind};
 use crate::ledger::order::{Order, TopUpState};
 use crate::limits;
@@ -100,6 +102,7 @@ pub(super) async fn list(context: Context<'_>, caller: &Caller) -> Result<Reply,
         // One that began with a request is shown as that request.
         Fact::Moved(movement) => matches!(movement.kind, MovementKind::TopUp { request: None, .. }),
         Fact::TopUpRequested(_) => true,
+        Fact::ChargeStarted(started) => started.purpose == ChargePurpose::TopUp,
         _ => false,
     };
     let lines = context.records(account, page, is_top_up).await?;
@@ -194,6 +197,9 @@ impl Context<'_> {
                 MovementKind::TopUp { request: None, .. } => self.settled(recorded).ok(),
                 _ => None,
             },
+            Fact::ChargeStarted(started) if started.purpose == ChargePurpose::TopUp => {
+                self.charged(recorded, started).ok()
+            }
             Fact::TopUpRequested(request) => {
                 let by_admin = request.bank.as_str().is_empty();
                 let (bank, sender) = (request.bank.to_string(), request.sender.to_string());
@@ -215,6 +221,34 @@ impl Context<'_> {
             }
             _ => None,
         }
+    }
+
+    /// A top-up through the provider.
+    fn charged(
+        &self,
+        recorded: &Recorded,
+        started: &ChargeStarted,
+    ) -> Result<TopUpView, gateway::Error> {
+        let standing = standing(self.gateway.view(), recorded.position)?;
+        let status = match &standing.state {
+            State::Paid { .. } => "settled",
+            state => state.name(),
+        };
+        Ok(TopUpView {
+            id: standing.id(),
+            status,
+            to: self.name_of(started.account),
+            amount: started.amount.get(),
+            currency: started.currency.to_string(),
+            channel: "virtual_account",
+            sender_bank_code: None,
+            sender_name: None,
+            note: None,
+            reference: started.origin.reference.to_string(),
+            balance_after: None,
+            position: recorded.position.get(),
+            created_at: self.time(recorded.time),
+        })
     }
 
     /// A request that an approval has settled: the request's own id, the approval's place.

@@ -10,6 +10,7 @@ use crossbeam_channel::Receiver;
 use gerbang::clock::Clock;
 use gerbang::engine::{Engine, Entry, Writer, WriterParts};
 use gerbang::gateway::caller::user_public_id;
+use gerbang::gateway::charge;
 use gerbang::gateway::client::Application;
 use gerbang::gateway::notify::Hub;
 use gerbang::gateway::payout::public_id;
@@ -201,7 +202,9 @@ impl Life {
         let callbacks = super::callbacks::at_home(Arc::new(Vault::in_memory(1)));
         let desk = Desk::new(engine.clone(), ways, callbacks, options);
         tokio::spawn(Arc::clone(&desk).run(inbox));
+        let charges = charge::Desk::new(engine.clone(), None, None, charge::Options::standard());
         Arc::new(Gateway::new(Parts {
+            charges,
             engine: engine.clone(),
             settings: settings(),
             hasher: Hasher::simulated(1),
@@ -261,7 +264,7 @@ async fn administer(
 
 /// Wall time follows running time, but for one jump ahead, by more than anything here waits.
 /// The banks' clock does not jump.
-async fn tell_time(clock: Clock, banks: Clock, mut jump: Option<Duration>) {
+pub(crate) async fn tell_time(clock: Clock, banks: Clock, mut jump: Option<Duration>) {
     let (began, mut start, there) = (Instant::now(), clock.now(), banks.now());
     loop {
         sleep(Duration::from_millis(5)).await;
@@ -275,7 +278,7 @@ async fn tell_time(clock: Clock, banks: Clock, mut jump: Option<Duration>) {
 }
 
 /// The writer as a task.
-async fn write(
+pub(crate) async fn write(
     mut writer: Writer,
     queue: Receiver<Entry>,
     dead: Arc<Mutex<bool>>,

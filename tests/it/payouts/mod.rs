@@ -3,7 +3,7 @@
 
 pub(crate) mod bank;
 pub(crate) mod callbacks;
-mod life;
+pub(crate) mod life;
 mod statement;
 mod world;
 

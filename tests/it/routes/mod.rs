@@ -5,6 +5,7 @@ mod api_keys;
 mod batch;
 mod bills;
 mod boarding;
+mod charges;
 mod codes;
 mod edge;
 mod history;

@@ -23,7 +23,8 @@ const fn expected(route: Route) -> Row {
         // The fixture's user is there already, the login is a right one, the body is no handshake.
         Route::SignUp => [409; 7],
         Route::LogIn => [200; 7],
-        Route::Stream => [400; 7],
+        // No signature, no token.
+        Route::Stream | Route::NotifiedByMidtrans => [400; 7],
         Route::LogOut => [401, 204, 204, 204, 204, 204, 401],
         Route::Me
         | Route::LookUp
@@ -34,14 +35,15 @@ const fn expected(route: Route) -> Row {
         | Route::Withdrawals
         | Route::TopUps => [401, 200, 200, 200, 200, 200, 401],
         Route::Withdraw => [401, 202, 422, 422, 202, 422, 401],
-        Route::Withdrawal => [401, 200, 404, 404, 404, 200, 401],
+        Route::Withdrawal | Route::Charge | Route::Invoice => [401, 200, 404, 404, 404, 200, 401],
         Route::Pay => [401, 201, 422, 201, 422, 422, 401],
-        Route::AnnounceTopUp => [401, 201, 201, 201, 201, 201, 401],
+        Route::AnnounceTopUp | Route::VirtualAccount => [401, 201, 201, 201, 201, 201, 401],
         Route::PayBatch => [401, 403, 403, 403, 200, 403, 401],
         Route::Payment => [401, 200, 404, 200, 404, 200, 401],
         Route::Refund => [401, 403, 404, 201, 404, 403, 401],
         Route::AwaitingTopUps
         | Route::Keys
+        | Route::LateMoney
         | Route::SetRole
         | Route::Freeze
         | Route::OpenPayouts
@@ -67,6 +69,8 @@ const fn expected(route: Route) -> Row {
         | Route::SettlePayout
         | Route::DropPartnerKey
         | Route::DropClientKey => [401, 403, 403, 403, 403, 409, 401],
+        // No money is late.
+        Route::ResolveLate => [401, 403, 403, 403, 403, 404, 401],
         Route::RemovePartner => [401, 403, 403, 403, 403, 400, 401],
         Route::AddPartner
         | Route::AddClient
@@ -164,6 +168,8 @@ fn body(route: Route) -> Value {
         Route::AddTenant => json!({"name": "Ani", "email": "ani@contoh.id", "username": "ani",
             "start_date": "2026-12-01", "room": "A2"}),
         Route::SetMethod => json!({"name": "Wallet", "title": "Dompet"}),
+        Route::VirtualAccount => json!({"amount": 1, "payment_type": "echannel"}),
+        Route::ResolveLate => json!({"to": "bill", "reason": "x"}),
         Route::RejectTopUp => json!({"reason": "x"}),
         Route::SetRole => json!({"role": "buyer"}),
         Route::Freeze => json!({"frozen": false, "reason": "x"}),
@@ -203,7 +209,7 @@ fn body(route: Route) -> Value {
 }
 
 fn request(route: Route, fixture: &Fixture) -> Ask {
-    let Fixture { payment, top_up, payout, key, webhook, bill, room, tenant, .. } = fixture;
+    let Fixture { payment, top_up, payout, charge, key, webhook, bill, room, tenant, .. } = fixture;
     let path = format!("/{}", route.pattern());
     let path = path.replace("routes/{}/{}", "routes/014/TRANSFER");
     let path = path.replace("users/{}/webhooks", "users/ani/webhooks");
@@ -214,6 +220,7 @@ fn request(route: Route, fixture: &Fixture) -> Ask {
         Route::TransferStanding => "T1",
         Route::Payment | Route::Refund => payment,
         Route::ApproveTopUp | Route::RejectTopUp => top_up,
+        Route::Charge | Route::Invoice => charge,
         _ if path.contains("/payouts/") || path.contains("/withdrawals/") => payout,
         _ if path.contains("/api-keys/") => key,
         _ if path.contains("/bills/") => bill,
@@ -245,12 +252,13 @@ struct Fixture {
     payout: String,
     key: String,
     webhook: String,
+    charge: String,
     bill: String,
     room: String,
     tenant: String,
 }
 
-/// A payment of ani to the warung, a top-up that waits, and a withdrawal that is done; a bill of
+/// A payment of ani to the warung, a top-up that waits, a withdrawal that is done, and a charge; a bill of
 /// the warung to ani, and its two rooms, budi in the first.
 async fn fixture() -> Fixture {
     let (gateway, people) = edr::edr().await;
@@ -261,6 +269,9 @@ async fn fixture() -> Fixture {
     let top_up = id("top", gateway.send(announce.by(&people.ani)).await.position());
     let withdraw = post("/api/v1/withdrawals", &body(Route::Withdraw)).by(&people.ani);
     let payout = gateway.send(withdraw).await.expect(202)["id"].as_str().unwrap().to_owned();
+    let awaited = post("/api/v1/topups/virtual-account", &body(Route::VirtualAccount));
+    let awaited = gateway.send(awaited.by(&people.ani)).await.expect(201);
+    let charge = awaited["id"].as_str().unwrap().to_owned();
     let make = post("/api/v1/api-keys", &body(Route::MakeMyKey)).by(&people.warung);
     let key = gateway.send(make).await.expect(201)["id"].as_str().unwrap().to_owned();
     let made = |path: &'static str, body: Value, token: &str| {
@@ -281,7 +292,7 @@ async fn fixture() -> Fixture {
     let add = post("/api/v1/webhooks", &body(Route::AddWebhook)).by(&people.ani);
     let webhook = gateway.send(add).await.expect(201)["id"].as_str().unwrap().to_owned();
     let room = free;
-    Fixture { gateway, people, payment, top_up, payout, key, webhook, bill, room, tenant }
+    Fixture { gateway, people, payment, top_up, payout, charge, key, webhook, bill, room, tenant }
 }
 
 #[test]

@@ -1,0 +1,121 @@
+//! What the provider says by itself: kept as a reason to ask, and no more.
+//!
+//! The signature covers neither status nor time, so nothing here moves money. A notification is
+//! acknowledged once it stands in the journal; the same bytes again write nothing and are a reason
+//! to ask all the same.
+
+use std::net::IpAddr;
+
+use super::desk::Desk;
+use super::drive::origin;
+use super::standing::place_in;
+use crate::connector::midtrans::notification::Notification;
+use crate::gateway::scribe::line;
+use crate::gateway::{Error, Gateway};
+use crate::identity::throttle::network;
+use crate::journal;
+use crate::ledger::charge::{Notified, notification_reference};
+use crate::ledger::event::Fact;
+use crate::ledger::id::Position;
+use crate::ledger::order::Order;
+use crate::limits;
+
+/// What became of a notification.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Heard {
+    /// It is written, and its charge is asked about.
+    New,
+    /// Its bytes were heard before.
+    Replayed,
+    /// Its order is none of ours.
+    UnknownOrder,
+}
+
+impl Heard {
+    /// The word for it in metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::New => "heard",
+            Self::Replayed => "replayed",
+            Self::UnknownOrder => "unknown_order",
+        }
+    }
+}
+
+impl Gateway {
+    /// A notification came from `address`.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] without a provider; [`Error::RateLimited`] after too many that were
+    /// forged; [`Error::Invalid`]; [`Error::Forbidden`] with a wrong signature; no room.
+    pub async fn notified(&self, address: IpAddr, body: &[u8]) -> Result<Heard, Error> {
+        let key = self.charges.key.as_ref().ok_or(Error::NotFound)?;
+        let (now, network) = (self.engine.clock().now(), network(address));
+        if let Err(wait) = self.networks.check(&network, now) {
+            return Err(Error::RateLimited { retry_after_seconds: wait.0 });
+        }
+        let told =
+            Notification::read(body).map_err(|error| Error::invalid("body", error.to_string()))?;
+        if !told.is_signed_with(key) {
+            // Further ones are refused before anything is looked at, so this line is bounded too.
+            self.networks.failed(&network, now);
+            tracing::warn!(%address, "a notification with a wrong signature");
+            return Err(Error::Forbidden("the signature is wrong"));
+        }
+        let order_id = &told.transaction.order_id;
+        let charge = match place_in(self.view(), order_id) {
+            Ok(charge) => charge,
+            Err(Error::NotFound) => {
+                tracing::warn!(order = %line(order_id), "a notification of an unknown order");
+                return Ok(Heard::UnknownOrder);
+            }
+            Err(error) => return Err(error),
+        };
+        let digest = blake3::hash(body).to_hex();
+        let reference = notification_reference(charge, digest.as_str());
+        let transaction = &told.transaction;
+        let notified = Notified {
+            origin: origin(reference, "notified"),
+            charge,
+            status: line(transaction.status.name()),
+            amount: line(&format!("{} {}", transaction.amount.get(), transaction.currency())),
+        };
+        let outcome = self.engine.note(Fact::Notified(Box::new(notified))).await?;
+        if outcome.replayed {
+            self.charges.told_again(charge);
+        }
+        Ok(if outcome.replayed { Heard::Replayed } else { Heard::New })
+    }
+}
+
+impl Desk {
+    /// Ended charges of which the provider spoke shortly before this process began: perhaps nobody
+    /// has asked yet. Open ones are asked about anyhow.
+    pub(super) fn told_before(&self) -> Vec<Position> {
+        let mut told = Vec::new();
+        if let Err(error) = self.read_told(&mut told) {
+            tracing::error!(%error, "the journal could not be read: the sweep goes on without it");
+        }
+        told.sort_unstable();
+        told.dedup();
+        told
+    }
+
+    fn read_told(&self, told: &mut Vec<Position>) -> Result<(), journal::Error> {
+        if self.provider.is_none() {
+            return Ok(());
+        }
+        let history = self.view().history();
+        let from = self.engine.clock().now().plus_seconds(-limits::NOTIFIED_REACH_SECONDS);
+        let first = history.last_at_or_before(from)?.unwrap_or(Position::FIRST);
+        for batch in history.batches_from(first) {
+            for recorded in batch?.records() {
+                let Fact::Notified(notified) = recorded?.event.fact else { continue };
+                if !matches!(self.view().order(notified.charge), Some(Order::Charge(_))) {
+                    told.push(notified.charge);
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,220 @@
+//! How a charge stands, as those may know it who are concerned.
+
+use serde_json::Value;
+
+use super::{place_of, public_id};
+use crate::engine::View;
+use crate::gateway::caller::Caller;
+use crate::gateway::{Error, Gateway};
+use crate::journal::Recorded;
+use crate::ledger::charge::{
+    self, ChargeEnd, ChargeSource, ChargeStarted, ChargeState, ChargeStep,
+};
+use crate::ledger::event::{Fact, MovementKind, Role};
+use crate::ledger::id::{Position, Principal, PublicId};
+use crate::ledger::order::Order;
+use crate::ledger::text::Line;
+use crate::ledger::time::Timestamp;
+
+/// How a charge stands.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// Its entry.
+    pub recorded: Recorded,
+    /// How it can be paid, once the provider has made it.
+    pub opened: Option<Opened>,
+    /// How far it is.
+    pub state: State,
+}
+
+/// How a charge can be paid.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// The provider's own name for it.
+    pub number: String,
+    /// Numbers, codes and links.
+    pub instructions: Value,
+    /// From when on it is too late.
+    pub expires: Timestamp,
+}
+
+/// How far a charge is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum State {
+    /// The provider is being asked for it.
+    Asked,
+    /// It can be paid.
+    Pending,
+    /// Nobody can say whether the provider has it.
+    Unknown,
+    /// It is paid.
+    Paid {
+        /// The entry that moved the money.
+        position: Position,
+    },
+    /// It ended unpaid, or its money is in suspense.
+    Ended {
+        /// How.
+        end: ChargeEnd,
+        /// The entry that says so.
+        position: Position,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl State {
+    /// The word for it on the wire. Whoever pays need not know what we are sure of.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Asked | Self::Pending | Self::Unknown => "pending",
+            Self::Paid { .. } => "paid",
+            Self::Ended { end, .. } => end.name(),
+        }
+    }
+}
+
+impl Standing {
+    /// What was asked for.
+    pub fn started(&self) -> &ChargeStarted {
+        match &self.recorded.event.fact {
+            Fact::ChargeStarted(started) => started,
+            _ => unreachable!("made of such an entry"),
+        }
+    }
+
+    /// Its public id.
+    pub fn id(&self) -> String {
+        public_id(&self.recorded)
+    }
+
+    /// From when on it is too late.
+    pub fn expires(&self) -> Timestamp {
+        self.opened.as_ref().map_or_else(|| self.started().expires, |opened| opened.expires)
+    }
+
+    /// The entry that says how far it is.
+    pub const fn position(&self) -> Position {
+        match &self.state {
+            State::Paid { position } | State::Ended { position, .. } => *position,
+            State::Asked | State::Pending | State::Unknown => self.recorded.position,
+        }
+    }
+}
+
+/// How the charge stands that began at `position`: at a place that holds an entry.
+///
+/// # Errors
+/// [`Error::NotFound`] if it is another entry; the journal cannot be read.
+pub fn standing(view: &View, position: Position) -> Result<Standing, Error> {
+    // The order first: if it closes in between, its end is there.
+    let order = view.order(position);
+    let recorded = view.record(position)?;
+    let Fact::ChargeStarted(started) = &recorded.event.fact else { return Err(Error::NotFound) };
+    let state = match order {
+        Some(Order::Charge(charge)) => match charge.state {
+            ChargeState::Asked => State::Asked,
+            ChargeState::Pending => State::Pending,
+            ChargeState::Unknown => State::Unknown,
+        },
+        _ => end(view, position, started)?,
+    };
+    let opened = opened(view, position)?;
+    Ok(Standing { recorded, opened, state })
+}
+
+/// How the charge stands that the provider knows by this order id.
+///
+/// # Errors
+/// [`Error::NotFound`] if it is none of ours; the journal cannot be read.
+pub fn standing_of(view: &View, order_id: &str) -> Result<Standing, Error> {
+    standing(view, place_in(view, order_id)?)
+}
+
+/// Where the charge of this order id began.
+///
+/// # Errors
+/// As [`standing_of`].
+pub fn place_in(view: &View, order_id: &str) -> Result<Position, Error> {
+    let (id, position) = place_of(order_id).ok_or(Error::NotFound)?;
+    if position > view.position() {
+        return Err(Error::NotFound);
+    }
+    let recorded = view.record(position)?;
+    let is_charge = matches!(recorded.event.fact, Fact::ChargeStarted(_));
+    let is_it = PublicId::new(recorded.time, position.get()) == id;
+    if is_charge && is_it { Ok(position) } else { Err(Error::NotFound) }
+}
+
+fn opened(view: &View, charge: Position) -> Result<Option<Opened>, Error> {
+    let expires = Timestamp::EPOCH;
+    let step = ChargeStep::Opened { number: Line::empty(), instructions: Line::empty(), expires };
+    let reference = charge::step_reference(charge, &step);
+    let Some(recorded) = view.answered(Principal::System, &reference)? else { return Ok(None) };
+    let Fact::ChargeAdvanced(advanced) = recorded.event.fact else { return Ok(None) };
+    let ChargeStep::Opened { number, instructions, expires } = advanced.step else {
+        return Ok(None);
+    };
+    let instructions = serde_json::from_str(instructions.as_str()).unwrap_or_default();
+    Ok(Some(Opened { number: number.to_string(), instructions, expires }))
+}
+
+/// The end of a charge that is not open.
+fn end(view: &View, charge: Position, started: &ChargeStarted) -> Result<State, Error> {
+    let ended = view.answered(Principal::System, &charge::end_reference(charge))?;
+    if let Some(recorded) = ended
+        && let Fact::ChargeAdvanced(advanced) = recorded.event.fact
+        && let ChargeStep::Ended { end, reason, .. } = advanced.step
+    {
+        let (position, reason) = (recorded.position, reason.to_string());
+        return Ok(State::Ended { end, position, reason });
+    }
+    let paid = match started.source {
+        ChargeSource::Provider => {
+            let reference = charge::paid_reference(charge);
+            view.answered(Principal::System, &reference)?.map(|recorded| recorded.position)
+        }
+        ChargeSource::Wallet => payment(view, charge, started)?,
+    };
+    match paid {
+        Some(position) => Ok(State::Paid { position }),
+        None => unreachable!("a charge that is not open has an end: {charge}"),
+    }
+}
+
+/// The payment of a charge from a wallet: under the payer's reference, so it is looked for in the
+/// receiver's history.
+pub(super) fn payment(
+    view: &View,
+    charge: Position,
+    started: &ChargeStarted,
+) -> Result<Option<Position>, Error> {
+    let mut at = view.account(started.account).and_then(|account| account.last);
+    while let Some(position) = at.filter(|position| *position > charge) {
+        let recorded = view.record(position)?;
+        if let Fact::Moved(movement) = &recorded.event.fact
+            && matches!(movement.kind, MovementKind::ChargePaid { charge: of, .. } if of == charge)
+        {
+            return Ok(Some(position));
+        }
+        let link = recorded.links.iter().find(|link| link.account == started.account);
+        at = link.and_then(|link| link.previous);
+    }
+    Ok(None)
+}
+
+impl Gateway {
+    /// The charge of this id, or of this invoice: for who is to get its money, who asked for it, and
+    /// administrators.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if there is none, or it is none of theirs.
+    pub fn charge(&self, caller: &Caller, id: &str) -> Result<Standing, Error> {
+        let standing = standing_of(self.view(), id.strip_prefix("chg_").unwrap_or(id))?;
+        let started = standing.started();
+        let visible = self.owns(&caller.user, started.account)
+            || started.origin.principal == caller.principal()
+            || caller.user.role == Role::Admin;
+        if visible { Ok(standing) } else { Err(Error::NotFound) }
+    }
+}

@@ -1,0 +1,157 @@
+//! Money in suspense, and what administrators do about it.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::Context;
+use super::charges::ChargeView;
+use super::wire;
+use crate::gateway::caller::Caller;
+use crate::gateway::charge::late::{Decided, Decision, Goes, Waits, public_id};
+use crate::http::problem::ApiError;
+use crate::http::reply::Reply;
+use crate::ledger::event::{Fact, MovementKind};
+use crate::limits;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ResolveBody {
+    to: String,
+    username: Option<String>,
+    reason: String,
+    reference: Option<String>,
+}
+
+#[derive(Serialize)]
+struct LateView {
+    id: String,
+    amount: u64,
+    currency: String,
+    charge: ChargeView,
+    /// The provider's own name for the transaction.
+    number: String,
+    deadline: String,
+    overdue: bool,
+    /// Whether one administrator has said where it goes, and another has to agree.
+    proposed: bool,
+    position: u64,
+    created_at: String,
+}
+
+#[derive(Serialize)]
+struct OddView {
+    odd: &'static str,
+    charge: ChargeView,
+}
+
+#[derive(Serialize)]
+struct ListView {
+    data: Vec<LateView>,
+    /// Charges of which the provider says what cannot be.
+    odd: Vec<OddView>,
+}
+
+#[derive(Serialize)]
+struct ResolvedView {
+    id: String,
+    status: &'static str,
+    to: String,
+    amount: u64,
+    currency: String,
+    reason: String,
+    position: u64,
+}
+
+#[derive(Serialize)]
+struct ProposedView {
+    id: String,
+    status: &'static str,
+}
+
+/// `GET /api/v1/admin/late`: oldest first.
+pub(super) async fn list(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
+    let _ = context.request.query()?.only(&[])?;
+    let (gateway, caller) = (Arc::clone(context.gateway), caller.clone());
+    let work = move || Ok((gateway.late_money(&caller)?, gateway.odd_charges(&caller)?));
+    let (late, odd) = context.blocking(work).await?;
+    let data = late.iter().take(limits::LATE_LIST_MAX).map(|waits| context.late(waits)).collect();
+    let odd = odd
+        .iter()
+        .take(limits::LATE_LIST_MAX)
+        .map(|(charge, odd)| OddView { odd: odd.name(), charge: context.charge(charge) })
+        .collect();
+    Ok(Reply::ok(&ListView { data, odd }))
+}
+
+/// `POST /api/v1/admin/late/{id}/resolve`
+pub(super) async fn resolve(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
+    let body: ResolveBody = context.request.json()?;
+    let username = body.username.as_deref().map(|name| wire::username("username", name));
+    let goes = match (body.to.as_str(), username.transpose()?) {
+        ("account", username) => Goes::Account(username),
+        ("bill" | "provider", Some(_)) => {
+            return Err(ApiError::field("username", "goes with account"));
+        }
+        ("bill", None) => Goes::Bill,
+        ("provider", None) => Goes::Provider,
+        _ => return Err(ApiError::field("to", "must be bill, account or provider")),
+    };
+    let decision = Decision {
+        goes,
+        reason: wire::line("reason", &body.reason, limits::REASON_MAX)?,
+        reference: context.key(body.reference.as_deref())?,
+    };
+    let id = context.segment(4);
+    let outcome = match context.gateway.resolve_late(caller, id, decision).await? {
+        Decided::NeedsAnother => {
+            let view = ProposedView { id: id.to_owned(), status: "awaiting_second" };
+            return Ok(Reply::accepted(&view));
+        }
+        Decided::Done(outcome) => outcome,
+    };
+    let view = resolved(context, id, &outcome)?;
+    Ok(wire::written(&outcome, Reply::ok(&view)))
+}
+
+fn resolved(
+    context: Context<'_>,
+    id: &str,
+    outcome: &crate::engine::Outcome,
+) -> Result<ResolvedView, ApiError> {
+    let movement = super::payments::movement(&outcome.recorded)?;
+    let to = match movement.kind {
+        MovementKind::Resolved { bill: Some(_), .. } => "bill".to_owned(),
+        _ => context.name_of(movement.credit),
+    };
+    Ok(ResolvedView {
+        id: id.to_owned(),
+        status: "resolved",
+        to,
+        amount: movement.amount.get(),
+        currency: movement.currency.to_string(),
+        reason: movement.note.to_string(),
+        position: outcome.recorded.position.get(),
+    })
+}
+
+impl Context<'_> {
+    fn late(&self, waits: &Waits) -> LateView {
+        let number = match &waits.recorded.event.fact {
+            Fact::Moved(movement) => movement.note.to_string(),
+            _ => String::new(),
+        };
+        LateView {
+            id: public_id(&waits.recorded),
+            amount: waits.late.amount.get(),
+            currency: waits.charge.started().currency.to_string(),
+            charge: self.charge(&waits.charge),
+            number,
+            deadline: self.time(waits.late.deadline),
+            overdue: waits.overdue,
+            proposed: waits.proposed,
+            position: waits.recorded.position.get(),
+            created_at: self.time(waits.recorded.time),
+        }
+    }
+}
