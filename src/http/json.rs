@@ -94,8 +94,16 @@ fn explain(path: &str, error: &serde_json::Error) -> ApiError {
         ("missing field `", "is required"),
         ("duplicate field `", "is given twice"),
     ] {
-        if let Some((name, _)) = text.strip_prefix(start).and_then(|rest| rest.split_once('`')) {
-            return ApiError::field(joined(path, name), message);
+        if let Some((name, rest)) = text.strip_prefix(start).and_then(|rest| rest.split_once('`')) {
+            // What the reader expected instead: its own list, which cannot be out of date.
+            let known: Vec<&str> = rest.split('`').skip(1).step_by(2).collect();
+            return match known.is_empty() {
+                true => ApiError::field(joined(path, name), message),
+                false => ApiError::field(
+                    joined(path, name),
+                    format!("{message}; known are {}", known.join(", ")),
+                ),
+            };
         }
     }
     ApiError::field(path, about_value(text))
@@ -176,7 +184,11 @@ mod tests {
     #[test]
     fn errors_name_the_field_and_what_is_wrong() {
         let table = [
-            (r#"{"to":"a","amount":1,"fee":2}"#, "fee", "is not a known field"),
+            (
+                r#"{"to":"a","amount":1,"fee":2}"#,
+                "fee",
+                "is not a known field; known are to, amount, role, count, items, item",
+            ),
             (r#"{"to":"a"}"#, "amount", "is required"),
             (r#"{"to":"a","amount":1,"amount":2}"#, "amount", "is given twice"),
             (r#"{"to":"a","amount":1,"\u0061mount":2}"#, "amount", "is given twice"),
@@ -206,7 +218,7 @@ mod tests {
             (
                 r#"{"to":"a","amount":1,"item":{"amount":1,"x":1}}"#,
                 "item.x",
-                "is not a known field",
+                "is not a known field; known are amount",
             ),
             ("7", "", "must be an object"),
             ("", "", "the body ends too early"),

@@ -214,7 +214,10 @@ impl<'a> Query<'a> {
     /// Refuses every parameter that is not among `names`.
     pub fn only(self, names: &[&str]) -> Result<Self, ApiError> {
         match self.0.iter().find(|(name, _)| !names.contains(&&**name)) {
-            Some((name, _)) => Err(ApiError::field(&**name, "is not a known parameter")),
+            Some((name, _)) => {
+                let message = format!("is not a known parameter; known are {}", names.join(", "));
+                Err(ApiError::field(&**name, message))
+            }
             None => Ok(self),
         }
     }
