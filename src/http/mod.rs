@@ -30,6 +30,8 @@ pub mod api;
 mod exchange;
 pub mod json;
 pub mod midtrans;
+pub mod openapi;
+pub mod page;
 pub mod problem;
 pub mod proxy;
 pub mod reply;

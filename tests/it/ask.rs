@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use gerbang::http::reply::Reply;
 use hyper::header::{HeaderMap, HeaderValue};
-use hyper::http;
+use hyper::{Method, http};
 use serde_json::{Value, json};
 
 /// A request to be sent.
@@ -22,8 +22,7 @@ pub(crate) fn post(path: &str, body: &Value) -> Ask {
 }
 
 pub(crate) fn put(path: &str, body: &Value) -> Ask {
-    let Ask(request, _) = raw(path, "application/json", "");
-    Ask(request.method("PUT"), body.to_string().into())
+    post(path, body).method(Method::PUT)
 }
 
 pub(crate) fn raw(path: &str, media_type: &str, body: impl Into<Bytes>) -> Ask {
@@ -37,6 +36,11 @@ pub(crate) fn login_of(login: &str, password: &str) -> Ask {
 impl Ask {
     pub(crate) fn request(self) -> http::Request<Bytes> {
         self.0.body(self.1).unwrap()
+    }
+
+    /// With another method.
+    pub(crate) fn method(self, method: Method) -> Self {
+        Self(self.0.method(method), self.1)
     }
 
     /// With this token.

@@ -25,6 +25,8 @@ mod connector;
 mod dependencies;
 /// The store on a real file system: power cut, disk full. Needs root; says so otherwise.
 mod disk;
+/// The OpenAPI document, against which every answer is held.
+mod document;
 mod edr;
 /// The merchant API and the simulated provider, which are the same code.
 mod midtrans;

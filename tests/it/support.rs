@@ -46,6 +46,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use crate::charges::provider::{self, SimulatedProvider};
+use crate::document::{Asked, judge};
 use crate::payouts::bank::{Faults, SimulatedBanks, Ways};
 use crate::phones::{Kept, Phones};
 use crate::simulation::{Recovered, recover};
@@ -277,12 +278,16 @@ impl TestGateway {
 
     /// Sends a request from this address to a listener of this gateway.
     pub(crate) async fn send_from(&self, ask: Ask, peer: IpAddr, api: &Api) -> Answer {
-        let request = ask.request();
-        let reply = match Request::in_process(request, SocketAddr::new(peer, 4321)) {
-            Ok(request) => api.call(request).await,
-            Err(error) => Reply::from(error),
+        let request = match Request::in_process(ask.request(), SocketAddr::new(peer, 4321)) {
+            Ok(request) => request,
+            Err(error) => return Answer::of(&Reply::from(error)),
         };
-        Answer::of(&reply)
+        let asked = Asked::of(&request);
+        let answer = Answer::of(&api.call(request).await);
+        if let Some(asked) = asked {
+            judge(&asked, &answer);
+        }
+        answer
     }
 
     /// Serves the same API on a socket until the test ends.

@@ -31,6 +31,7 @@
 //! *      /api/v1/admin/partners, routes, clients  tables
 //! POST   /api/v1/admin/...-preview, reconcile   previews
 //! *      /api/v1/admin/...                      admin
+//! GET    /openapi.json, /docs                   documents
 //! ```
 //!
 //! A handler parses, makes one call, and renders; it decides nothing.
@@ -43,6 +44,7 @@ mod boarding;
 mod callbacks;
 mod charges;
 mod codes;
+mod documents;
 mod history;
 mod late;
 mod operations;

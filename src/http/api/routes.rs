@@ -10,7 +10,7 @@ use super::{
     ADMINS, Context, LANDLORDS, MERCHANTS, OWNERS, TRUSTED, admin, api_keys, batch, history,
     operations, payments, session,
 };
-use super::{bills, boarding, callbacks, charges, codes, late, payouts, previews};
+use super::{bills, boarding, callbacks, charges, codes, documents, late, payouts, previews};
 use super::{stream, tables, topups, wallet};
 use crate::gateway::caller::Caller;
 use crate::http::problem::{ApiError, Code};
@@ -167,6 +167,11 @@ routes! {
     Freeze: "POST" "api/v1/admin/users/{}/freeze" "freeze" Roles(ADMINS);
     Adjust: "POST" "api/v1/admin/users/{}/adjust" "adjust" Roles(ADMINS);
     OpenAccount: "POST" "api/v1/admin/users/{}/accounts" "open_account" Roles(ADMINS);
+    OpenApi: "GET" "openapi.json" "openapi" Anyone;
+    Docs: "GET" "docs" "docs" Anyone;
+    DocsErrors: "GET" "docs/errors" "docs_errors" Anyone;
+    DocsStyle: "GET" "docs/style.css" "docs_style" Anyone;
+    DocsScript: "GET" "docs/script.js" "docs_script" Anyone;
 }
 
 impl Route {
@@ -297,6 +302,9 @@ pub(super) async fn dispatch_public(route: Route, context: Context<'_>) -> Resul
         Route::LogIn => session::log_in(context).await,
         Route::Stream => stream::open(context),
         Route::NotifiedByMidtrans => charges::notified(context).await,
+        Route::OpenApi | Route::Docs | Route::DocsErrors | Route::DocsStyle | Route::DocsScript => {
+            Ok(documents::show(route, context))
+        }
         _ => Err(ApiError::new(Code::InvalidToken)),
     }
 }

@@ -141,8 +141,8 @@ pub(super) async fn test(context: Context<'_>, caller: &Caller) -> Result<Reply,
 /// `GET /api/v1/webhooks/{id}/deliveries`: the delivery log, newest first.
 pub(super) async fn deliveries(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
     let whose = context.whose(caller)?;
-    let endpoint = context.named_webhook(&whose)?;
     let (account, page) = context.page(&whose.owner)?;
+    let endpoint = context.named_webhook(&whose)?;
     let gateway = Arc::clone(context.gateway);
     let log = move || gateway.delivery_log(&endpoint, account, page);
     let lines = context.blocking(log).await?;

@@ -23,6 +23,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
 use super::world;
+use crate::document::judge_message;
 use crate::support::{START, TestGateway, funded};
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -159,6 +160,7 @@ async fn an_end_is_told_once_and_signed() {
     let key = Key::parse(SECRET).unwrap();
     webhook::verify(&[&key], headers, body.as_bytes(), START).unwrap();
     let told: serde_json::Value = serde_json::from_str(body).unwrap();
+    judge_message(&told);
     assert_eq!(told["type"], "transfer.succeeded");
     assert_eq!(told["data"]["transactionId"], "FDP29771029211");
     assert_eq!(told["data"]["beneficiaryAccountName"], "ERRY JULIO");

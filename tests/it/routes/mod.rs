@@ -7,6 +7,7 @@ mod bills;
 mod boarding;
 mod charges;
 mod codes;
+mod documents;
 mod edge;
 mod history;
 mod payments;

@@ -11,6 +11,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
+use crate::document::judge_message;
+
 /// What a receiver does with a message.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Act {
@@ -129,8 +131,11 @@ impl Came {
         self.head.split(' ').nth(1).unwrap()
     }
 
+    /// The body, which is as the document says.
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap()
+        let message = serde_json::from_str(&self.body).unwrap();
+        judge_message(&message);
+        message
     }
 
     pub(crate) fn body(&self) -> &str {
