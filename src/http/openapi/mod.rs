@@ -34,6 +34,7 @@ const FRAGMENTS: &[Fragment] = &[
     ("bills", include_str!("../../../docs/openapi/bills.json")),
     ("history", include_str!("../../../docs/openapi/history.json")),
     ("topups", include_str!("../../../docs/openapi/topups.json")),
+    ("charges", include_str!("../../../docs/openapi/charges.json")),
     ("withdrawals", include_str!("../../../docs/openapi/withdrawals.json")),
     ("webhooks", include_str!("../../../docs/openapi/webhooks.json")),
     ("keys", include_str!("../../../docs/openapi/keys.json")),
