@@ -118,8 +118,9 @@ It takes charges, questions, cancel, expire and refund as Midtrans does, and tel
 every change, signed with the server key and again where it does not arrive. Cards are refused.
 
 POST /simulator/pay, /simulator/deny and /simulator/expire take an order_id, transaction_id,
-va_number, bill_key, payment_code or qr_string; pay takes an amount too, and late: true. What began
-or was paid on a day: GET /simulator/transactions?date=2026-01-31. A page for people is at /.
+va_number, bill_key, payment_code or qr_string; pay takes an amount too, and late: true. So does
+/simulator/notify, which tells the merchant once more. What began or was paid on a day:
+GET /simulator/transactions?date=2026-01-31. A page for people is at /.
 
 The same seed gives the same faults to the same sequence of requests and notifications.";
 

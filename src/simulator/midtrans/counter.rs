@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! POST /simulator/pay, /simulator/deny, /simulator/expire   by id or number
+//! POST /simulator/notify                                    the merchant is told once more
 //! GET  /simulator/transactions?date=2026-01-31              of a day of Jakarta
 //! GET  /, /simulator/pay/{id}, /snap/v3/redirection/{token} pages
 //! POST /snap/v3/redirection/{token}?method=bca_va           the payer's pick
@@ -48,7 +49,7 @@ pub(super) fn answer(house: &House, request: &Request) -> Option<Reply> {
         (&Method::GET, ["simulator", "style.css"]) => Ok(page::style()),
         (&Method::GET, ["simulator", "pay", id]) => Ok(one(house, id)),
         (&Method::GET, ["simulator", "transactions"]) => of_day(house, request),
-        (&Method::POST, ["simulator", what @ ("pay" | "deny" | "expire")]) => {
+        (&Method::POST, ["simulator", what @ ("pay" | "deny" | "expire" | "notify")]) => {
             happen(house, request, what)
         }
         (&Method::GET, ["snap", "v3", "redirection", token]) => Ok(session(house, token)),
@@ -93,7 +94,7 @@ fn happen(house: &House, request: &Request, what: &str) -> Result<Reply, ApiErro
     let query = request.query()?;
     // A form of a page names it in the query, a program in the body.
     if let Some(id) = query.get("id") {
-        house.happen(id, event(what, None, false)).map_err(refused)?;
+        act(house, id, event(what, None, false))?;
         return Ok(page::back_to("/"));
     }
     let body: Body = request.json()?;
@@ -108,17 +109,26 @@ fn happen(house: &House, request: &Request, what: &str) -> Result<Reply, ApiErro
     let (Some(id), None) = (ids.next(), ids.next()) else {
         return Err(ApiError::field("order_id", "exactly one id or number must be given"));
     };
-    let told = house.happen(&id, event).map_err(refused)?;
-    Ok(Reply::ok(&told.to_json()))
+    Ok(Reply::ok(&act(house, &id, event)?.to_json()))
 }
 
-fn event(what: &str, amount: Option<Amount>, late: bool) -> Event {
+/// What happens; nothing if the merchant is only told again.
+fn event(what: &str, amount: Option<Amount>, late: bool) -> Option<Event> {
     match what {
-        "deny" => Event::Denied,
-        "expire" => Event::Expired,
-        _ if late => Event::PaidLate,
-        _ => Event::Paid(amount),
+        "notify" => None,
+        "deny" => Some(Event::Denied),
+        "expire" => Some(Event::Expired),
+        _ if late => Some(Event::PaidLate),
+        _ => Some(Event::Paid(amount)),
     }
+}
+
+fn act(house: &House, id: &str, event: Option<Event>) -> Result<Transaction, ApiError> {
+    let told = match event {
+        Some(event) => house.happen(id, event),
+        None => house.tell_again(id),
+    };
+    told.map_err(refused)
 }
 
 fn refused(refusal: Refusal) -> ApiError {

@@ -250,6 +250,15 @@ impl Desk {
         }
     }
 
+    /// The merchant is told once more how a transaction stands.
+    pub(super) fn tell_again(&mut self, id: &str, now: Timestamp) -> Result<Kept, Refusal> {
+        self.expire_due(now)?;
+        let place = self.by_number.get(id).copied().map_or_else(|| self.place(id), Ok)?;
+        let entry = self.entries[place].clone();
+        self.tell(&entry);
+        Ok(entry.kept)
+    }
+
     /// Ends what has not been paid in time.
     pub(super) fn expire_due(&mut self, now: Timestamp) -> Result<(), Refusal> {
         while let Some((end, place)) = self.due.first().copied() {

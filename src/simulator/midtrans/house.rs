@@ -103,6 +103,15 @@ impl House {
         Ok(kept.transaction.to_status(&self.0.merchant.key))
     }
 
+    /// The merchant is told once more how the transaction with this id or number stands.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn tell_again(&self, id: &str) -> Result<Transaction, Refusal> {
+        let kept = self.at_desk(|desk, now| desk.tell_again(id, now))?;
+        Ok(kept.transaction.to_status(&self.0.merchant.key))
+    }
+
     /// Ends what has not been paid in time.
     pub fn look(&self) {
         // A book that cannot be written to is told of by the next who asks for something.
