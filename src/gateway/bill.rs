@@ -141,6 +141,18 @@ impl Gateway {
         Ok(Standing { recorded: self.view().record(position)?, bill })
     }
 
+    /// The bill of this id, which the caller is to pay.
+    ///
+    /// # Errors
+    /// As [`Gateway::bill`]; [`Error::Forbidden`] to its issuer and administrators.
+    pub fn bill_to_pay(&self, caller: &Caller, id: &str) -> Result<Standing, Error> {
+        let standing = self.bill(caller, id)?;
+        if !self.owns(&caller.user, standing.bill.payer) {
+            return Err(Error::Forbidden("only its recipient pays a bill"));
+        }
+        Ok(standing)
+    }
+
     /// The caller pays a bill of theirs from their wallet, at once, with a one-time code where
     /// policy asks for one.
     ///
@@ -153,10 +165,7 @@ impl Gateway {
         reference: Option<Reference>,
         code: Option<&Secret<String>>,
     ) -> Result<Outcome, Error> {
-        let standing = self.bill(caller, id)?;
-        if !self.owns(&caller.user, standing.bill.payer) {
-            return Err(Error::Forbidden("only its recipient pays a bill"));
-        }
+        let standing = self.bill_to_pay(caller, id)?;
         let operation = self.operation_of(&standing)?;
         let Standing { recorded, bill } = standing;
         let digest =

@@ -37,9 +37,39 @@ pub fn parse(name: &str) -> Option<Method> {
     method.is_taken().then_some(method)
 }
 
+/// The provider's way behind the id of a way to pay, as `GET /api/v1/payment-methods` lists it;
+/// `None` if it is none of the provider's.
+pub fn offered(id: &str) -> Option<Method> {
+    let method = match id {
+        "mandiri_bill" => Method::Echannel,
+        "qris" => Method::Qris(Acquirer::Gopay),
+        "gopay" => Method::Gopay,
+        "shopeepay" => Method::Shopeepay,
+        "indomaret" => Method::Cstore(Store::Indomaret),
+        "alfamart" => Method::Cstore(Store::Alfamart),
+        _ => Method::BankTransfer(Bank::parse(id.strip_suffix("_va")?)?),
+    };
+    method.is_taken().then_some(method)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_way_that_is_shipped_is_one_of_the_provider_or_the_wallet() {
+        let shipped = include_str!("../../../data/payment-methods.json");
+        let rows: Vec<serde_json::Value> = serde_json::from_str(shipped).unwrap();
+        for row in &rows {
+            let id = row["id"].as_str().unwrap();
+            assert_eq!(offered(id).is_none(), id == WALLET, "{id}");
+        }
+        assert_eq!(offered("mandiri_bill"), Some(Method::Echannel));
+        assert_eq!(offered("bca_va"), Some(Method::BankTransfer(Bank::Bca)));
+        for wrong in ["", "bca", "x_va", "echannel", "credit_card"] {
+            assert_eq!(offered(wrong), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn names_are_read_back() {

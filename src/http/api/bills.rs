@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::Context;
+use super::charges;
 use super::payments::movement;
 use super::wire::{self, ListView, Units, cursor, id_of, place, range};
 use crate::engine::Outcome;
@@ -205,6 +206,10 @@ pub(super) async fn pay(context: Context<'_>, caller: &Caller) -> Result<Reply, 
         "wallet" => {
             let code = context.code(body.otp)?;
             from_wallet(context, caller, reference, code.as_ref()).await
+        }
+        method if context.offers(method) => {
+            let paid = charges::pay_bill(context, caller, method, reference).await?;
+            paid.ok_or_else(|| context.not_offered(method))
         }
         method => Err(context.not_offered(method)),
     }

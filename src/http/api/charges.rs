@@ -9,12 +9,14 @@ use super::wire;
 use crate::connector::midtrans::method::{Bank, Method};
 use crate::gateway::Error;
 use crate::gateway::caller::Caller;
+use crate::gateway::charge::method;
 use crate::gateway::charge::standing::{Standing, State};
-use crate::gateway::charge::start::TopUpByCharge;
+use crate::gateway::charge::start::{PayBill, TopUpByCharge};
 use crate::gateway::charge::{order_id, public_id};
 use crate::http::amount::{AmountField, CurrencyField};
 use crate::http::problem::ApiError;
 use crate::http::reply::Reply;
+use crate::ledger::text::Reference;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -61,7 +63,7 @@ pub(super) async fn top_up(context: Context<'_>, caller: &Caller) -> Result<Repl
     let top_up = TopUpByCharge {
         amount: wire::amount(body.amount)?,
         currency: wire::currency(body.currency.as_ref())?,
-        method: method(&body.payment_type, body.bank.as_deref())?,
+        method: named(&body.payment_type, body.bank.as_deref())?,
         reference: context.key(body.reference.as_deref())?,
     };
     let most = context.gateway.settings().answer_within;
@@ -70,7 +72,7 @@ pub(super) async fn top_up(context: Context<'_>, caller: &Caller) -> Result<Repl
     Ok(if begun.replayed { wire::mark_replayed(reply) } else { reply })
 }
 
-fn method(payment_type: &str, bank: Option<&str>) -> Result<Method, ApiError> {
+fn named(payment_type: &str, bank: Option<&str>) -> Result<Method, ApiError> {
     match (payment_type, bank) {
         ("echannel", None | Some("mandiri")) => Ok(Method::Echannel),
         ("echannel", Some(_)) => Err(ApiError::field("bank", "is mandiri for echannel")),
@@ -82,6 +84,22 @@ fn method(payment_type: &str, bank: Option<&str>) -> Result<Method, ApiError> {
         }
         _ => Err(ApiError::field("payment_type", "must be echannel or bank_transfer")),
     }
+}
+
+/// `POST /api/v1/bills/{id}/pay` through the provider; `None` if it takes nothing by `method`.
+pub(super) async fn pay_bill(
+    context: Context<'_>,
+    caller: &Caller,
+    method: &str,
+    reference: Option<Reference>,
+) -> Result<Option<Reply>, ApiError> {
+    let Some(method) = method::offered(method) else { return Ok(None) };
+    let bill = context.gateway.bill_to_pay(caller, context.segment(3))?.recorded.position;
+    let most = context.gateway.settings().answer_within;
+    let pay = PayBill { bill, method, reference };
+    let begun = context.gateway.pay_bill_by_charge(caller, pay, most).await?;
+    let reply = Reply::created(&context.charge(&begun.standing));
+    Ok(Some(if begun.replayed { wire::mark_replayed(reply) } else { reply }))
 }
 
 /// `GET /api/v1/charges/{id}` and `GET /api/v1/invoices/{invoice}`

@@ -164,7 +164,10 @@ async fn others_find_nothing_and_what_is_wrong_is_named() {
         gateway.send(put(&path, &body).by(&people.admin))
     };
     method("bca_va", true).await.expect(200);
-    pay_by("bca_va").await.refused(503, "unavailable");
+    pay_by("bca_va").await.expect(201);
+    // Nobody gives a number for that.
+    method("bank_va", true).await.expect(200);
+    pay_by("bank_va").await.refused(503, "unavailable");
     method("bca_va", false).await.expect(200);
     pay_by("bca_va").await.names("payment");
     method("wallet", false).await.expect(200);

@@ -8,7 +8,7 @@ use gerbang::ledger::event::{Fact, MovementKind, Role};
 use serde_json::{Value, json};
 
 use super::{keys, strict};
-use crate::support::{Answer, People, TestGateway, funded, get, post, raw};
+use crate::support::{Answer, People, TestGateway, funded, get, post, put, raw};
 
 const TOP_UP: &str = "/api/v1/topups/virtual-account";
 const TELL: &str = "/api/v1/notifications/midtrans";
@@ -97,6 +97,41 @@ async fn a_bill_key_is_paid_told_three_times_and_credited_once() {
     assert_eq!(told["data"][0]["type"], "top_up_settled");
     let foreign = get(&format!("/api/v1/charges/{}", charge["id"].as_str().unwrap()));
     gateway.send(foreign.by(&people.budi)).await.refused(404, "not_found");
+}
+
+/// A bill of ani's, issued by the warung.
+async fn billed(gateway: &TestGateway, people: &People) -> String {
+    let lunch = json!({"name": "nasi goreng", "recipient": "ani", "amount": 25_000});
+    let bill = gateway.send(post("/api/v1/bills", &lunch).by(&people.warung)).await.expect(201);
+    let method = json!({"name": "Mandiri", "title": "Mandiri Bill Payment", "active": true});
+    let path = "/api/v1/admin/payment-methods/mandiri_bill";
+    gateway.send(put(path, &method).by(&people.admin)).await.expect(200);
+    format!("/api/v1/bills/{}", bill["id"].as_str().unwrap())
+}
+
+#[tokio::test]
+async fn a_bill_is_paid_by_a_charge_by_whom_it_is_for() {
+    let (gateway, people) = funded().await;
+    let bill = billed(&gateway, &people).await;
+    let (path, body) = (format!("{bill}/pay"), json!({"payment": "mandiri_bill"}));
+    let pay = |token: &str| gateway.send(post(&path, &body).by(token).key("p"));
+    pay(&people.warung).await.refused(403, "forbidden");
+    pay(&people.budi).await.refused(404, "not_found");
+    let first = pay(&people.ani).await;
+    pay(&people.ani).await.replays(&first);
+    let charge = first.expect(201);
+    assert_eq!((&charge["purpose"], &charge["amount"]), (&json!("bill"), &json!(25_000)));
+    assert!(charge["bill_key"].is_string() && charge["formatted_deadline"].is_string());
+    let order = charge["invoice"].as_str().unwrap();
+    assert!(gateway.provider.turn(order, Status::Settlement));
+    tell(&gateway, gateway.provider.notification(order)).await.expect(200);
+    until(&gateway, &people, &charge, "paid").await;
+    let shown = gateway.send(get(&bill).by(&people.ani)).await.expect(200);
+    assert_eq!(shown["status"], "paid");
+    let late = gateway.send(post(&path, &body).by(&people.ani).key("q")).await;
+    late.refused(409, "already_paid");
+    let balances = (gateway.balance(&people.ani).await, gateway.balance(&people.warung).await);
+    assert_eq!(balances, (1_000_000, 25_000));
 }
 
 #[tokio::test]
