@@ -136,7 +136,8 @@ impl App {
         let desk = payouts(config, &engine, &vault);
         tokio::spawn(Arc::clone(&desk).run(inbox));
         let (provider, key) = provider.unzip();
-        let options = charge::Options::standard();
+        let ask_within = config.midtrans.as_ref().and_then(|midtrans| midtrans.ask_within);
+        let options = charge::Options { ask_within, ..charge::Options::standard() };
         let charges = charge::Desk::new(engine.clone(), provider, key, options);
         tokio::spawn(Arc::clone(&charges).run(charge_inbox));
         let screening = Screening::new(config.screening.clone());

@@ -20,6 +20,8 @@ use crate::outbound::{Host, Url};
 const ANSWER_SECONDS: u64 = 30;
 /// What nobody waits for.
 const ANSWER_SECONDS_MAX: u64 = 60;
+/// The schedule's own longest wait.
+const ASK_SECONDS_MAX: u64 = 3_600;
 
 /// The provider, and who we are to it.
 #[derive(Clone, Debug)]
@@ -36,6 +38,8 @@ pub struct Midtrans {
     pub answer_within: Duration,
     /// Requests in flight.
     pub in_flight_max: usize,
+    /// The longest wait between two questions about a charge; else as the schedule says.
+    pub ask_within: Option<Duration>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -48,6 +52,7 @@ pub(super) struct RawMidtrans {
     tls13_only: Option<bool>,
     answer_seconds: Option<u64>,
     in_flight_max: Option<usize>,
+    ask_within_seconds: Option<u64>,
 }
 
 impl Midtrans {
@@ -76,6 +81,11 @@ impl Midtrans {
             let message = format!("must be 1 to {BANK_IN_FLIGHT_MAX}");
             return Err(value("midtrans.in_flight_max", message));
         }
+        let ask_within = raw.ask_within_seconds;
+        if ask_within.is_some_and(|seconds| !(1..=ASK_SECONDS_MAX).contains(&seconds)) {
+            let message = format!("must be 1 to {ASK_SECONDS_MAX}");
+            return Err(value("midtrans.ask_within_seconds", message));
+        }
         Ok(Some(Self {
             base: base(&base_url)?,
             server_key_file,
@@ -83,6 +93,7 @@ impl Midtrans {
             tls: tls::Settings { oldest, roots: raw.root_certificates, client: None },
             answer_within: Duration::from_secs(seconds),
             in_flight_max,
+            ask_within: ask_within.map(Duration::from_secs),
         }))
     }
 
@@ -96,6 +107,7 @@ impl Midtrans {
             tls13_only: Some(self.tls.oldest == tls::Oldest::Tls13),
             answer_seconds: Some(self.answer_within.as_secs()),
             in_flight_max: Some(self.in_flight_max),
+            ask_within_seconds: self.ask_within.map(|wait| wait.as_secs()),
         }
     }
 
@@ -193,7 +205,8 @@ mod tests {
     #[test]
     fn what_is_printed_gives_the_same_again() {
         let text = "base_url = 'https://api.sandbox.midtrans.com'\nserver_key_file = 'k'\n\
-                    client_key = 'SB-Mid-client-1'\ntls13_only = true\nanswer_seconds = 7\n";
+                    client_key = 'SB-Mid-client-1'\ntls13_only = true\nanswer_seconds = 7\n\
+                    ask_within_seconds = 2\n";
         let once = parse(text).unwrap().unwrap();
         let printed = toml::to_string(&once.to_raw()).unwrap();
         let again = parse(&printed).unwrap().unwrap();
@@ -223,6 +236,8 @@ mod tests {
             (&format!("{https}answer_seconds = 0"), "midtrans.answer_seconds"),
             (&format!("{https}answer_seconds = 61"), "midtrans.answer_seconds"),
             (&format!("{https}in_flight_max = 0"), "midtrans.in_flight_max"),
+            (&format!("{https}ask_within_seconds = 0"), "midtrans.ask_within_seconds"),
+            (&format!("{https}ask_within_seconds = 3601"), "midtrans.ask_within_seconds"),
             (&format!("{https}server_key = 'x'"), "server_key"),
         ];
         for (text, key) in cases {
