@@ -5,6 +5,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use self::banks::{Banks, Told};
+use self::parts::{Parts, Ready};
 use self::registrar::Registrar;
 use super::output::{Bar, say};
 use super::{Failure, listen};
@@ -12,12 +13,14 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::identity::random;
+use crate::journal::lock::Lock;
 use crate::ledger::event::Role;
 use crate::telemetry;
 
 mod banks;
 mod house;
 mod parts;
+mod provider;
 mod registrar;
 
 #[derive(clap::Args)]
@@ -73,6 +76,10 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     let runtime = listen::runtime()?;
     let entered = runtime.enter();
     let sockets = runtime.block_on(listen::Sockets::bind(&config))?;
+    let mut parts = Parts::default();
+    let provider = runtime.block_on(open_provider(&config, &sockets, &mut parts))?;
+    let midtrans = Some(provider::config(&config.data, provider)?);
+    let config = Config { midtrans, ..config };
     let bar = Bar::new("opening the journal");
     let app = App::start(&config, &Clock::system(), &mut |progress| bar.show(progress))
         .map_err(Failure::failed)?;
@@ -80,12 +87,12 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     listen::report(&app.report);
     let result = runtime.block_on(async {
         // Their keys are made while the users are.
-        let mut banks = Banks::begin(&config.data)?;
+        let mut banks = Banks::begin(&config.data, parts)?;
         let mut registrar = Registrar::new(&app, &config);
         prepare(&mut registrar).await?;
         let told = banks.open(&mut registrar).await?;
         let options = listen::Options { metrics_on_api: true, config: None };
-        let ready = |url: &str| walk_through(url, &config.data, &told);
+        let ready = |url: &str| walk_through(url, &config.data, &told, provider);
         listen::run(&app, &config, sockets, options, ready).await?;
         // To the last, so that what was in flight could end.
         Ok(banks)
@@ -95,6 +102,20 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     let result = result.map(drop);
     drop(fresh);
     result
+}
+
+/// Starts the provider before the gateway, unless another demo has the data: that one's own provider
+/// keeps the book.
+async fn open_provider(
+    config: &Config,
+    sockets: &listen::Sockets,
+    parts: &mut Parts,
+) -> Result<Ready, Failure> {
+    let ours = Lock::acquire(&config.data).map_err(Failure::failed)?;
+    let provider = provider::open(&config.data, sockets.address()?, parts).await;
+    // The gateway takes it for itself.
+    drop(ours);
+    provider
 }
 
 /// A directory of a demo that is to leave nothing behind.
@@ -148,13 +169,14 @@ async fn prepare(registrar: &mut Registrar<'_>) -> Result<(), Failure> {
     house::open(registrar).await
 }
 
-fn walk_through(url: &str, data: &Path, told: &Told) {
+fn walk_through(url: &str, data: &Path, told: &Told, provider: Ready) {
     say(&format!(
         "Gerbang demo on {url}, data in {data}
 
   logins   admin, ani, budi, citra, dewi, warung, kost, kasir (batches); password: {PASSWORD}
   balances ani, budi, citra and dewi began with Rp1.000.000
-{banks}
+{banks}  provider http://{address} (process {process})
+
 Log in as ani and keep the token:
 
   TOKEN=$(curl -s {url}/api/v1/auth/login -H 'Content-Type: application/json' \\
@@ -172,7 +194,10 @@ Send the payment again: the same answer, and nothing is paid twice. Metrics: {ur
 ",
         data = data.display(),
         banks = banks_and_tokens(told),
+        address = provider.address,
+        process = provider.process,
     ));
+    say(&provider::walk_through(url, provider));
     say(&house::walk_through(url));
     say(&walk_through_banks(url, told));
     say(&format!("gerbang is ready on {url}"));

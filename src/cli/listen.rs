@@ -1,5 +1,6 @@
 //! Listening until a signal says stop: what `serve` and `demo` share.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -61,6 +62,11 @@ impl Sockets {
             Some(address) => Some(bind("server.operations_listen", address).await?),
         };
         Ok(Self { main, operations, tls })
+    }
+
+    /// Where the API is going to listen.
+    pub(super) fn address(&self) -> Result<SocketAddr, Failure> {
+        self.main.local_addr().map_err(Failure::failed)
     }
 }
 
@@ -129,7 +135,7 @@ pub(super) fn connections_max() -> usize {
 }
 
 /// Binds the address of a key.
-pub(super) async fn bind(key: &str, address: std::net::SocketAddr) -> Result<TcpListener, Failure> {
+pub(super) async fn bind(key: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
     TcpListener::bind(address)
         .await
         .map_err(|error| Failure::usage(format!("{key}: cannot listen on {address}: {error}")))

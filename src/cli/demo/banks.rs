@@ -40,7 +40,7 @@ struct Reference {
     clients: Vec<Value>,
 }
 
-/// The banks of a running demo. Dropped, their processes end.
+/// The banks of a running demo. Dropped, their processes end, and those of all other parts.
 pub(super) struct Banks {
     directory: PathBuf,
     reference: Reference,
@@ -64,13 +64,13 @@ struct Files {
 }
 
 impl Banks {
-    /// Begins to start the simulators; the banks are there once [`Banks::open`] returns.
-    pub(super) fn begin(data: &Path) -> Result<Self, Failure> {
+    /// Begins to start the simulators beside the `parts` there are; the banks are there once
+    /// [`Banks::open`] returns.
+    pub(super) fn begin(data: &Path, mut parts: Parts) -> Result<Self, Failure> {
         let reference: Reference = serde_json::from_str(REFERENCE).expect("shipped with the code");
         let directory = data.join("banks");
-        let mut private = DirBuilder::new();
-        private.recursive(true).mode(0o700).create(&directory).map_err(Failure::failed)?;
-        let (mut parts, mut simulators) = (Parts::default(), Vec::new());
+        private_directory(&directory)?;
+        let mut simulators = Vec::new();
         for row in &reference.partners {
             let files = Files { bank: text(row, "code"), directory: directory.clone() };
             let its = files.clone();
@@ -192,8 +192,14 @@ impl Files {
     }
 }
 
+/// Makes a directory for its owner only.
+pub(super) fn private_directory(directory: &Path) -> Result<(), Failure> {
+    let mut private = DirBuilder::new();
+    private.recursive(true).mode(0o700).create(directory).map_err(Failure::failed)
+}
+
 /// This very binary as a part that ends with the demo.
-fn part(arguments: &[&str], listen: SocketAddr) -> Result<Command, Failure> {
+pub(super) fn part(arguments: &[&str], listen: SocketAddr) -> Result<Command, Failure> {
     let mut command = Command::new(std::env::current_exe().map_err(Failure::failed)?);
     command.args(arguments).args(["--stop-at-eof", "--listen", &listen.to_string()]);
     Ok(command)

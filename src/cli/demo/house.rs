@@ -47,18 +47,23 @@ pub(super) async fn open(registrar: &mut Registrar<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// How the month's bill is found and paid.
+/// How the month's bill is found, and paid at the provider.
 pub(super) fn walk_through(url: &str) -> String {
     let (tenant, _) = TENANT;
     format!(
-        "Dewi lives in room A1 of {LANDLORD}. Her month's bill made itself; she pays it from her wallet:
+        "Dewi lives in room A1 of {LANDLORD}. Her month's bill made itself; she pays it at a Mandiri
+machine. The provider tells of it three times, and it is paid once:
 
   DEWI=$(curl -s {url}/api/v1/auth/login -H 'Content-Type: application/json' \\
     -d '{{\"login\":\"{tenant}\",\"password\":\"{PASSWORD}\"}}' | sed 's/.*\"token\":\"\\([^\"]*\\)\".*/\\1/')
-  curl -s {url}/api/v1/bills -H \"Authorization: Bearer $DEWI\"
   BILL=$(curl -s {url}/api/v1/bills -H \"Authorization: Bearer $DEWI\" | sed 's/.*\"id\":\"\\(bil_[^\"]*\\)\".*/\\1/')
-  curl -s {url}/api/v1/bills/$BILL/pay -H \"Authorization: Bearer $DEWI\" \\
-    -H 'Content-Type: application/json' -d '{{\"payment\":\"wallet\"}}'
+  KEY=$(curl -s {url}/api/v1/bills/$BILL/pay -H \"Authorization: Bearer $DEWI\" \\
+    -H 'Content-Type: application/json' -H 'Idempotency-Key: sewa-1' \\
+    -d '{{\"payment\":\"mandiri_bill\"}}' | sed 's/.*\"bill_key\":\"\\([^\"]*\\)\".*/\\1/')
+  for WHAT in pay notify notify; do
+    curl -s $PROVIDER/simulator/$WHAT -H 'Content-Type: application/json' -d \"{{\\\"bill_key\\\":\\\"$KEY\\\"}}\"
+  done
+  curl -s {url}/api/v1/bills/$BILL -H \"Authorization: Bearer $DEWI\"
 "
     )
 }

@@ -8,7 +8,11 @@ use serde_json::json;
 
 use super::demo::{Demo, gerbang};
 use super::kills::verify;
+use super::paying::until;
 use crate::client::Connection;
+
+/// Movements by which people and applications of a demo got what they begin with.
+const OPENINGS: u64 = 6;
 
 #[test]
 fn the_walk_through_works_when_it_is_pasted() {
@@ -20,26 +24,21 @@ fn the_walk_through_works_when_it_is_pasted() {
         assert!(demo.said.contains(part), "{part}: {}", demo.said);
     }
     let prose = |line: &&str| {
-        ["  logins ", "  balances ", "  banks ", "  tokens "]
+        ["  logins ", "  balances ", "  banks ", "  tokens ", "  provider "]
             .iter()
             .any(|word| line.starts_with(word))
     };
     let pasted = demo.said.lines().filter(|line| line.starts_with("  ") && !prose(line));
     let script: String = pasted.flat_map(|line| [line, "\n"]).collect();
-    if Command::new("curl").arg("-V").stdout(Stdio::null()).status().is_err() {
-        let _ = writeln!(std::io::stderr(), "not run: curl is not installed");
-        return;
-    }
-    let output = Command::new("sh").arg("-ec").arg(&script).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{script}\n{said}");
+    let Some(said) = pasted_into_a_shell(&script) else { return };
     for part in [
         "\"status\":\"posted\"",
         "\"to\":\"warung\"",
         "\"balance\":975000",
         "\"category\":\"payment\"",
+        "\"channel\":\"virtual_account\"",
+        "\"payment_type\":\"echannel\"",
         "\"room\":\"A1\"",
-        "\"amount\":650000,\"fee\":0",
         "\"beneficiaryAccountName\":\"ERRY JULIO\",\"amount\":\"2475000\"}}",
         "\"usage\":\"TRANSFER INTERBANK\"",
         "\"fee\":6500",
@@ -47,10 +46,67 @@ fn the_walk_through_works_when_it_is_pasted() {
     ] {
         assert!(said.contains(part), "{part}: {script}\n{said}");
     }
-    let mut connection = Connection::open(demo.address).unwrap();
-    let metrics = connection.send(("GET", "/metrics"), "", &[], "").unwrap();
-    assert!(metrics.body.contains("gerbang_movements_total 11"), "{}", metrics.body);
+    moved(&demo, 12);
     demo.kill();
+}
+
+#[test]
+fn the_tour_of_the_readme_works_when_it_is_pasted() {
+    let home = tempfile::tempdir().unwrap();
+    let demo = Demo::start(&home.path().join("data"));
+    let demo = demo.map_err(|ended| format!("{ended:?}")).unwrap();
+    let readme = include_str!("../../../README.md");
+    let (_, tour) = readme.split_once("## Five minutes").unwrap();
+    let (tour, _) = tour.split_once("\n## ").unwrap();
+    let blocks = tour.split("```sh\n").skip(1).filter_map(|rest| rest.split_once("```"));
+    let blocks: Vec<&str> = blocks.map(|(block, _)| block).collect();
+    let (last, blocks) = blocks.split_last().unwrap();
+    assert!(last.contains("kill -9"), "another demo, which other tests kill: {last}");
+    let mut script = blocks.concat();
+    let here = format!("GERBANG=http://{}", demo.address);
+    script = script.replace("GERBANG=http://127.0.0.1:8080", &here);
+    assert!(script.contains(&here));
+    // What the reader is asked to copy from what the demo says.
+    let copied = ["  PROVIDER=", "  CLIENT="]
+        .map(|name| demo.said.lines().find(|line| line.starts_with(name)).unwrap());
+    let said = pasted_into_a_shell(&[copied.join("\n"), script].join("\n"));
+    let Some(said) = said else { return };
+    for part in [
+        "idempotency-replayed: true",
+        "\"status\":\"settled\"",
+        "\"payment_type\":\"bank_transfer\"",
+        "\"payment_type\":\"echannel\"",
+        "\"formatted_amount\":\"IDR 650,000\"",
+        "\"fee\":6500",
+        "\"purpose\":\"withdrawal\"",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    // What began with, lunch, change, two top-ups, the rent, two transfers, and a withdrawal.
+    moved(&demo, OPENINGS + 8);
+    demo.kill();
+}
+
+/// What came of it; nothing if there is no curl to paste for.
+fn pasted_into_a_shell(script: &str) -> Option<String> {
+    if Command::new("curl").arg("-V").stdout(Stdio::null()).status().is_err() {
+        let _ = writeln!(std::io::stderr(), "not run: curl is not installed");
+        return None;
+    }
+    let output = Command::new("sh").arg("-ec").arg(script).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{script}\n{said}");
+    Some(said)
+}
+
+/// Waits for so many movements: what banks and provider have to say takes a moment.
+fn moved(demo: &Demo, count: u64) {
+    let wanted = format!("gerbang_movements_total {count}\n");
+    let mut connection = Connection::open(demo.address).unwrap();
+    until(&wanted, || {
+        let metrics = connection.send(("GET", "/metrics"), "", &[], "").unwrap();
+        metrics.body.contains(&wanted).then_some(())
+    });
 }
 
 #[test]

@@ -26,15 +26,15 @@ const PATIENCE: u64 = 1;
 const FINAL_AFTER: u64 = 20;
 
 /// A process that has said where it listens.
-struct Running {
+pub(super) struct Running {
     child: Child,
-    address: SocketAddr,
+    pub(super) address: SocketAddr,
     /// Kept open for what it says later.
     _stdout: BufReader<ChildStdout>,
 }
 
 impl Running {
-    fn start(mut command: Command, stderr: &Path) -> Self {
+    pub(super) fn start(mut command: Command, stderr: &Path) -> Self {
         let stderr = OpenOptions::new().create(true).append(true).open(stderr).unwrap();
         let mut child =
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
@@ -46,7 +46,8 @@ impl Running {
         Self { address: address.parse().unwrap(), child, _stdout: stdout }
     }
 
-    fn kill(&mut self) {
+    /// SIGKILL.
+    pub(super) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }

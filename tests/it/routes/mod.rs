@@ -14,7 +14,7 @@ mod payments;
 mod payouts;
 mod rents;
 mod session;
-mod stream;
+pub(crate) mod stream;
 mod tables;
 mod topups;
 mod transfer;

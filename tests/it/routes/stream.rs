@@ -11,9 +11,12 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::support::{ORIGIN, TestGateway, funded, get, post};
 
-type Socket = WebSocketStream<TcpStream>;
+pub(crate) type Socket = WebSocketStream<TcpStream>;
 
-async fn open(address: SocketAddr, headers: &[(&'static str, &str)]) -> Result<Socket, u16> {
+pub(crate) async fn open(
+    address: SocketAddr,
+    headers: &[(&'static str, &str)],
+) -> Result<Socket, u16> {
     let mut request = format!("ws://{address}/api/v1/stream").into_client_request().unwrap();
     for (name, value) in headers {
         request.headers_mut().insert(*name, value.parse().unwrap());
@@ -26,7 +29,7 @@ async fn open(address: SocketAddr, headers: &[(&'static str, &str)]) -> Result<S
     }
 }
 
-async fn next(socket: &mut Socket) -> Value {
+pub(crate) async fn next(socket: &mut Socket) -> Value {
     loop {
         match socket.next().await.unwrap().unwrap() {
             Message::Text(text) => return serde_json::from_str(text.as_str()).unwrap(),
