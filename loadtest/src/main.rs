@@ -6,6 +6,7 @@
 //!  loadtest ratio          payments beside a raw echo, in one run       ratio.rs, echo.rs
 //!  loadtest lean           payments: closed loop, fixed rate, batches   lean.rs, drive.rs
 //!  loadtest edr            transfers to banks; one of them hangs        edr.rs
+//!  loadtest notifications  what a provider tells of charges             notices.rs
 //!  loadtest table-iv       the features of EZPY's Table IV              table_iv.rs
 //!  loadtest pos, mixed     Goose users by scenario                      shop.rs
 //!  loadtest grow           a store with a history                       grow.rs
@@ -18,6 +19,7 @@ mod edr;
 mod figures;
 mod grow;
 mod lean;
+mod notices;
 mod pick;
 mod process;
 mod ratio;
@@ -57,6 +59,8 @@ enum Command {
     #[cfg(feature = "goose")]
     /// Goose: payments among reads.
     Mixed(shop::Arguments),
+    /// Notifications of a payment provider: verified, journaled and answered.
+    Notifications(notices::Arguments),
     /// Every feature of the paper's Table IV, in bursts of one second.
     TableIv(table_iv::Arguments),
 }
@@ -104,6 +108,7 @@ fn drive(command: Command) -> Result<(), Failure> {
             Command::Pos(arguments) => shop::run(shop::Kind::Pos, arguments).await,
             #[cfg(feature = "goose")]
             Command::Mixed(arguments) => shop::run(shop::Kind::Mixed, arguments).await,
+            Command::Notifications(arguments) => notices::run(arguments).await,
             Command::TableIv(arguments) => table_iv::run(arguments).await,
             Command::Grow(arguments) => grow::run(&arguments),
         }

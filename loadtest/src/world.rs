@@ -17,7 +17,7 @@ use crate::wire::{self, JSON, Wire};
 /// The password that a demo gives everybody.
 pub const PASSWORD: &str = "gerbang-demo";
 /// Passwords under way at once: fewer than the server lets wait.
-const HASHES: usize = 32;
+pub const HASHES: usize = 32;
 
 /// Somebody who can pay.
 #[derive(Clone)]

@@ -123,6 +123,8 @@ async fn the_counter_takes_one_id_or_number() {
         ("/simulator/expire", r#"{"order_id": "c"}"#, 200),
         ("/simulator/pay", r#"{"order_id": "c"}"#, 409),
         ("/simulator/pay", r#"{"order_id": "c", "late": true}"#, 200),
+        ("/simulator/notify", r#"{"order_id": "c"}"#, 200),
+        ("/simulator/notify", r#"{"order_id": "nobody"}"#, 404),
     ] {
         assert_eq!(ask(&provider, "POST", target, body).await.0, status, "{target} {body}");
     }
