@@ -21,6 +21,7 @@ use crate::identity::allow::Range;
 use crate::ledger::event::AccountKind;
 use crate::ledger::money::{Amount, BasisPoints, Currency};
 use crate::ledger::policy::{Policies, Policy};
+use crate::outbound::{NotAUrl, Url};
 use crate::{limits, telemetry};
 
 mod midtrans;
@@ -33,6 +34,8 @@ use midtrans::RawMidtrans;
 pub struct Config {
     /// Where the API listens.
     pub listen: SocketAddr,
+    /// Where merchants and payers reach the API, without a slash at the end.
+    pub public_url: String,
     /// Where `/metrics` and health are answered, if apart from the API.
     pub operations_listen: Option<SocketAddr>,
     /// Certificate chain and key, both PEM.
@@ -141,6 +144,7 @@ pub struct RawConfig {
 #[serde(deny_unknown_fields, default)]
 struct RawServer {
     listen: Option<String>,
+    public_url: Option<String>,
     operations_listen: Option<String>,
     tls_certificate: Option<PathBuf>,
     tls_key: Option<PathBuf>,
@@ -253,8 +257,14 @@ impl Config {
             _ => return Err(value("server.tls_key", "goes with server.tls_certificate")),
         };
         let operations = server.operations_listen.as_deref().unwrap_or(OPERATIONS_LISTEN);
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let listen = address("server.listen", server.listen.as_deref().unwrap_or(LISTEN))?;
+        let public_url = server.public_url.unwrap_or_else(|| format!("{scheme}://{listen}"));
+        let wrong = |error: NotAUrl| value("server.public_url", error.to_string());
+        Url::parse(&public_url).map_err(wrong)?;
         Ok(Self {
-            listen: address("server.listen", server.listen.as_deref().unwrap_or(LISTEN))?,
+            public_url,
+            listen,
             operations_listen: match operations {
                 "" => None,
                 text => Some(address("server.operations_listen", text)?),
@@ -310,6 +320,7 @@ impl Config {
         let raw = RawConfig {
             server: RawServer {
                 listen: Some(self.listen.to_string()),
+                public_url: Some(self.public_url.clone()),
                 operations_listen: Some(operations.unwrap_or_default()),
                 tls_certificate: self.tls.as_ref().map(|files| path(&files.certificate)),
                 tls_key: self.tls.as_ref().map(|files| path(&files.key)),

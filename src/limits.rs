@@ -448,6 +448,16 @@ pub const MIDTRANS_ITEMS_MAX: usize = 500;
 pub const MIDTRANS_MESSAGES_MAX: usize = 16;
 /// URLs that one charge may name for its notifications (Midtrans; its pages differ, 2 or 3).
 pub const MIDTRANS_PLACES_MAX: usize = 3;
+/// Merchants of the gateway: each is a row in memory.
+pub const MERCHANTS_MAX: usize = 10_000;
+/// Ways to pay that one merchant may offer: more than there are.
+pub const MERCHANT_METHODS_MAX: usize = 32;
+/// Longest text of what a merchant gave with an order and wants to see again, in bytes of JSON.
+pub const ORDER_DETAILS_MAX: usize = 4 * 1024;
+/// How long the answer to a merchant's charge waits for the provider's.
+pub const ORDER_MADE_WAIT: Duration = Duration::from_secs(20);
+/// Refunds of one order.
+pub const ORDER_REFUNDS_MAX: usize = 100;
 /// Longest `Idempotency-Key` of a merchant that is looked at (Midtrans), in characters.
 pub const MIDTRANS_IDEMPOTENCY_KEY_MAX: usize = 46;
 /// How long the answer to a merchant's `Idempotency-Key` is kept (Midtrans), in seconds.

@@ -84,6 +84,7 @@ pub(super) async fn run(
     let address = main.local_addr().map_err(Failure::failed)?;
     let shown = api::Options {
         offset_seconds: config.offset_seconds,
+        public_url: config.public_url.clone(),
         metrics: options.metrics_on_api,
         api: true,
         proxies: config.proxies.clone(),

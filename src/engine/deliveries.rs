@@ -114,7 +114,12 @@ impl Deliveries {
     pub(super) fn publish(&self, book: &Book, position: Position, fact: &Fact) {
         match fact {
             Fact::RegistryChanged(changed) => match &changed.change {
-                RegistryChange::EndpointRemoved(_, id) => drop(self.queues.remove(id)),
+                RegistryChange::EndpointRemoved(_, id) | RegistryChange::MerchantRemoved(_, id) => {
+                    drop(self.queues.remove(id))
+                }
+                RegistryChange::MerchantSet(merchant) if merchant.disabled => {
+                    self.clear(book, merchant.endpoint);
+                }
                 RegistryChange::EndpointSet(endpoint) if endpoint.disabled => {
                     self.clear(book, endpoint.id);
                 }

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
 use hyper::{Method, Request};
 use rustls::ClientConfig;
 
@@ -96,8 +96,6 @@ impl Messenger {
         let signature = webhook::sign(&keys, id, sent, body).map_err(|error| error.to_string())?;
         let timestamp = sent.seconds().to_string();
         let mut request = Request::new(Bytes::copy_from_slice(body));
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = url.target.parse().map_err(|_| "the URL has no path".to_owned())?;
         let headers = [
             (webhook::ID_HEADER, id),
             (webhook::TIMESTAMP_HEADER, &timestamp),
@@ -107,9 +105,26 @@ impl Messenger {
             let value: HeaderValue = value.parse().map_err(|_| "not a header".to_owned())?;
             request.headers_mut().insert(HeaderName::from_static(name), value);
         }
+        self.post(&url, request).await
+    }
+
+    /// Sends `body` as it is, by `agent`; the status of the answer.
+    ///
+    /// # Errors
+    /// Why it was not sent, or not answered.
+    pub async fn notify(&self, url: &str, agent: &'static str, body: &[u8]) -> Result<u16, String> {
+        let url = self.url(url).map_err(|error| error.to_string())?;
+        let mut request = Request::new(Bytes::copy_from_slice(body));
+        request.headers_mut().insert(USER_AGENT, HeaderValue::from_static(agent));
+        self.post(&url, request).await
+    }
+
+    async fn post(&self, url: &Url, mut request: Request<Bytes>) -> Result<u16, String> {
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = url.target.parse().map_err(|_| "the URL has no path".to_owned())?;
         request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let tls = url.secure.then(|| self.tls()).transpose()?;
-        let client = Client::new(&url, Arc::clone(&self.resolve), tls, OPTIONS);
+        let client = Client::new(url, Arc::clone(&self.resolve), tls, OPTIONS);
         client.send(request).await.map(|answer| answer.status).map_err(|f| f.to_string())
     }
 

@@ -17,6 +17,7 @@ pub mod error;
 pub mod history;
 pub mod house;
 pub mod identity;
+pub mod merchant;
 pub mod messenger;
 pub mod notify;
 pub mod pay;

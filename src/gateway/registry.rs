@@ -44,13 +44,15 @@ impl Gateway {
             RegistryChange::RouteSet(route) => check_route(route)?,
             RegistryChange::ClientSet(client) => self.check_client(client)?,
             RegistryChange::EndpointSet(endpoint) => self.check_endpoint(endpoint)?,
+            RegistryChange::MerchantSet(merchant) => self.check_merchant(merchant)?,
             RegistryChange::PartnerRemoved(_)
             | RegistryChange::RouteRemoved(..)
             | RegistryChange::ClientRemoved(_)
             | RegistryChange::ApiKeySet(_)
             | RegistryChange::ApiKeyRemoved(_)
             | RegistryChange::ApiKeyUsed(..)
-            | RegistryChange::EndpointRemoved(..) => {}
+            | RegistryChange::EndpointRemoved(..)
+            | RegistryChange::MerchantRemoved(..) => {}
         }
         registry.decide(&change).map_err(|error| refused(&change, error))?;
         let fact = Fact::RegistryChanged(Box::new(RegistryChanged { by, change }));
@@ -121,7 +123,8 @@ fn refused(change: &RegistryChange, error: RegistryError) -> Error {
             | RegistryError::NoSuchRoute
             | RegistryError::NoSuchClient
             | RegistryError::NoSuchKey
-            | RegistryError::NoSuchEndpoint,
+            | RegistryError::NoSuchEndpoint
+            | RegistryError::NoSuchMerchant,
             _,
         ) => return Error::NotFound,
         (RegistryError::PartnerHasRoutes, _) => "code",
@@ -134,6 +137,10 @@ fn refused(change: &RegistryChange, error: RegistryError) -> Error {
         (RegistryError::OwnerDiffers | RegistryError::TooManyKeys, _) => "owner",
         (RegistryError::TooManyEndpoints, _) => {
             return Error::Conflict("there are too many webhooks");
+        }
+        (RegistryError::EndpointDiffers, _) => return Error::Conflict("the merchant is another"),
+        (RegistryError::TooManyMerchants, _) => {
+            return Error::Conflict("there are too many merchants");
         }
     };
     Error::invalid(field, error)

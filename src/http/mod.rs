@@ -29,6 +29,7 @@ pub mod amount;
 pub mod api;
 mod exchange;
 pub mod json;
+pub mod merchant;
 pub mod midtrans;
 pub mod openapi;
 pub mod page;

@@ -14,6 +14,7 @@ pub mod password;
 pub(crate) mod private_file;
 pub mod random;
 pub mod secret;
+pub mod server_key;
 pub mod throttle;
 pub mod token;
 pub mod totp;

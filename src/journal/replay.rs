@@ -183,12 +183,16 @@ fn registering(book: &Book, change: &RegistryChange) -> Option<&'static str> {
         RegistryChange::EndpointSet(endpoint) => {
             book.user(endpoint.owner).is_none().then_some("there is no such user")
         }
+        RegistryChange::MerchantSet(merchant) => {
+            book.user(merchant.user).is_none().then_some("there is no such user")
+        }
         RegistryChange::PartnerSet(_)
         | RegistryChange::RouteRemoved(..)
         | RegistryChange::ClientRemoved(_)
         | RegistryChange::ApiKeyRemoved(_)
         | RegistryChange::ApiKeyUsed(..)
-        | RegistryChange::EndpointRemoved(..) => None,
+        | RegistryChange::EndpointRemoved(..)
+        | RegistryChange::MerchantRemoved(..) => None,
     }
 }
 

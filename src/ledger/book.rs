@@ -19,7 +19,7 @@ use super::bill::{Bill, BillState};
 use super::boarding::Boarding;
 use super::charge::{Charge, Late};
 use super::command::{Command, decide_parties};
-use super::delivery::Outbox;
+use super::delivery::{self, Outbox};
 use super::endpoint::events_of;
 use super::event::UserChanged;
 use super::event::{
@@ -30,7 +30,7 @@ use super::money::{Balance, Currency, Total};
 use super::order::{Order, TopUpState};
 use super::payout::{Callback, Payout};
 use super::policy::Policies;
-use super::registry::{Registry, RegistryChange};
+use super::registry::Registry;
 use super::rejection::Rejection;
 use super::table::Table;
 use super::time::Timestamp;
@@ -293,21 +293,8 @@ impl Book {
 
     fn forget_removed(&mut self, fact: &Fact) {
         let Fact::RegistryChanged(changed) = fact else { return };
-        match &changed.change {
-            RegistryChange::EndpointRemoved(_, id) => self.outbox.drop_all(*id, false),
-            RegistryChange::EndpointSet(endpoint) if endpoint.disabled => {
-                self.outbox.drop_all(endpoint.id, true);
-            }
-            RegistryChange::EndpointSet(_)
-            | RegistryChange::PartnerSet(_)
-            | RegistryChange::PartnerRemoved(_)
-            | RegistryChange::RouteSet(_)
-            | RegistryChange::RouteRemoved(..)
-            | RegistryChange::ClientSet(_)
-            | RegistryChange::ClientRemoved(_)
-            | RegistryChange::ApiKeySet(_)
-            | RegistryChange::ApiKeyRemoved(_)
-            | RegistryChange::ApiKeyUsed(..) => {}
+        if let Some((endpoint, keep_missed)) = delivery::silenced(&changed.change) {
+            self.outbox.drop_all(endpoint, keep_missed);
         }
     }
 }

@@ -29,6 +29,7 @@ use std::sync::Arc;
 use super::endpoint::{Endpoint, EndpointId, EventKind, Format};
 use super::event::Origin;
 use super::id::{Position, UserId};
+use super::registry::RegistryChange;
 use super::text::{Line, Reference};
 use super::time::Timestamp;
 use crate::limits;
@@ -99,6 +100,27 @@ pub struct DeliveryTried {
     pub done: bool,
     /// Whether the receiver wants no message any more: the endpoint is disabled.
     pub gone: bool,
+}
+
+/// The endpoint that a change lets nothing be told to any more, and whether what it missed is still
+/// counted.
+pub(super) fn silenced(change: &RegistryChange) -> Option<(EndpointId, bool)> {
+    match change {
+        RegistryChange::EndpointRemoved(_, id) | RegistryChange::MerchantRemoved(_, id) => {
+            Some((*id, false))
+        }
+        RegistryChange::EndpointSet(endpoint) => endpoint.disabled.then_some((endpoint.id, true)),
+        RegistryChange::MerchantSet(row) => row.disabled.then_some((row.endpoint, true)),
+        RegistryChange::PartnerSet(_)
+        | RegistryChange::PartnerRemoved(_)
+        | RegistryChange::RouteSet(_)
+        | RegistryChange::RouteRemoved(..)
+        | RegistryChange::ClientSet(_)
+        | RegistryChange::ClientRemoved(_)
+        | RegistryChange::ApiKeySet(_)
+        | RegistryChange::ApiKeyRemoved(_)
+        | RegistryChange::ApiKeyUsed(..) => None,
+    }
 }
 
 /// What is still to be heard, by endpoint. While a checkpoint is written, which may hold millions of

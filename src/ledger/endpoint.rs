@@ -8,7 +8,7 @@
 
 use arrayvec::ArrayVec;
 
-use super::charge::ChargePurpose;
+use super::charge::{ChargeEnd, ChargePurpose, ChargeSource, ChargeStep};
 use super::event::{Fact, MovementKind};
 use super::id::{AccountId, Position, UserId};
 use super::registry::Keys;
@@ -57,11 +57,23 @@ pub enum EventKind {
     AccountReleased = 11,
     /// A bill was paid, by the owner or to the owner.
     BillPaid = 12,
+    /// A charge for the owner can be paid.
+    ChargePending = 13,
+    /// An order of the owner is paid.
+    ChargePaid = 14,
+    /// A charge was called off.
+    ChargeCancelled = 15,
+    /// A charge's time is over.
+    ChargeExpired = 16,
+    /// A charge was refused by the payer's bank.
+    ChargeDenied = 17,
+    /// A charge was never made.
+    ChargeFailed = 18,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 19] = [
         Self::PaymentReceived,
         Self::PaymentSent,
         Self::RefundReceived,
@@ -75,6 +87,12 @@ impl EventKind {
         Self::AccountFrozen,
         Self::AccountReleased,
         Self::BillPaid,
+        Self::ChargePending,
+        Self::ChargePaid,
+        Self::ChargeCancelled,
+        Self::ChargeExpired,
+        Self::ChargeDenied,
+        Self::ChargeFailed,
     ];
 
     /// The `type` of its messages.
@@ -93,6 +111,12 @@ impl EventKind {
             Self::AccountFrozen => "account.frozen",
             Self::AccountReleased => "account.released",
             Self::BillPaid => "bill.paid",
+            Self::ChargePending => "charge.pending",
+            Self::ChargePaid => "charge.paid",
+            Self::ChargeCancelled => "charge.cancelled",
+            Self::ChargeExpired => "charge.expired",
+            Self::ChargeDenied => "charge.denied",
+            Self::ChargeFailed => "charge.failed",
         }
     }
 
@@ -123,7 +147,7 @@ pub fn events_of(fact: &Fact) -> Events {
                 MovementKind::ChargePaid { purpose, .. } => match purpose {
                     ChargePurpose::TopUp => (Some(Kind::PaymentSent), Some(Kind::TopUpCredited)),
                     ChargePurpose::Bill(_) => (Some(Kind::BillPaid), Some(Kind::BillPaid)),
-                    ChargePurpose::Order => (Some(Kind::PaymentSent), Some(Kind::PaymentReceived)),
+                    ChargePurpose::Order => (Some(Kind::PaymentSent), Some(Kind::ChargePaid)),
                 },
                 MovementKind::Resolved { bill: Some(_), .. } => (None, Some(Kind::BillPaid)),
                 MovementKind::Resolved { bill: None, .. } => (None, Some(Kind::TopUpCredited)),
@@ -137,6 +161,16 @@ pub fn events_of(fact: &Fact) -> Events {
         Fact::FreezeSet(set) => {
             let kind = if set.frozen { Kind::AccountFrozen } else { Kind::AccountReleased };
             events.push((set.account, kind));
+        }
+        // One of the provider's can be paid once the provider has it.
+        Fact::ChargeStarted(started) => {
+            if started.source == ChargeSource::Wallet {
+                events.push((started.account, Kind::ChargePending));
+            }
+        }
+        Fact::ChargeAdvanced(advanced) => {
+            let kind = charge_went(&advanced.step);
+            events.extend(kind.map(|kind| (advanced.account, kind)));
         }
         Fact::Genesis
         | Fact::AccountOpened(_)
@@ -153,13 +187,26 @@ pub fn events_of(fact: &Fact) -> Events {
         | Fact::CallbackTried(_)
         | Fact::BillIssued(_)
         | Fact::BillCancelled(_)
-        | Fact::ChargeStarted(_)
-        | Fact::ChargeAdvanced(_)
         | Fact::Notified(_)
         | Fact::DeliveryTried(_)
         | Fact::BoardingChanged(_) => {}
     }
     events
+}
+
+const fn charge_went(step: &ChargeStep) -> Option<EventKind> {
+    match step {
+        ChargeStep::Opened { .. } => Some(EventKind::ChargePending),
+        ChargeStep::Unknown { .. } => None,
+        ChargeStep::Ended { end, .. } => match end {
+            ChargeEnd::Failed => Some(EventKind::ChargeFailed),
+            ChargeEnd::Denied => Some(EventKind::ChargeDenied),
+            ChargeEnd::Cancelled => Some(EventKind::ChargeCancelled),
+            ChargeEnd::Expired => Some(EventKind::ChargeExpired),
+            // Its money is told of when it is placed.
+            ChargeEnd::Suspended => None,
+        },
+    }
 }
 
 /// How messages to an endpoint look, and how often they are tried.

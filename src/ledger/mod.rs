@@ -27,6 +27,7 @@ pub mod endpoint;
 pub mod event;
 pub mod id;
 pub mod lockout;
+pub mod merchant;
 pub mod money;
 pub mod movement;
 pub mod order;

@@ -1,5 +1,5 @@
 //! Partners, routes and clients: the gateway's three tables (EDR-2), as state derived from events;
-//! and beside them the keys of applications and the endpoints of users' webhooks.
+//! and beside them the keys of applications, the endpoints of users' webhooks, and merchants.
 //!
 //! A partner is a bank we can reach; a route is one of the two ways a partner offers; a client is
 //! an application that may ask. A change is decided against the tables as they are and then
@@ -20,6 +20,7 @@ use std::sync::Arc;
 use super::api_key::{ApiKey, KeyId};
 use super::endpoint::{Endpoint, EndpointId};
 use super::id::{Position, Principal, UserId};
+use super::merchant::Merchant;
 use super::money::{Amount, BasisPoints};
 use super::text::{ClientId, Line};
 use super::time::Timestamp;
@@ -287,6 +288,10 @@ pub enum RegistryChange {
     EndpointSet(Endpoint),
     /// An endpoint is gone.
     EndpointRemoved(UserId, EndpointId),
+    /// A merchant is so from here on, new or not.
+    MerchantSet(Box<Merchant>),
+    /// A merchant, with this endpoint, is gone.
+    MerchantRemoved(UserId, EndpointId),
 }
 
 /// A change of the registry, and whose it is.
@@ -352,6 +357,15 @@ pub enum RegistryError {
     /// The owner has as many as one may have, or the table is full.
     #[error("there are too many webhooks")]
     TooManyEndpoints,
+    /// The merchant to be removed is not there.
+    #[error("there is no such merchant")]
+    NoSuchMerchant,
+    /// The merchant's endpoint is another's, or was another one.
+    #[error("a merchant keeps its endpoint")]
+    EndpointDiffers,
+    /// The table of merchants is full.
+    #[error("there are too many merchants")]
+    TooManyMerchants,
 }
 
 /// The tables.
@@ -367,6 +381,10 @@ pub struct Registry {
     pub api_keys: BTreeMap<KeyId, ApiKey>,
     /// Where users are told of what happens. Shared, so that a change of one copies no other.
     pub endpoints: BTreeMap<(UserId, EndpointId), Arc<Endpoint>>,
+    /// Who takes payments as through Midtrans.
+    pub merchants: BTreeMap<UserId, Arc<Merchant>>,
+    /// Whose each server key is.
+    pub(super) server_keys: BTreeMap<KeyId, UserId>,
 }
 
 impl Registry {
@@ -400,6 +418,10 @@ impl Registry {
             RegistryChange::EndpointRemoved(owner, id) => {
                 let is_there = self.endpoints.contains_key(&(*owner, *id));
                 require(is_there, RegistryError::NoSuchEndpoint)
+            }
+            RegistryChange::MerchantSet(merchant) => self.decide_merchant(merchant),
+            RegistryChange::MerchantRemoved(user, endpoint) => {
+                self.decide_merchant_removed(*user, *endpoint)
             }
         }
     }
@@ -483,6 +505,10 @@ impl Registry {
             RegistryChange::EndpointRemoved(owner, id) => {
                 self.endpoints.remove(&(*owner, *id));
             }
+            RegistryChange::MerchantSet(merchant) => self.set_merchant(merchant),
+            RegistryChange::MerchantRemoved(user, endpoint) => {
+                self.remove_merchant(*user, *endpoint);
+            }
         }
     }
 
@@ -507,6 +533,7 @@ impl Registry {
             && self.clients.is_empty()
             && self.api_keys.is_empty()
             && self.endpoints.is_empty()
+            && self.merchants.is_empty()
     }
 
     /// Changes that lead from empty tables to these.
@@ -518,7 +545,9 @@ impl Registry {
         let keys = self.api_keys.values().map(key);
         let endpoints = self.endpoints.values();
         let endpoints = endpoints.map(|it| RegistryChange::EndpointSet((**it).clone()));
-        partners.chain(routes).chain(clients).chain(keys).chain(endpoints)
+        let merchant = |it: &Arc<Merchant>| RegistryChange::MerchantSet(Box::new((**it).clone()));
+        let merchants = self.merchants.values().map(merchant);
+        partners.chain(routes).chain(clients).chain(keys).chain(endpoints).chain(merchants)
     }
 
     /// The client that acts as `user`.
@@ -527,7 +556,7 @@ impl Registry {
     }
 }
 
-const fn require(holds: bool, otherwise: RegistryError) -> Result<(), RegistryError> {
+pub(super) const fn require(holds: bool, otherwise: RegistryError) -> Result<(), RegistryError> {
     if holds { Ok(()) } else { Err(otherwise) }
 }
 

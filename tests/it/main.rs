@@ -28,6 +28,8 @@ mod disk;
 /// The OpenAPI document, against which every answer is held.
 mod document;
 mod edr;
+/// Merchants of the gateway: their rows, their API, what they are told.
+mod merchants;
 /// The merchant API and the simulated provider, which are the same code.
 mod midtrans;
 /// The second opinion: the rules once more, in signed integers and maps.

@@ -145,6 +145,7 @@ fn shown() -> Options {
         metrics: true,
         api: true,
         proxies: Vec::new(),
+        public_url: "http://gerbang.test".to_owned(),
         origins: vec![ORIGIN.to_owned()],
     }
 }
@@ -274,6 +275,13 @@ impl TestGateway {
     /// Sends a request.
     pub(crate) async fn send(&self, ask: Ask) -> Answer {
         self.send_from(ask, IpAddr::from([127, 0, 0, 1]), &self.api).await
+    }
+
+    /// Sends a request whose answer is no JSON.
+    pub(crate) async fn send_raw(&self, ask: Ask) -> Reply {
+        let peer = SocketAddr::from(([127, 0, 0, 1], 4321));
+        let request = Request::in_process(ask.request(), peer).unwrap();
+        self.api.call(request).await
     }
 
     /// Sends a request from this address to a listener of this gateway.

@@ -41,6 +41,7 @@ impl<'a> Registrar<'a> {
     pub(super) fn new(app: &'a App, config: &Config) -> Self {
         let shown = api::Options {
             offset_seconds: config.offset_seconds,
+            public_url: config.public_url.clone(),
             metrics: false,
             api: true,
             proxies: Vec::new(),

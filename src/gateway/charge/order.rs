@@ -187,7 +187,7 @@ impl Gateway {
         merchant: Principal,
         charge: Position,
         amount: Amount,
-        key: Reference,
+        (key, note): (Reference, Line),
     ) -> Result<Outcome, Error> {
         const NONE: Error = Error::Conflict("nothing was paid from a wallet");
         let found = standing(self.view(), charge)?;
@@ -199,8 +199,11 @@ impl Gateway {
         if self.view().owner(paid.debit).is_none() {
             return Err(NONE);
         }
-        let digest =
-            DigestBuilder::new("charge_refund").number(charge.get()).number(amount.get()).finish();
+        let digest = DigestBuilder::new("charge_refund")
+            .number(charge.get())
+            .number(amount.get())
+            .text(note.as_str())
+            .finish();
         let movement = Movement {
             origin: reference::origin(merchant, Some(key), digest),
             kind: MovementKind::Refund { payment, paid: paid.amount },
@@ -209,7 +212,7 @@ impl Gateway {
             amount,
             currency: paid.currency,
             fee: None,
-            note: Line::empty(),
+            note,
         };
         self.submit(Command::Move(movement)).await
     }

@@ -34,6 +34,17 @@ pub enum Operation {
         /// In what.
         currency: Currency,
     },
+    /// For an order of a merchant.
+    Charge {
+        /// The charge's public id.
+        charge: Line,
+        /// Who gets it, as shown to the payer.
+        payee: Line,
+        /// How much.
+        amount: Amount,
+        /// In what.
+        currency: Currency,
+    },
     /// To an account at a bank.
     Withdrawal {
         /// Which bank.
@@ -53,6 +64,7 @@ impl Operation {
         match self {
             Self::Payment { amount, currency, .. }
             | Self::Bill { amount, currency, .. }
+            | Self::Charge { amount, currency, .. }
             | Self::Withdrawal { amount, currency, .. } => (*amount, *currency),
         }
     }
@@ -64,6 +76,9 @@ impl Operation {
             Self::Payment { to, .. } => DigestBuilder::new("code payment").text(to.as_str()),
             Self::Bill { bill, payee, .. } => {
                 DigestBuilder::new("code bill").text(bill.as_str()).text(payee.as_str())
+            }
+            Self::Charge { charge, payee, .. } => {
+                DigestBuilder::new("code charge").text(charge.as_str()).text(payee.as_str())
             }
             Self::Withdrawal { bank, number, .. } => {
                 DigestBuilder::new("code withdrawal").text(bank.as_str()).text(number.as_str())
@@ -86,6 +101,7 @@ impl Operation {
                 format!("pay {amount} to {} ({})", payee.username(), payee.name())
             }
             Self::Bill { bill, payee, .. } => format!("pay bill {bill} of {payee}, {amount}"),
+            Self::Charge { charge, payee, .. } => format!("pay {charge} of {payee}, {amount}"),
             Self::Withdrawal { bank, number, .. } => {
                 format!("send {amount} to account {number} at bank {bank}")
             }

@@ -32,7 +32,7 @@ impl Policy {
     /// Whether `operation` needs one, where amounts are in `currency`.
     pub fn asks(&self, operation: &Operation, currency: Currency) -> bool {
         let from = match operation {
-            Operation::Payment { .. } => self.payments,
+            Operation::Payment { .. } | Operation::Charge { .. } => self.payments,
             Operation::Bill { .. } => self.bills,
             Operation::Withdrawal { .. } => self.withdrawals,
         };

@@ -48,6 +48,8 @@ pub(super) struct Told {
     pub(super) status: Option<u16>,
     /// Why none came.
     pub(super) note: String,
+    /// Whether there is nobody to tell, now or later.
+    pub(super) nowhere: bool,
 }
 
 /// Whether messages to an endpoint are likely to be heard.
@@ -94,6 +96,11 @@ impl Courier {
     pub fn new(engine: Engine, vault: Arc<Vault>, messenger: Arc<Messenger>) -> Arc<Self> {
         let asked = Semaphore::new(limits::WEBHOOKS_ASKED_MAX);
         Arc::new(Self { engine, vault, messenger, asked })
+    }
+
+    /// What opens secrets.
+    pub(super) fn vault(&self) -> &Vault {
+        &self.vault
     }
 
     /// How receivers are reached.
@@ -263,8 +270,8 @@ impl Courier {
             }
         };
         let attempt = pending.tried.saturating_add(1);
-        let done = pending.format.ends(attempt, told.status);
-        if done && !is_heard(told.status) {
+        let done = told.nowhere || pending.format.ends(attempt, told.status);
+        if done && !told.nowhere && !is_heard(told.status) {
             tracing::warn!(event = %delivery.event, endpoint = %delivery.endpoint.0, attempt,
                 status = told.status, "a webhook did not hear an event");
         }
@@ -295,10 +302,7 @@ impl Courier {
             Format::Standard => {
                 message::standard(self.view(), &event, pending.owner, pending.kind)?
             }
-            Format::Midtrans => {
-                let note = "no event has this form".to_owned();
-                return Ok(Told { status: None, note });
-            }
+            Format::Midtrans => return self.tell_merchant(&event, pending.owner).await,
         };
         Ok(self.post(endpoint, &message_id(&event), &body).await)
     }
@@ -320,8 +324,8 @@ impl Courier {
             Err(error) => Err(error.to_string()),
         };
         match told {
-            Ok(status) => Told { status: Some(status), note: String::new() },
-            Err(note) => Told { status: None, note },
+            Ok(status) => Told { status: Some(status), note: String::new(), nowhere: false },
+            Err(note) => Told { status: None, note, nowhere: false },
         }
     }
 

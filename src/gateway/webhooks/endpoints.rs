@@ -108,7 +108,7 @@ impl Gateway {
     ) -> Result<Recorded, Error> {
         let change = |registry: &Registry| {
             let Wish { url, description, events, disabled } = wish;
-            let before = Endpoint::clone(&*find(registry, owner, id)?);
+            let before = own(registry, owner, id)?;
             let row = Endpoint { url, description, events, disabled, ..before };
             Ok(RegistryChange::EndpointSet(row))
         };
@@ -126,7 +126,7 @@ impl Gateway {
         id: &str,
     ) -> Result<Recorded, Error> {
         let change = |registry: &Registry| {
-            let id = find(registry, owner, id)?.id;
+            let id = own(registry, owner, id)?.id;
             Ok(RegistryChange::EndpointRemoved(owner, id))
         };
         self.change_by(by, change).await
@@ -144,7 +144,7 @@ impl Gateway {
     ) -> Result<(Recorded, Secret<String>), Error> {
         let secret = Key::generate();
         let change = |registry: &Registry| {
-            let before = Endpoint::clone(&*find(registry, owner, id)?);
+            let before = own(registry, owner, id)?;
             let current = self.vault.seal(&purpose(owner, before.id), &secret);
             let secrets = Keys { current, previous: Some(before.secrets.current) };
             let rotated = Some(self.engine.clock().now());
@@ -158,7 +158,7 @@ impl Gateway {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn test_webhook(&self, owner: UserId, id: &str) -> Result<Tested, Error> {
-        let endpoint = self.webhook(owner, id)?;
+        let endpoint = own(&self.view().registry(), owner, id)?;
         let now: Timestamp = self.engine.clock().now();
         let number = u64::from_le_bytes(random_bytes());
         let id = PublicId::new(now, number).text("msg");
@@ -185,6 +185,17 @@ pub(super) fn find(registry: &Registry, owner: UserId, id: &str) -> Result<Arc<E
     let number = EndpointId(Position::new(number).ok_or(Error::NotFound)?);
     let endpoint = registry.endpoints.get(&(owner, number)).ok_or(Error::NotFound)?;
     if endpoint_public_id(endpoint) == id { Ok(Arc::clone(endpoint)) } else { Err(Error::NotFound) }
+}
+
+/// The same, if it is changed by itself: a merchant's follows from the merchant.
+fn own(registry: &Registry, owner: UserId, id: &str) -> Result<Endpoint, Error> {
+    let endpoint = find(registry, owner, id)?;
+    match endpoint.format {
+        Format::Standard => Ok(Endpoint::clone(&*endpoint)),
+        Format::Midtrans => {
+            Err(Error::Conflict("it belongs to the merchant: see /api/v1/merchant"))
+        }
+    }
 }
 
 /// The endpoint that a change set, as it stands in the record.

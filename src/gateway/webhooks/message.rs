@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::engine::View;
 use crate::gateway::Error;
+use crate::gateway::charge::public_id;
 use crate::gateway::history::change_of;
 use crate::journal::Recorded;
 use crate::ledger::endpoint::{EventKind, events_of};
@@ -64,6 +65,8 @@ fn about(view: &View, event: &Recorded, account: AccountId) -> Result<Map<String
             about["reason"] = failed.reason.as_str().into();
             about
         }
+        Fact::ChargeStarted(_) => charge(view, event.position)?,
+        Fact::ChargeAdvanced(advanced) => charge(view, advanced.charge)?,
         Fact::FreezeSet(set) => json!({ "reason": set.reason.as_str() }),
         _ => json!({}),
     };
@@ -114,6 +117,19 @@ fn payout(view: &View, began: Position) -> Result<Value, Error> {
         "bank_code": started.beneficiary.bank.as_str(),
         "account_number": started.beneficiary.number.as_str(),
         "account_name": started.beneficiary.name.as_str(),
+        "reference": started.origin.reference.as_str(),
+    }))
+}
+
+fn charge(view: &View, began: Position) -> Result<Value, Error> {
+    let recorded = view.record(began)?;
+    let Fact::ChargeStarted(started) = &recorded.event.fact else { return Err(Error::NotFound) };
+    Ok(json!({
+        "id": public_id(&recorded),
+        "amount": started.amount.get(),
+        "currency": started.currency.code(),
+        "purpose": started.purpose.name(),
+        "method": started.method.as_str(),
         "reference": started.origin.reference.as_str(),
     }))
 }

@@ -16,6 +16,7 @@ use crate::gateway::charge::{order_id, public_id};
 use crate::http::amount::{AmountField, CurrencyField};
 use crate::http::problem::ApiError;
 use crate::http::reply::Reply;
+use crate::identity::secret::Secret;
 use crate::ledger::text::Reference;
 
 #[derive(Deserialize)]
@@ -26,6 +27,13 @@ struct TopUpBody {
     payment_type: String,
     bank: Option<String>,
     reference: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PayBody {
+    reference: Option<String>,
+    otp: Option<Secret<String>>,
 }
 
 /// A charge as it stands.
@@ -100,6 +108,17 @@ pub(super) async fn pay_bill(
     let begun = context.gateway.pay_bill_by_charge(caller, pay, most).await?;
     let reply = Reply::created(&context.charge(&begun.standing));
     Ok(Some(if begun.replayed { wire::mark_replayed(reply) } else { reply }))
+}
+
+/// `POST /api/v1/charges/{id}/pay`: an order of a merchant, from the caller's wallet.
+pub(super) async fn pay(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
+    let body: PayBody = context.request.json()?;
+    let reference = context.key(body.reference.as_deref())?;
+    let code = context.code(body.otp)?;
+    let id = context.segment(3);
+    let paid = context.gateway.pay_order(caller, id, reference, code.as_ref()).await?;
+    let reply = Reply::created(&context.charge(&paid.standing));
+    Ok(wire::written(&paid.outcome, reply))
 }
 
 /// `GET /api/v1/charges/{id}` and `GET /api/v1/invoices/{invoice}`

@@ -23,6 +23,7 @@ struct AskBody {
     amount: Option<AmountField>,
     currency: Option<CurrencyField>,
     bill: Option<String>,
+    charge: Option<String>,
     bank_code: Option<String>,
     account_number: Option<String>,
 }
@@ -85,7 +86,8 @@ pub(super) async fn remove(context: Context<'_>, caller: &Caller) -> Result<Repl
 
 impl Context<'_> {
     fn operation(&self, caller: &Caller, body: AskBody) -> Result<Operation, ApiError> {
-        let AskBody { operation, to, amount, currency, bill, bank_code, account_number } = body;
+        let AskBody { operation, to, amount, currency, bill, charge, bank_code, account_number } =
+            body;
         let currency = wire::currency(currency.as_ref())?;
         let (_, currency) = self.gateway.account_in(&caller.user, currency)?;
         let amount = amount.map(wire::amount).transpose()?;
@@ -97,6 +99,9 @@ impl Context<'_> {
             unwanted("bank_code", bank_code.is_some())?;
             unwanted("account_number", account_number.is_some())
         };
+        if operation != "charge" {
+            unwanted("charge", charge.is_some())?;
+        }
         match operation.as_str() {
             "payment" => {
                 no_account()?;
@@ -110,6 +115,13 @@ impl Context<'_> {
                 unwanted("amount", amount.is_some())?;
                 Ok(self.gateway.bill_operation(caller, &wanted("bill", bill)?)?)
             }
+            "charge" => {
+                no_account()?;
+                unwanted("to", to.is_some())?;
+                unwanted("bill", bill.is_some())?;
+                unwanted("amount", amount.is_some())?;
+                Ok(self.gateway.charge_operation(&wanted("charge", charge)?)?)
+            }
             "withdrawal" => {
                 unwanted("bill", bill.is_some())?;
                 unwanted("to", to.is_some())?;
@@ -120,7 +132,7 @@ impl Context<'_> {
                 let amount = wanted("amount", amount)?;
                 Ok(Operation::Withdrawal { bank, number, amount, currency })
             }
-            _ => Err(ApiError::field("operation", "must be payment, bill or withdrawal")),
+            _ => Err(ApiError::field("operation", "must be payment, bill, charge or withdrawal")),
         }
     }
 }

@@ -24,6 +24,8 @@
 //! *      /api/v1/admin/late                     late
 //! *      /api/v1/withdrawals, /admin/payouts    payouts
 //! *      /api/v1/api-keys, /admin/api-keys      api_keys
+//! *      /api/v1/merchant, /admin/merchants     merchants
+//! *      /v2, /snap, /pay                       http::merchant (merchants and payers)
 //! *      /api/v1/webhooks, /admin/users/{}/webhooks  webhooks
 //! *      /api/v1/bills, /admin/bills            bills
 //! *      /api/v1/admin/rooms, tenants           boarding
@@ -47,6 +49,7 @@ mod codes;
 mod documents;
 mod history;
 mod late;
+mod merchants;
 mod operations;
 mod payments;
 mod payouts;
@@ -71,6 +74,7 @@ use hyper::http::request::Parts;
 use tokio::sync::Semaphore;
 
 use self::routes::{Access, Route};
+use super::merchant::MerchantApi;
 use super::problem::{ApiError, Code};
 use super::proxy;
 use super::reply::Reply;
@@ -89,6 +93,7 @@ use crate::telemetry::{Began, Metrics};
 pub struct Api {
     gateway: Arc<Gateway>,
     metrics: Arc<Metrics>,
+    merchants: MerchantApi,
     options: Options,
     ready: Arc<AtomicBool>,
     /// Turns at reading history, which may read files.
@@ -106,6 +111,8 @@ pub struct Options {
     pub api: bool,
     /// Proxies whose word about a client's address is believed.
     pub proxies: Vec<Range>,
+    /// Where merchants and payers reach us, as `https://bayar.example`.
+    pub public_url: String,
     /// Origins whose pages may open a WebSocket, like `https://kasir.example`.
     pub origins: Vec<String>,
 }
@@ -123,7 +130,8 @@ impl Api {
     pub fn new(gateway: Arc<Gateway>, metrics: Arc<Metrics>, options: Options) -> Self {
         let ready = Arc::new(AtomicBool::new(true));
         let walks = Semaphore::new(limits::WALKS_MAX);
-        Self { gateway, metrics, options, ready, walks }
+        let merchants = MerchantApi::new(Arc::clone(&gateway), &options.public_url);
+        Self { gateway, metrics, merchants, options, ready, walks }
     }
 
     /// The same gateway on another listener; both say together whether they are ready.
@@ -231,6 +239,11 @@ impl Service for Api {
 
     async fn call(&self, request: Request) -> Reply {
         let began = Began::now();
+        if self.options.api && MerchantApi::is_ours(request.segments().as_slice()) {
+            let reply = self.merchants.answer(&request).await;
+            self.metrics.answered("midtrans", reply.status().as_u16(), began);
+            return reply;
+        }
         let (name, result) = match self.find(request.method(), request.segments().as_slice()) {
             Ok(route) => (route.name(), self.answer(route, &request).await),
             Err(error) => ("none", Err(error)),

@@ -5,13 +5,12 @@
 
 use hyper::Method;
 
-use super::webhooks;
 use super::{
     ADMINS, Context, LANDLORDS, MERCHANTS, OWNERS, TRUSTED, admin, api_keys, batch, history,
     operations, payments, session,
 };
-use super::{bills, boarding, callbacks, charges, codes, documents, late, payouts, previews};
-use super::{stream, tables, topups, wallet};
+use super::{bills, boarding, callbacks, charges, codes, documents, late, merchants, payouts};
+use super::{previews, stream, tables, topups, wallet, webhooks};
 use crate::gateway::caller::Caller;
 use crate::http::problem::{ApiError, Code};
 use crate::http::reply::Reply;
@@ -100,6 +99,14 @@ routes! {
     Keys: "GET" "api/v1/admin/api-keys" "keys" Roles(ADMINS);
     MakeKey: "POST" "api/v1/admin/api-keys" "make_key" Roles(ADMINS);
     RevokeKey: "DELETE" "api/v1/admin/api-keys/{}" "revoke_key" Roles(ADMINS);
+    Merchants: "GET" "api/v1/admin/merchants" "merchants" Roles(ADMINS);
+    SetMerchant: "PUT" "api/v1/admin/merchants/{}" "set_merchant" Roles(ADMINS);
+    RemoveMerchant: "DELETE" "api/v1/admin/merchants/{}" "remove_merchant" Roles(ADMINS);
+    Merchant: "GET" "api/v1/merchant" "merchant" Roles(MERCHANTS);
+    ChangeMerchant: "PUT" "api/v1/merchant" "change_merchant" Roles(MERCHANTS);
+    RotateServerKey: "POST" "api/v1/merchant/rotate-key" "rotate_server_key" Roles(MERCHANTS);
+    DropServerKey: "DELETE" "api/v1/merchant/previous-key" "drop_server_key" Roles(MERCHANTS);
+    PayCharge: "POST" "api/v1/charges/{}/pay" "pay_charge" AnyUser;
     Webhooks: "GET" "api/v1/webhooks" "webhooks" Roles(OWNERS);
     AddWebhook: "POST" "api/v1/webhooks" "add_webhook" Roles(OWNERS);
     Webhook: "GET" "api/v1/webhooks/{}" "webhook" Roles(OWNERS);
@@ -218,7 +225,9 @@ impl Route {
             | Self::Rooms
             | Self::Tenants => Some(Scope::Read),
             Self::IssueBill | Self::CancelBill => Some(Scope::Charge),
-            Self::Pay | Self::PayBatch | Self::Refund | Self::PayBill => Some(Scope::Batch),
+            Self::Pay | Self::PayCharge | Self::PayBatch | Self::Refund | Self::PayBill => {
+                Some(Scope::Batch)
+            }
             Self::Withdraw => Some(Scope::Payout),
             _ => None,
         }
@@ -452,7 +461,7 @@ async fn dispatch_admin(
         Route::PreviewRoute => previews::route(context),
         Route::PreviewScreening => previews::screen(context),
         Route::Reconcile => previews::reconcile(context).await,
-        _ => Box::pin(dispatch_public(route, context)).await,
+        _ => Box::pin(merchants::dispatch(route, context, caller)).await,
     }
 }
 

@@ -371,7 +371,9 @@ impl Context<'_> {
             | RegistryChange::ApiKeyRemoved(_)
             | RegistryChange::ApiKeyUsed(..)
             | RegistryChange::EndpointSet(_)
-            | RegistryChange::EndpointRemoved(..) => Ok(Reply::no_content()),
+            | RegistryChange::EndpointRemoved(..)
+            | RegistryChange::MerchantSet(_)
+            | RegistryChange::MerchantRemoved(..) => Ok(Reply::no_content()),
         }
     }
 

@@ -7,6 +7,7 @@ use super::Names;
 use crate::ledger::api_key::{ApiKey, Scope};
 use crate::ledger::delivery::DeliveryTried;
 use crate::ledger::endpoint::{Endpoint, Format};
+use crate::ledger::merchant::Merchant;
 use crate::ledger::money::Amount;
 use crate::ledger::payout::CallbackTried;
 use crate::ledger::registry::{
@@ -34,6 +35,10 @@ pub(super) fn change(names: &Names, changed: &RegistryChanged) -> Value {
         RegistryChange::EndpointSet(it) => ("endpoint_set", endpoint(names, it)),
         RegistryChange::EndpointRemoved(owner, id) => {
             ("endpoint_removed", json!({ "owner": names.user(*owner), "id": id.0.get() }))
+        }
+        RegistryChange::MerchantSet(it) => ("merchant_set", merchant(names, it)),
+        RegistryChange::MerchantRemoved(user, _) => {
+            ("merchant_removed", json!({ "user": names.user(*user) }))
         }
     };
     json!({ "by": names.principal(changed.by), "change": change, "row": row })
@@ -110,6 +115,23 @@ fn endpoint(names: &Names, endpoint: &Endpoint) -> Value {
         "events": events,
         "format": format,
         "disabled": endpoint.disabled,
+    })
+}
+
+fn merchant(names: &Names, merchant: &Merchant) -> Value {
+    let methods: Vec<&str> = merchant.methods.iter().map(|method| method.as_str()).collect();
+    json!({
+        "user": names.user(merchant.user),
+        "endpoint": merchant.endpoint.0.get(),
+        "created": merchant.created.to_string(),
+        "keys": 1 + usize::from(merchant.previous.is_some()),
+        "notify": merchant.notify.as_str(),
+        "finish": merchant.finish.as_str(),
+        "unfinish": merchant.unfinish.as_str(),
+        "methods": methods,
+        "fee_basis_points": merchant.fee_basis_points.get(),
+        "fee_fixed": merchant.fee_fixed,
+        "disabled": merchant.disabled,
     })
 }
 

@@ -11,8 +11,9 @@ use crate::ledger::delivery::{self, Delivery, DeliveryTried};
 use crate::ledger::endpoint::{Endpoint, EndpointId, EventKind, Format};
 use crate::ledger::event::{Digest, Fact, Origin};
 use crate::ledger::id::{Position, Principal, UserId};
+use crate::ledger::merchant::Merchant;
 use crate::ledger::money::BasisPoints;
-use crate::ledger::registry::tests::{bank, client, partner, route};
+use crate::ledger::registry::tests::{bank, client, merchant, partner, route};
 use crate::ledger::registry::{
     Callback, Client, Keys, Partner, RegistryChange, RegistryChanged, Route, SealedKey, Usage,
     Window,
@@ -20,7 +21,7 @@ use crate::ledger::registry::{
 use crate::ledger::text::ClientId;
 use crate::ledger::time::Timestamp;
 
-const EVERY_CHANGE: &str = "1188d4754c180d2527038d907a6ba78024340cd80078a030d3b6758a310c20d4";
+const EVERY_CHANGE: &str = "f002f7f3377da77b8b17a4e544f4fd18c636a90117f431f57fc58d825ae0f61c";
 
 fn changed(change: RegistryChange) -> Fact {
     let by = Principal::User(UserId(0));
@@ -122,6 +123,13 @@ fn every_change_of_endpoints() -> Vec<Fact> {
         super::payment(0, 2),
         Fact::DeliveryTried(Box::new(tried)),
         changed(RegistryChange::EndpointRemoved(UserId(1), number(19))),
+        changed(RegistryChange::MerchantSet(Box::new(merchant(1)))),
+        changed(RegistryChange::MerchantSet(Box::new(Merchant {
+            previous: None,
+            disabled: true,
+            ..merchant(0)
+        }))),
+        changed(RegistryChange::MerchantRemoved(UserId(0), number(20))),
     ]
 }
 
@@ -148,7 +156,7 @@ fn an_export_shows_all_but_the_keys() {
     let history = History::new();
     batches.into_iter().for_each(|batch| history.push(batch));
     let mut out = Vec::new();
-    assert_eq!(ndjson(&history, Position::new(8).unwrap(), &mut out).unwrap(), 16);
+    assert_eq!(ndjson(&history, Position::new(8).unwrap(), &mut out).unwrap(), 19);
     let text = String::from_utf8(out).unwrap();
     let parsed = |text: &str| -> Vec<serde_json::Value> {
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -162,7 +170,8 @@ fn a_checkpoint_holds_it() {
     let directory = tempfile::tempdir().unwrap();
     let (world, _) = sample();
     assert_eq!(world.book.registry.partners.len(), 2);
-    assert_eq!(world.book.registry.endpoints.len(), 2);
+    assert_eq!(world.book.registry.endpoints.len(), 3);
+    assert_eq!(world.book.registry.merchants.len(), 1);
     let pending = world.book.outbox.pending().map(|(_, pending)| pending.tried);
     assert_eq!(pending.collect::<Vec<_>>(), [1, 0]);
     let mark = Mark { position: world.book.position.unwrap(), hash: world.hash };

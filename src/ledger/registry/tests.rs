@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::ledger::api_key::{KeyHash, Scope};
+use crate::ledger::merchant::ServerKeyRow;
 use RegistryChange::{
     ClientRemoved, ClientSet, PartnerRemoved, PartnerSet, RouteRemoved, RouteSet,
 };
@@ -39,6 +40,30 @@ pub(crate) fn route(code: &str, usage: Usage) -> Route {
         external: line(&format!("https://{{{{host{code}}}}}/{word}")),
         fee_fixed: 0,
         fee_basis_points: BasisPoints::new(0).unwrap(),
+    }
+}
+
+pub(crate) fn merchant(user: u32) -> Merchant {
+    let [low, ..] = user.to_le_bytes();
+    let row = |byte| ServerKeyRow {
+        id: KeyId([byte, low, 0, 0, 0, 0, 0, 0]),
+        hash: KeyHash([byte; 32]),
+        sealed: SealedKey((*b"never to be printed").into()),
+    };
+    Merchant {
+        user: UserId(user),
+        endpoint: EndpointId(Position::new(20).unwrap()),
+        created: Timestamp::from_seconds(1_790_000_000),
+        key: row(7),
+        previous: Some(row(8)),
+        client_key: line("GB-client-0707070707070707"),
+        notify: line("https://warung.contoh.id/midtrans"),
+        finish: line("https://warung.contoh.id/paid"),
+        unfinish: Line::empty(),
+        methods: vec![line("wallet"), line("bank_transfer/bca")],
+        fee_basis_points: BasisPoints::new(70).unwrap(),
+        fee_fixed: 100,
+        disabled: false,
     }
 }
 
@@ -318,4 +343,33 @@ fn keys_belong_to_their_owner_who_has_not_too_many() {
         again
     });
     assert_eq!(again, registry);
+}
+
+#[test]
+fn a_merchant_is_found_by_its_keys_and_told_at_its_endpoint() {
+    let mut registry = Registry::default();
+    let row = merchant(0);
+    let set = |row: &Merchant| RegistryChange::MerchantSet(Box::new(row.clone()));
+    assert_eq!(registry.decide(&set(&row)), Ok(()));
+    registry.apply(&set(&row));
+    let previous = row.previous.clone().unwrap();
+    for id in [row.key.id, previous.id] {
+        assert_eq!(registry.merchant_of_key(id).map(|row| row.user), Some(UserId(0)));
+    }
+    assert_eq!(registry.endpoints_of(UserId(0)).count(), 1);
+    let moved = Merchant { endpoint: EndpointId(Position::FIRST), ..row.clone() };
+    assert_eq!(registry.decide(&set(&moved)), Err(RegistryError::EndpointDiffers));
+    // What was replaced is nobody's.
+    registry.apply(&set(&Merchant { key: previous.clone(), previous: None, ..row.clone() }));
+    assert!(registry.merchant_of_key(row.key.id).is_none());
+    let mut again = Registry::default();
+    let changes: Vec<_> = registry.changes().collect();
+    changes.iter().for_each(|change| again.apply(change));
+    assert_eq!(again, registry);
+    let gone = RegistryChange::MerchantRemoved(UserId(0), row.endpoint);
+    let other = RegistryChange::MerchantRemoved(UserId(0), EndpointId(Position::FIRST));
+    assert_eq!(registry.decide(&other), Err(RegistryError::NoSuchMerchant));
+    assert_eq!(registry.decide(&gone), Ok(()));
+    registry.apply(&gone);
+    assert!(registry.is_empty() && registry.merchant_of_key(previous.id).is_none());
 }

@@ -119,6 +119,7 @@ async fn a_key_that_does_not_open_lets_nobody_in() {
 fn behind(gateway: &TestGateway, proxies: &[&str]) -> Api {
     gateway.api.beside(Options {
         offset_seconds: 7 * 3600,
+        public_url: String::new(),
         metrics: false,
         api: true,
         proxies: proxies.iter().map(|range| range.parse().unwrap()).collect(),

@@ -140,6 +140,14 @@ const fn of_codes_and_keys(route: Route) -> Row {
     match route {
         Route::AskCode => [401, 202, 202, 202, 403, 403, 401],
         Route::EnrolApp => [401, 201, 201, 201, 403, 403, 401],
+        Route::Merchants | Route::SetMerchant => [401, 403, 403, 403, 403, 200, 401],
+        Route::RemoveMerchant => [401, 403, 403, 403, 403, 204, 401],
+        Route::Merchant | Route::ChangeMerchant | Route::RotateServerKey => {
+            [401, 403, 403, 200, 403, 403, 401]
+        }
+        Route::DropServerKey => [401, 403, 403, 409, 403, 403, 401],
+        // The charge is no merchant's.
+        Route::PayCharge => [401, 404, 404, 404, 404, 404, 401],
         Route::MyKeys => [401, 403, 403, 200, 403, 403, 401],
         Route::MakeMyKey => [401, 403, 403, 201, 403, 403, 401],
         Route::RevokeMyKey => [401, 403, 403, 204, 403, 403, 401],
@@ -159,6 +167,7 @@ fn body(route: Route) -> Value {
         Route::MakeKey => {
             json!({"owner": "budi", "name": "toko", "scopes": ["read"]})
         }
+        Route::SetMerchant => json!({"methods": ["wallet"], "fee_basis_points": 70}),
         Route::AskCode => json!({"operation": "payment", "to": "kasir", "amount": 1}),
         Route::ConfirmApp => json!({"code": "123456"}),
         Route::AnnounceTopUp => {
@@ -223,7 +232,8 @@ fn request(route: Route, fixture: &Fixture) -> Ask {
         Route::TransferStanding => "T1",
         Route::Payment | Route::Refund => payment,
         Route::ApproveTopUp | Route::RejectTopUp => top_up,
-        Route::Charge | Route::Invoice => charge,
+        Route::Charge | Route::Invoice | Route::PayCharge => charge,
+        Route::SetMerchant | Route::RemoveMerchant => "warung",
         _ if path.contains("/payouts/") || path.contains("/withdrawals/") => payout,
         _ if path.contains("/api-keys/") => key,
         _ if path.contains("/bills/") => bill,
@@ -291,6 +301,8 @@ async fn fixture() -> Fixture {
     let tenant = made("/api/v1/admin/tenants", tenant, &people.warung).await;
     let method = put("/api/v1/admin/payment-methods/wallet", &body(Route::SetMethod));
     gateway.send(method.by(&people.admin)).await.expect(200);
+    let merchant = put("/api/v1/admin/merchants/warung", &body(Route::SetMerchant));
+    gateway.send(merchant.by(&people.admin)).await.expect(200);
     // The last of all: nothing of the above is told to it.
     let add = post("/api/v1/webhooks", &body(Route::AddWebhook)).by(&people.ani);
     let webhook = gateway.send(add).await.expect(201)["id"].as_str().unwrap().to_owned();

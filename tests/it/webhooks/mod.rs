@@ -2,7 +2,7 @@
 //! until they are heard, also by the next process.
 
 mod official;
-mod receiver;
+pub(crate) mod receiver;
 mod rows;
 
 use gerbang::ledger::time::Timestamp;

@@ -1,0 +1,287 @@
+//! What is asked by merchants about their orders.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::details::{self, Details};
+use super::told::{self, Told, place_of, refund_reference};
+use crate::connector::midtrans::method::{Acquirer, Method};
+use crate::connector::midtrans::refund::RefundRequest;
+use crate::connector::midtrans::transaction::RefundPart;
+use crate::gateway::charge::method;
+use crate::gateway::charge::order::{CallOff, Ordered};
+use crate::gateway::charge::standing::{Standing, State, standing};
+use crate::gateway::{Error, Gateway};
+use crate::ledger::charge::ChargePurpose;
+use crate::ledger::id::Principal;
+use crate::ledger::merchant::Merchant;
+use crate::ledger::money::{Amount, Currency};
+use crate::ledger::text::Line;
+use crate::limits;
+
+/// An order as asked for.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// How much.
+    pub amount: Amount,
+    /// How long it can be paid, in seconds.
+    pub seconds: i64,
+    /// What goes with it; its method is the one asked for.
+    pub details: Details,
+}
+
+/// What became of a refund.
+#[derive(Clone, Debug)]
+pub struct Refunded {
+    /// The order as it stands now.
+    pub told: Told,
+    /// This refund.
+    pub part: RefundPart,
+}
+
+/// Who brings the money of an order: `None` for a wallet here.
+type Way = Option<Method>;
+
+impl Gateway {
+    /// By which way a merchant's order is paid that asks for `wanted`; `None` if by none. A QR is
+    /// one of ours where the merchant takes wallets.
+    fn way(&self, merchant: &Merchant, wanted: Method) -> Option<Way> {
+        if matches!(wanted, Method::Qris(_)) && merchant.takes(method::WALLET) {
+            return Some(None);
+        }
+        let any_qr = Method::Qris(Acquirer::Gopay);
+        let takes = |method: Method| merchant.takes(&method::name(method));
+        let taken = takes(wanted) || matches!(wanted, Method::Qris(_)) && takes(any_qr);
+        (taken && self.charges.has_provider()).then_some(Some(wanted))
+    }
+
+    /// Whether a merchant's orders may be paid like this.
+    pub fn offers(&self, merchant: &Merchant, wanted: Method) -> bool {
+        self.way(merchant, wanted).is_some()
+    }
+
+    /// Begins an order.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] for a way that is not enabled; [`Error::Conflict`] if the name is taken;
+    /// [`Error::Unavailable`] if the provider did not make it, or has not said so in time.
+    pub async fn take_order(&self, merchant: &Merchant, wanted: Wanted) -> Result<Told, Error> {
+        const NOT_ENABLED: Error = Error::Forbidden("the method is not enabled");
+        let way = self.way(merchant, wanted.details.method).ok_or(NOT_ENABLED)?;
+        let standing = self.begin_order(merchant, wanted, way).await?;
+        match standing.state {
+            State::Pending | State::Paid { .. } => {}
+            State::Asked | State::Unknown | State::Ended { .. } => return Err(Error::Unavailable),
+        }
+        told::told(self.view(), &self.vault, &standing, None)
+    }
+
+    /// Begins an order whose payer has a page to pick a way on. Until then a wallet can pay it.
+    ///
+    /// # Errors
+    /// As [`Gateway::take_order`].
+    pub async fn take_page(&self, merchant: &Merchant, wanted: Wanted) -> Result<Told, Error> {
+        let standing = self.begin_order(merchant, wanted, None).await?;
+        told::told(self.view(), &self.vault, &standing, None)
+    }
+
+    async fn begin_order(
+        &self,
+        merchant: &Merchant,
+        wanted: Wanted,
+        way: Way,
+    ) -> Result<Standing, Error> {
+        let Wanted { amount, seconds, details } = wanted;
+        let user = self.view().user(merchant.user).ok_or(Error::NotFound)?;
+        let (account, currency) = self.account_in(&user, Some(Currency::IDR))?;
+        let fee = merchant.fee_rounded_up(amount);
+        if fee.is_some_and(|fee| fee >= amount) {
+            return Err(Error::invalid("gross_amount", "is not more than the fee"));
+        }
+        let ordered = Ordered {
+            merchant: Principal::User(merchant.user),
+            account,
+            name: Line::cut(&details.order_id, limits::MIDTRANS_ORDER_MAX),
+            amount,
+            currency,
+            fee,
+            method: way,
+            seconds: Some(seconds),
+            details: details.write()?,
+        };
+        Ok(self.start_order(ordered, limits::ORDER_MADE_WAIT).await?.standing)
+    }
+
+    /// A merchant's order, by its own name for it or ours. One whose payer is still to pick a way is
+    /// none yet.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; the journal cannot be read.
+    pub fn order_named(&self, merchant: &Merchant, id: &str) -> Result<Standing, Error> {
+        let found = self.page_or_order(merchant, id)?;
+        let picking = found.state == State::Pending && Details::of(found.started())?.page.is_some();
+        if picking { Err(Error::NotFound) } else { Ok(found) }
+    }
+
+    /// The same, with those on a page.
+    ///
+    /// # Errors
+    /// As [`Gateway::order_named`].
+    pub fn page_or_order(&self, merchant: &Merchant, id: &str) -> Result<Standing, Error> {
+        let principal = Principal::User(merchant.user);
+        let Some(found) = self.order_by_id(id)? else { return self.order(principal, id) };
+        if found.started().origin.principal == principal { Ok(found) } else { Err(Error::NotFound) }
+    }
+
+    /// The order that we call so, whoever's it is.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub fn order_by_id(&self, id: &str) -> Result<Option<Standing>, Error> {
+        let view = self.view();
+        let place = place_of(&self.vault, id).filter(|place| *place <= view.position());
+        let Some(place) = place else { return Ok(None) };
+        let found = standing(view, place)?;
+        Ok(Some(found).filter(|found| found.started().purpose == ChargePurpose::Order))
+    }
+
+    /// An order in Midtrans' words.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if it is no order of a merchant; the journal cannot be read.
+    pub fn told(&self, standing: &Standing) -> Result<Told, Error> {
+        told::told(self.view(), &self.vault, standing, None)
+    }
+
+    /// Calls an order off.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if it is not open, or nobody can say that it is not paid.
+    pub async fn end_order(
+        &self,
+        merchant: &Merchant,
+        standing: &Standing,
+        what: CallOff,
+    ) -> Result<Told, Error> {
+        let by = Principal::User(merchant.user);
+        let standing = self.call_off_order(standing.recorded.position, by, what).await?;
+        let wanted = match what {
+            CallOff::Cancel => crate::ledger::charge::ChargeEnd::Cancelled,
+            CallOff::Expire => crate::ledger::charge::ChargeEnd::Expired,
+        };
+        match standing.state {
+            State::Ended { end, .. } if end == wanted => self.told(&standing),
+            _ => Err(Error::Conflict("the charge went another way")),
+        }
+    }
+
+    /// Gives money of an order back to the wallet that paid it; under the merchant's key once.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if no wallet here has paid it; [`Error::ReferenceReused`] for a key that
+    /// was used; [`Error::Invalid`] for more than is left; why the ledger refused it.
+    pub async fn refund_order(
+        &self,
+        merchant: &Merchant,
+        standing: &Standing,
+        request: &RefundRequest,
+    ) -> Result<Refunded, Error> {
+        let charge = standing.recorded.position;
+        let principal = Principal::User(merchant.user);
+        loop {
+            let before = told::refunds(self.view(), standing)?;
+            let parts: Vec<_> = before.iter().filter_map(told::part).collect();
+            if request.key.is_some() && parts.iter().any(|part| part.key == request.key) {
+                return Err(Error::ReferenceReused);
+            }
+            let given: u64 = parts.iter().map(|part| part.amount).sum();
+            let left = Amount::new(standing.started().amount.get().saturating_sub(given));
+            let amount = request.amount.or(left).filter(|amount| Some(*amount) <= left);
+            let more = || Error::invalid("amount", "is more than is left");
+            let amount = amount.ok_or_else(more)?;
+            let number = self.refunds_tried(principal, charge)? + 1;
+            if number > limits::ORDER_REFUNDS_MAX {
+                return Err(more());
+            }
+            let reference = refund_reference(charge, number);
+            let note = json!({"key": request.key, "reason": request.reason}).to_string();
+            let note: String = note.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+            let note = Line::cut(&note, limits::ORDER_DETAILS_MAX);
+            match self.refund_charge(principal, charge, amount, (reference, note)).await {
+                // Another refund was quicker: this one is looked at again after it.
+                Ok(outcome) if outcome.replayed => {}
+                Err(Error::ReferenceReused | Error::Rejected { replayed: true, .. }) => {}
+                Err(error) => return Err(error),
+                Ok(outcome) => {
+                    let part = told::part(&outcome.recorded).ok_or(Error::NotFound)?;
+                    let chargeback_id = parts.len() as u64 + 1;
+                    let told = told::told(self.view(), &self.vault, standing, None)?;
+                    return Ok(Refunded { told, part: RefundPart { chargeback_id, ..part } });
+                }
+            }
+        }
+    }
+
+    /// How many refunds of an order were asked for, refused ones with them.
+    fn refunds_tried(
+        &self,
+        principal: Principal,
+        charge: crate::ledger::id::Position,
+    ) -> Result<usize, Error> {
+        for number in 1..=limits::ORDER_REFUNDS_MAX {
+            let reference = refund_reference(charge, number);
+            if self.view().answered(principal, &reference)?.is_none() {
+                return Ok(number - 1);
+            }
+        }
+        Ok(limits::ORDER_REFUNDS_MAX)
+    }
+
+    /// The merchant whose order this is.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if it is none any more.
+    pub fn merchant_of_order(&self, standing: &Standing) -> Result<Arc<Merchant>, Error> {
+        match standing.started().origin.principal {
+            Principal::User(user) => self.merchant(user),
+            Principal::System | Principal::Operator => Err(Error::NotFound),
+        }
+    }
+
+    /// The payer picks a way on the page: the order goes on as one of its own, by that way.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for what cannot be picked; [`Error::Conflict`] if it is picked, paid or
+    /// closed; as [`Gateway::take_order`].
+    pub async fn pick(&self, page: &Standing, name: &str) -> Result<(), Error> {
+        let details = Details::of(page.started())?;
+        let of_page = details.page.as_ref().ok_or(Error::NotFound)?;
+        let picked = of_page.methods.iter().find(|(known, _)| known == name);
+        let picked = picked.ok_or(Error::NotFound)?.1;
+        let merchant = self.merchant_of_order(page)?;
+        let way = self.way(&merchant, picked).ok_or(Error::NotFound)?;
+        if way.is_none() {
+            // It can be paid from a wallet as it is.
+            return Ok(());
+        }
+        let by = Principal::User(merchant.user);
+        let charge = page.recorded.position;
+        let closed = self.call_off_order(charge, by, CallOff::Cancel).await?;
+        if !matches!(closed.state, State::Ended { .. }) {
+            return Err(Error::Conflict("it is paid"));
+        }
+        let now = self.engine.clock().now();
+        let left = page.expires().seconds() - now.seconds();
+        let bounds = picked.bounds();
+        let wanted = Wanted {
+            amount: page.started().amount,
+            seconds: left.clamp(bounds.min, bounds.max),
+            details: Details { method: picked, page: None, ..details },
+        };
+        self.take_order(&merchant, wanted).await.map(drop)
+    }
+}
+
+/// How an order on a page is told of.
+pub const ON_PAGE: Method = details::ON_PAGE;

@@ -1,0 +1,77 @@
+//! A payer here pays an order of a merchant from their wallet.
+
+use crate::engine::Outcome;
+use crate::gateway::caller::Caller;
+use crate::gateway::charge::standing::{Standing, standing, standing_of};
+use crate::gateway::codes::operation::Operation;
+use crate::gateway::{Error, Gateway, reference};
+use crate::identity::secret::Secret;
+use crate::ledger::charge::{ChargePurpose, ChargeSource};
+use crate::ledger::reference::DigestBuilder;
+use crate::ledger::text::{Line, Reference};
+use crate::limits;
+
+/// An order that is paid.
+#[derive(Debug)]
+pub struct Paid {
+    /// The movement.
+    pub outcome: Outcome,
+    /// The order as it stands now.
+    pub standing: Standing,
+}
+
+impl Gateway {
+    /// An order that a wallet can pay, for whoever knows its id.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub fn payable(&self, id: &str) -> Result<Standing, Error> {
+        let found = standing_of(self.view(), id.strip_prefix("chg_").unwrap_or(id))?;
+        let started = found.started();
+        let payable =
+            started.purpose == ChargePurpose::Order && started.source == ChargeSource::Wallet;
+        if payable { Ok(found) } else { Err(Error::NotFound) }
+    }
+
+    /// The operation of paying an order.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub fn charge_operation(&self, id: &str) -> Result<Operation, Error> {
+        self.operation_of_order(&self.payable(id)?)
+    }
+
+    fn operation_of_order(&self, found: &Standing) -> Result<Operation, Error> {
+        let started = found.started();
+        let payee = self.view().owner(started.account).and_then(|owner| self.view().user(owner));
+        let payee = payee.ok_or(Error::NotFound)?;
+        Ok(Operation::Charge {
+            charge: Line::cut(&found.id(), limits::NAME_MAX),
+            payee: Line::cut(payee.username(), limits::USERNAME_MAX),
+            amount: started.amount,
+            currency: started.currency,
+        })
+    }
+
+    /// The caller pays an order, with a one-time code where the policy asks for one.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if no wallet pays it; what is wrong with the code; why the ledger
+    /// refused it.
+    pub async fn pay_order(
+        &self,
+        caller: &Caller,
+        id: &str,
+        reference: Option<Reference>,
+        code: Option<&Secret<String>>,
+    ) -> Result<Paid, Error> {
+        let found = self.payable(id)?;
+        let charge = found.recorded.position;
+        let operation = self.operation_of_order(&found)?;
+        let digest = DigestBuilder::new("charge_payment").number(charge.get()).finish();
+        let origin = reference::origin(caller.principal(), reference, digest);
+        self.require_code(caller, &operation, &origin, code).await?;
+        let outcome = self.pay_charge(caller, charge, Some(origin.reference)).await?;
+        Ok(Paid { outcome, standing: standing(self.view(), charge)? })
+    }
+}

@@ -1,0 +1,219 @@
+//! The page of one order: how it can be paid, and how it stands.
+//!
+//! Plain HTML without a script: it loads nothing from elsewhere, may not be framed, and is kept by
+//! nobody. Whoever has its address may see it and pick; money moves only by who pays.
+
+use std::fmt::{Display, Write as _};
+
+use bytes::Bytes;
+use hyper::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION,
+    REFERRER_POLICY,
+};
+
+use super::NAME_MAX;
+use crate::connector::midtrans::status::Status;
+use crate::connector::midtrans::transaction::{Instructions, Transaction};
+use crate::gateway::charge::standing::{Standing, State};
+use crate::gateway::merchant::details::Details;
+use crate::gateway::{Error, Gateway};
+use crate::http::reply::Reply;
+use crate::http::request::Request;
+use crate::ledger::charge::ChargeEnd;
+use crate::ledger::id::Principal;
+
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+    img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'self'; \
+    frame-ancestors 'none'";
+
+const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:32rem;margin:2rem auto;\
+    padding:0 1rem;color:#1a1a1a}code{font-size:1.2em;word-break:break-all}\
+    button{font:inherit;padding:.4rem 1rem;margin:.2rem 0;width:100%}img{max-width:100%}";
+
+/// Whether a path is of a page.
+pub(super) fn is_ours(segments: &[&str]) -> bool {
+    matches!(segments, ["pay", _] | ["pay", _, _])
+}
+
+/// Answers a payer.
+pub(super) async fn answer(gateway: &Gateway, request: &Request) -> Reply {
+    let segments = request.segments();
+    let answered = match (request.method().as_str(), segments.as_slice()) {
+        ("GET" | "HEAD", ["pay", "style.css"]) => {
+            return reply(200, STYLE.to_owned(), "text/css; charset=utf-8");
+        }
+        ("GET" | "HEAD", ["pay", token]) => show(gateway, token),
+        ("POST", ["pay", token, name]) if name.len() <= NAME_MAX => {
+            pick(gateway, token, name).await
+        }
+        _ => Err(Error::NotFound),
+    };
+    answered.unwrap_or_else(|error| match error {
+        Error::NotFound => page(404, "Not found", "<p>There is no such page.</p>"),
+        Error::Conflict(_) => {
+            page(409, "Too late", "<p>This payment has gone on. Please look again.</p>")
+        }
+        error => {
+            tracing::warn!(%error, "a payment page failed");
+            page(503, "Not now", "<p>This way to pay cannot be reached. Please try again.</p>")
+        }
+    })
+}
+
+/// The order of a page, and the attempt at it that counts now.
+fn find(gateway: &Gateway, token: &str) -> Result<(Standing, Standing), Error> {
+    let first = gateway.order_by_id(token)?.ok_or(Error::NotFound)?;
+    let details = Details::of(first.started())?;
+    if details.page.is_none() {
+        return Err(Error::NotFound);
+    }
+    let Principal::User(_) = first.started().origin.principal else { return Err(Error::NotFound) };
+    let last = match first.state {
+        State::Ended { end: ChargeEnd::Cancelled, .. } => {
+            gateway.order(first.started().origin.principal, &details.order_id)?
+        }
+        _ => first.clone(),
+    };
+    Ok((first, last))
+}
+
+fn show(gateway: &Gateway, token: &str) -> Result<Reply, Error> {
+    let (first, last) = find(gateway, token)?;
+    let told = gateway.told(&last)?.transaction;
+    let details = Details::of(first.started())?;
+    let order = Escaped(&details.order_id);
+    let amount = grouped(told.amount.get());
+    let mut body = format!("<p>Order <b>{order}</b>, <b>Rp {amount}</b></p>");
+    let picking = last.recorded.position == first.recorded.position;
+    match told.status {
+        Status::Pending => {
+            numbers(&mut body, &told, &last);
+            if picking {
+                picks(&mut body, token, &details);
+            }
+        }
+        Status::Settlement | Status::Refund | Status::PartialRefund => {
+            body.push_str("<p><b>Paid. Thank you.</b></p>");
+        }
+        _ => put(&mut body, format_args!("<p>Not paid: {}.</p>", told.status.name())),
+    }
+    let goes_on = details.page.and_then(|page| page.finish);
+    if let Some(url) = goes_on {
+        let url = Escaped(&url);
+        put(
+            &mut body,
+            format_args!("<p><a href=\"{url}\" rel=noreferrer>Back to the shop</a></p>"),
+        );
+    }
+    Ok(page(200, "Payment", &body))
+}
+
+async fn pick(gateway: &Gateway, token: &str, name: &str) -> Result<Reply, Error> {
+    let (first, last) = find(gateway, token)?;
+    if last.recorded.position == first.recorded.position {
+        gateway.pick(&first, name).await?;
+    }
+    let place = HeaderValue::from_str(&format!("/pay/{token}")).map_err(|_| Error::NotFound)?;
+    Ok(reply(303, String::new(), "text/plain; charset=utf-8").header(LOCATION, place))
+}
+
+/// What the payer needs for the way that is picked.
+fn numbers(body: &mut String, told: &Transaction, standing: &Standing) {
+    let Instructions {
+        va_numbers,
+        permata_va_number,
+        biller_code,
+        bill_key,
+        payment_code,
+        qr_string,
+        actions,
+        ..
+    } = &told.instructions;
+    let mut line = |name: &str, value: &str| {
+        put(body, format_args!("<p>{name}: <code>{}</code></p>", Escaped(value)));
+    };
+    for account in va_numbers {
+        line(&format!("Virtual account ({})", Escaped(&account.bank)), &account.number);
+    }
+    let all = [
+        ("Virtual account (permata)", permata_va_number),
+        ("Biller code", biller_code),
+        ("Bill key", bill_key),
+        ("Payment code", payment_code),
+    ];
+    for (name, value) in all {
+        if let Some(value) = value {
+            line(name, value);
+        }
+    }
+    if qr_string.is_some() {
+        line("From your wallet", &standing.id());
+        let id = &told.transaction_id;
+        put(body, format_args!("<p><img alt=QR src=\"/v2/qris/{id}/qr-code\"></p>"));
+    }
+    for action in actions.iter().filter(|action| action.url.starts_with("https://")) {
+        let url = Escaped(&action.url);
+        put(body, format_args!("<p><a href=\"{url}\" rel=noreferrer>Open the wallet</a></p>"));
+    }
+}
+
+/// What else can be picked.
+fn picks(body: &mut String, token: &str, details: &Details) {
+    let token = Escaped(token);
+    for (name, _) in details.page.iter().flat_map(|page| &page.methods) {
+        let name = Escaped(name);
+        put(
+            body,
+            format_args!(
+                "<form method=post action=\"/pay/{token}/{name}\"><button>{name}</button></form>"
+            ),
+        );
+    }
+}
+
+fn put(body: &mut String, what: std::fmt::Arguments<'_>) {
+    body.write_fmt(what).expect("text takes all that is written to it");
+}
+
+fn page(status: u16, title: &str, body: &str) -> Reply {
+    let html = format!(
+        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport \
+         content=\"width=device-width\"><title>{title}</title>\
+         <link rel=stylesheet href=/pay/style.css><h1>{title}</h1>{body}</html>\n"
+    );
+    reply(status, html, "text/html; charset=utf-8")
+}
+
+fn reply(status: u16, body: String, content_type: &'static str) -> Reply {
+    const OPENER: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
+    let status = status.try_into().expect("every status here is valid");
+    Reply::bytes(status, Bytes::from(body))
+        .header(CONTENT_TYPE, HeaderValue::from_static(content_type))
+        .header(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY))
+        .header(OPENER, HeaderValue::from_static("same-origin"))
+        .header(REFERRER_POLICY, HeaderValue::from_static("no-referrer"))
+        .header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
+}
+
+/// `44.000`, as rupiah are written.
+fn grouped(amount: u64) -> String {
+    let digits = amount.to_string();
+    let groups = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy);
+    groups.collect::<Vec<_>>().join(".")
+}
+
+/// Text that stands for itself in HTML.
+struct Escaped<'a>(&'a str);
+
+impl Display for Escaped<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.chars().try_for_each(|letter| match letter {
+            '&' => f.write_str("&amp;"),
+            '<' => f.write_str("&lt;"),
+            '>' => f.write_str("&gt;"),
+            '"' => f.write_str("&quot;"),
+            '\'' => f.write_str("&#39;"),
+            other => f.write_char(other),
+        })
+    }
+}
