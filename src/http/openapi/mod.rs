@@ -38,6 +38,7 @@ const FRAGMENTS: &[Fragment] = &[
     ("withdrawals", include_str!("../../../docs/openapi/withdrawals.json")),
     ("webhooks", include_str!("../../../docs/openapi/webhooks.json")),
     ("keys", include_str!("../../../docs/openapi/keys.json")),
+    ("merchants", include_str!("../../../docs/openapi/merchants.json")),
     ("transfer", include_str!("../../../docs/openapi/transfer.json")),
     ("boarding", include_str!("../../../docs/openapi/boarding.json")),
     ("admin-users", include_str!("../../../docs/openapi/admin-users.json")),
