@@ -178,6 +178,8 @@ fn end(view: &View, charge: Position, started: &ChargeStarted) -> Result<State, 
     };
     match paid {
         Some(position) => Ok(State::Paid { position }),
+        // Its receiver's history is shown a moment after its end.
+        None if started.source == ChargeSource::Wallet => Ok(State::Pending),
         None => unreachable!("a charge that is not open has an end: {charge}"),
     }
 }

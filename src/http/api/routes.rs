@@ -366,34 +366,12 @@ async fn dispatch_further(
         Route::Withdraw => payouts::withdraw(context, &caller).await,
         Route::Withdrawals => payouts::withdrawals(context, &caller).await,
         Route::Withdrawal => payouts::withdrawal(context, &caller),
-        _ => Box::pin(dispatch_webhooks(route, context, caller)).await,
-    }
-}
-
-/// What users, and administrators for them, do about webhooks.
-async fn dispatch_webhooks(
-    route: Route,
-    context: Context<'_>,
-    caller: Caller,
-) -> Result<Reply, ApiError> {
-    match route {
-        Route::Webhooks | Route::UserWebhooks => webhooks::list(context, &caller),
-        Route::AddWebhook => webhooks::add(context, &caller).await,
-        Route::Webhook | Route::UserWebhook => webhooks::show(context, &caller),
-        Route::ChangeWebhook | Route::ChangeUserWebhook => webhooks::change(context, &caller).await,
-        Route::RemoveWebhook | Route::RemoveUserWebhook => webhooks::remove(context, &caller).await,
-        Route::RotateWebhook => webhooks::rotate(context, &caller).await,
-        Route::TestWebhook => webhooks::test(context, &caller).await,
-        Route::Deliveries | Route::UserDeliveries => webhooks::deliveries(context, &caller).await,
-        Route::RedeliverEvent | Route::RedeliverUserEvent => {
-            webhooks::redeliver(context, &caller).await
-        }
-        _ => Box::pin(dispatch_bills(route, context, caller)).await,
+        _ => Box::pin(webhooks::dispatch(route, context, caller)).await,
     }
 }
 
 /// Bills, and the houses that issue them.
-async fn dispatch_bills(
+pub(super) async fn dispatch_bills(
     route: Route,
     context: Context<'_>,
     caller: Caller,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Context;
 use super::payouts::reason_of;
+use super::routes::{self, Route};
 use super::wire::{self, ListView, cursor};
 use crate::gateway::caller::Caller;
 use crate::gateway::webhooks::{Line, Wish, endpoint_public_id, message_id, set_by};
@@ -82,6 +83,26 @@ struct AttemptView {
 struct Whose {
     owner: Caller,
     place: usize,
+}
+
+/// What users, and administrators for them, do about webhooks.
+pub(super) async fn dispatch(
+    route: Route,
+    context: Context<'_>,
+    caller: Caller,
+) -> Result<Reply, ApiError> {
+    match route {
+        Route::Webhooks | Route::UserWebhooks => list(context, &caller),
+        Route::AddWebhook => add(context, &caller).await,
+        Route::Webhook | Route::UserWebhook => show(context, &caller),
+        Route::ChangeWebhook | Route::ChangeUserWebhook => change(context, &caller).await,
+        Route::RemoveWebhook | Route::RemoveUserWebhook => remove(context, &caller).await,
+        Route::RotateWebhook => rotate(context, &caller).await,
+        Route::TestWebhook => test(context, &caller).await,
+        Route::Deliveries | Route::UserDeliveries => deliveries(context, &caller).await,
+        Route::RedeliverEvent | Route::RedeliverUserEvent => redeliver(context, &caller).await,
+        _ => Box::pin(routes::dispatch_bills(route, context, caller)).await,
+    }
 }
 
 /// `GET /api/v1/webhooks`
