@@ -71,6 +71,7 @@ async fn world(app: &App) -> World {
         api: true,
         proxies: Vec::new(),
         origins: Vec::new(),
+        public_url: String::new(),
     };
     let api = Api::new(Arc::clone(&app.gateway), Arc::clone(&app.metrics), options);
     let world = World { api: Arc::new(api), payer, admin };

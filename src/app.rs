@@ -230,11 +230,11 @@ fn payouts(config: &Config, engine: &Engine, vault: &Arc<Vault>) -> Arc<Desk> {
     Desk::new(engine.clone(), banks, callbacks, options)
 }
 
-/// The payment provider, if one is configured, and what it signs with.
-fn provider(
-    config: &Config,
-    clock: &Clock,
-) -> Result<Option<(Arc<dyn Provider>, ServerKey)>, Error> {
+/// The payment provider, and what it signs with.
+type AskedWith = (Arc<dyn Provider>, ServerKey);
+
+/// The payment provider, if one is configured.
+fn provider(config: &Config, clock: &Clock) -> Result<Option<AskedWith>, Error> {
     let Some(midtrans) = &config.midtrans else { return Ok(None) };
     // Read twice: one to ask with, one to check what is told.
     let key = midtrans.server_key()?;

@@ -21,7 +21,7 @@ use crate::ledger::registry::{
 use crate::ledger::text::ClientId;
 use crate::ledger::time::Timestamp;
 
-const EVERY_CHANGE: &str = "f002f7f3377da77b8b17a4e544f4fd18c636a90117f431f57fc58d825ae0f61c";
+const EVERY_CHANGE: &str = "3a34bed0e0dd22a2bee515e72830bbb27612c4addcde713169c7b972ada20e04";
 
 fn changed(change: RegistryChange) -> Fact {
     let by = Principal::User(UserId(0));

@@ -145,7 +145,7 @@ fn judge(ended: &Ended, counts: &mut Counts) {
     let book = recover(&ended.batches).book;
     let balance = |id| book.account(id).unwrap().balance().units();
     assert_eq!(balance(CLEARING), -i128::from(paid) - 2 * i128::from(FUNDS));
-    let waits = book.orders.iter().filter_map(|(_, order)| match order {
+    let waits = book.orders.values().filter_map(|order| match order {
         gerbang::ledger::order::Order::Late(late) => Some(i128::from(late.amount.get())),
         _ => None,
     });

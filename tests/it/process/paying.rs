@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use gerbang::clock::Clock;
 use gerbang::ledger::time::{BOOK_OFFSET_SECONDS, Timestamp};
@@ -13,20 +13,20 @@ use super::demo::gerbang;
 use crate::client::{Connection, Received};
 
 const JSON: (&str, &str) = ("Content-Type", "application/json");
-/// Far longer than anything here takes, and before it is asked for again.
-const PATIENCE: Duration = Duration::from_secs(90);
+/// For far longer than anything here takes.
+const LOOKS_MAX: u32 = 4_500;
+/// Before it is asked for again.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// What comes of itself is asked for again and again until it is there.
 pub(super) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let began = Instant::now();
-    loop {
+    for _ in 0..LOOKS_MAX {
         if let Some(seen) = look() {
             return seen;
         }
-        assert!(began.elapsed() < PATIENCE, "{what}: it never came");
         std::thread::park_timeout(PAUSE);
     }
+    panic!("{what}: it never came");
 }
 
 /// Somebody who is logged in.

@@ -259,12 +259,12 @@ async fn every_order_of_six_notifications_has_one_effect() {
         Status::Refund,
     ];
     let mut orders: Vec<Vec<Status>> = vec![Vec::new()];
-    for place in 0..told.len() {
+    for status in told {
         let mut longer = Vec::new();
         for order in &orders {
             for at in 0..=order.len() {
                 let mut next = order.clone();
-                next.insert(at, told[place]);
+                next.insert(at, status);
                 longer.push(next);
             }
         }
