@@ -259,9 +259,11 @@ impl Config {
         let operations = server.operations_listen.as_deref().unwrap_or(OPERATIONS_LISTEN);
         let scheme = if tls.is_some() { "https" } else { "http" };
         let listen = address("server.listen", server.listen.as_deref().unwrap_or(LISTEN))?;
+        if let Some(url) = &server.public_url {
+            Url::parse(url)
+                .map_err(|error: NotAUrl| value("server.public_url", error.to_string()))?;
+        }
         let public_url = server.public_url.unwrap_or_else(|| format!("{scheme}://{listen}"));
-        let wrong = |error: NotAUrl| value("server.public_url", error.to_string());
-        Url::parse(&public_url).map_err(wrong)?;
         Ok(Self {
             public_url,
             listen,

@@ -176,12 +176,8 @@ fn end(view: &View, charge: Position, started: &ChargeStarted) -> Result<State, 
         }
         ChargeSource::Wallet => payment(view, charge, started)?,
     };
-    match paid {
-        Some(position) => Ok(State::Paid { position }),
-        // Its receiver's history is shown a moment after its end.
-        None if started.source == ChargeSource::Wallet => Ok(State::Pending),
-        None => unreachable!("a charge that is not open has an end: {charge}"),
-    }
+    // What was looked at first may have been shown in part only.
+    Ok(paid.map_or(State::Pending, |position| State::Paid { position }))
 }
 
 /// The payment of a charge from a wallet: under the payer's reference, so it is looked for in the
