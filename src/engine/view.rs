@@ -336,37 +336,37 @@ impl View {
         }
         self.publish_orders(book, recorded, fingerprint);
     }
-}
 
-/// Shows orders, the reference of an entry and its messages, in the order in which readers come
-/// from one to the other.
-fn publish_orders(&self, book: &Book, recorded: &Recorded, fingerprint: Option<u64>) {
-    let fact = &recorded.event.fact;
-    // What is left of a message after a try is shown before the try can be found.
-    let is_try = matches!(fact, Fact::DeliveryTried(_));
-    if is_try {
-        self.deliveries.publish(book, recorded.position, fact);
-    }
-    // An order that begins is there before its reference leads to it; one that ends is gone only
-    // after its end can be found.
-    let began = fact.begins_order().then_some(recorded.position);
-    let orders = || {
-        let orders = began.into_iter().chain(fact.orders());
-        orders.map(|order| (order, book.orders.get(&order).copied()))
-    };
-    for (position, order) in orders().filter(|(_, order)| order.is_some()) {
-        self.publish_order(position, order);
-    }
-    if let Some(origin) = fact.origin() {
-        let fingerprint = fingerprint.unwrap_or_else(|| origin.fingerprint());
-        self.references.insert(fingerprint, recorded.position);
-    }
-    for (position, order) in orders().filter(|(_, order)| order.is_none()) {
-        self.publish_order(position, order);
-    }
-    // Last, so that whoever tells of an event finds all that it changed.
-    if !is_try {
-        self.deliveries.publish(book, recorded.position, fact);
+    /// Shows orders, the reference of an entry and its messages, in the order in which readers come
+    /// from one to the other.
+    fn publish_orders(&self, book: &Book, recorded: &Recorded, fingerprint: Option<u64>) {
+        let fact = &recorded.event.fact;
+        // What is left of a message after a try is shown before the try can be found.
+        let is_try = matches!(fact, Fact::DeliveryTried(_));
+        if is_try {
+            self.deliveries.publish(book, recorded.position, fact);
+        }
+        // An order that begins is there before its reference leads to it; one that ends is gone only
+        // after its end can be found.
+        let began = fact.begins_order().then_some(recorded.position);
+        let orders = || {
+            let orders = began.into_iter().chain(fact.orders());
+            orders.map(|order| (order, book.orders.get(&order).copied()))
+        };
+        for (position, order) in orders().filter(|(_, order)| order.is_some()) {
+            self.publish_order(position, order);
+        }
+        if let Some(origin) = fact.origin() {
+            let fingerprint = fingerprint.unwrap_or_else(|| origin.fingerprint());
+            self.references.insert(fingerprint, recorded.position);
+        }
+        for (position, order) in orders().filter(|(_, order)| order.is_none()) {
+            self.publish_order(position, order);
+        }
+        // Last, so that whoever tells of an event finds all that it changed.
+        if !is_try {
+            self.deliveries.publish(book, recorded.position, fact);
+        }
     }
 
     /// Says up to where the view stands. Writer only, after publishing.
