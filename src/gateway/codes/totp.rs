@@ -1,5 +1,7 @@
 //! Authenticator apps: enrolled, confirmed by their first code, forgotten for one of their codes.
 
+use std::net::IpAddr;
+
 use crate::gateway::caller::Caller;
 use crate::gateway::{Error, Gateway};
 use crate::identity::code;
@@ -23,13 +25,22 @@ fn purpose(user: UserId) -> String {
 }
 
 impl Gateway {
-    /// A secret for the caller's app, good once [`Gateway::confirm_app`] has seen a code of it.
+    /// A secret for the caller's app, good once [`Gateway::confirm_app`] has seen a code of it. It
+    /// takes the password, or a stolen token would be enough to make itself a second factor.
     ///
     /// # Errors
-    /// [`Error::Conflict`] if they have an app: it has to be forgotten first, which takes its code.
-    pub async fn enrol_app(&self, caller: &Caller) -> Result<Enrolment, Error> {
+    /// As [`Gateway::log_in`]; [`Error::Conflict`] if they have an app: it has to be forgotten first,
+    /// which takes its code.
+    pub async fn enrol_app(
+        &self,
+        caller: &Caller,
+        password: Secret<String>,
+        from: IpAddr,
+    ) -> Result<Enrolment, Error> {
         caller.require_person()?;
         let user = caller.user.id;
+        // With the limits and the lock of a login; its token is not wanted.
+        drop(self.log_in(caller.user.username(), password, from).await?);
         let (codes, turn) = self.codes_of(user).await;
         if codes.totp.is_some_and(|totp| totp.confirmed) {
             return Err(Error::Conflict("there is an authenticator; remove it first"));

@@ -47,6 +47,9 @@ impl Gateway {
     /// By which way a merchant's order is paid that asks for `wanted`; `None` if by none. A QR is
     /// one of ours where the merchant takes wallets.
     fn way(&self, merchant: &Merchant, wanted: Method) -> Option<Way> {
+        if merchant.disabled {
+            return None;
+        }
         if matches!(wanted, Method::Qris(_)) && merchant.takes(method::WALLET) {
             return Some(None);
         }

@@ -2,6 +2,7 @@
 
 use crate::engine::Outcome;
 use crate::gateway::caller::Caller;
+use crate::gateway::charge::method;
 use crate::gateway::charge::standing::{Standing, standing, standing_of};
 use crate::gateway::codes::operation::Operation;
 use crate::gateway::{Error, Gateway, reference};
@@ -28,8 +29,12 @@ impl Gateway {
     pub fn payable(&self, id: &str) -> Result<Standing, Error> {
         let found = standing_of(self.view(), id.strip_prefix("chg_").unwrap_or(id))?;
         let started = found.started();
-        let payable =
-            started.purpose == ChargePurpose::Order && started.source == ChargeSource::Wallet;
+        let registry = self.view().registry();
+        let row = self.view().owner(started.account).and_then(|it| registry.merchants.get(&it));
+        let takes = row.is_some_and(|row| row.takes(method::WALLET) && !row.disabled);
+        let payable = takes
+            && started.purpose == ChargePurpose::Order
+            && started.source == ChargeSource::Wallet;
         if payable { Ok(found) } else { Err(Error::NotFound) }
     }
 

@@ -94,7 +94,9 @@ impl Gateway {
         let id = server_key::id_of(key.expose())?;
         let registry = self.view().registry();
         let row = registry.merchant_of_key(id)?;
-        let good = server_key::matches(&row.key(id)?.hash, key.expose()) && !row.disabled;
+        let is_merchant = self.view().user(row.user).is_some_and(|u| u.role == Role::Merchant);
+        let good = server_key::matches(&row.key(id)?.hash, key.expose());
+        let good = good && is_merchant && !row.disabled;
         let key = ServerKey::new(key.expose().clone()).ok()?;
         good.then(|| (Arc::clone(row), key))
     }

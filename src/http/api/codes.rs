@@ -1,8 +1,11 @@
 //! One-time codes asked for, and authenticator apps.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::Context;
+use super::session;
 use super::transfer::account;
 use super::wire;
 use crate::gateway::caller::Caller;
@@ -26,6 +29,12 @@ struct AskBody {
     charge: Option<String>,
     bank_code: Option<String>,
     account_number: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EnrolBody {
+    password: Secret<String>,
 }
 
 #[derive(Deserialize)]
@@ -59,9 +68,13 @@ pub(super) async fn ask(context: Context<'_>, caller: &Caller) -> Result<Reply, 
     }))
 }
 
-/// `POST /api/v1/auth/totp`: the secret is shown this once.
+/// `POST /api/v1/auth/totp`: takes the password; the secret is shown this once.
 pub(super) async fn enrol(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
-    let made = context.gateway.enrol_app(caller).await?;
+    let EnrolBody { password } = context.request.json()?;
+    let (gateway, caller) = (Arc::clone(context.gateway), caller.clone());
+    let from = context.address();
+    let enrol = async move { gateway.enrol_app(&caller, password, from).await };
+    let made = session::detached(enrol).await??;
     let (secret, otpauth_url) = (made.secret.expose(), made.uri.expose());
     Ok(Reply::created(&EnrolmentView { secret, otpauth_url }))
 }

@@ -5,7 +5,9 @@ use std::net::IpAddr;
 use serde_json::{Value, json};
 
 use crate::edr;
-use crate::support::{Answer, Ask, START_TEXT, TestGateway, ask, funded, get, post, raw, settings};
+use crate::support::{
+    Answer, Ask, PASSWORD, START_TEXT, TestGateway, ask, funded, get, post, raw, settings,
+};
 use gerbang::gateway::Settings;
 use gerbang::gateway::codes::policy::{From, Policy};
 use gerbang::journal::export;
@@ -67,7 +69,7 @@ async fn a_key_acts_for_its_owner_within_its_scopes() {
         post("/api/v1/withdrawals", &out),
         post("/api/v1/auth/logout", &json!({})),
         post("/api/v1/auth/otp", &json!({"operation": "payment", "to": "budi", "amount": 1})),
-        post("/api/v1/auth/totp", &json!({})),
+        post("/api/v1/auth/totp", &json!({"password": PASSWORD})),
         get(KEYS),
         get(ADMIN),
         post("/api/v1/topups/bank-transfer", &json!({})),

@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 
 use super::strict;
 use crate::edr;
-use crate::support::{Answer, Ask, People, START_TEXT, TestGateway, ask, get, post, settings};
+use crate::support::{
+    Answer, Ask, PASSWORD, People, START_TEXT, TestGateway, ask, get, post, settings,
+};
 use gerbang::gateway::Settings;
 use gerbang::gateway::codes::policy::{From, Policy};
 use gerbang::ledger::money::Amount;
@@ -284,7 +286,7 @@ fn shown(secret: &[u8], gateway: &TestGateway) -> String {
 }
 
 async fn enrolled(gateway: &TestGateway, token: &str) -> Vec<u8> {
-    let made = gateway.send(post(APP, &json!({})).by(token)).await.expect(201);
+    let made = gateway.send(post(APP, &json!({"password": PASSWORD})).by(token)).await.expect(201);
     let text = made["secret"].as_str().unwrap();
     let uri = format!(
         "otpauth://totp/Gerbang:ani?secret={text}&issuer=Gerbang&algorithm=SHA1&digits=6&period=30"
@@ -307,7 +309,10 @@ async fn an_app_shows_codes_that_count_once_each() {
     gateway.send(confirm(ani, &other_than(&first))).await.refused(401, "otp_invalid");
     assert_eq!(gateway.send(confirm(ani, &first)).await.status, 204);
     gateway.send(confirm(ani, &first)).await.refused(409, "conflict");
-    gateway.send(post(APP, &json!({})).by(ani)).await.refused(409, "conflict");
+    let wrong = post(APP, &json!({"password": "kata-sandi-salah"})).by(ani);
+    gateway.send(wrong).await.refused(401, "invalid_credentials");
+    let again = post(APP, &json!({"password": PASSWORD})).by(ani);
+    gateway.send(again).await.refused(409, "conflict");
     pay(&gateway, ani, &first, "budi", 1_000).await.refused(401, "otp_invalid");
     gateway.at(30);
     let second = shown(&secret, &gateway);

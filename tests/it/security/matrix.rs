@@ -161,6 +161,7 @@ fn body(route: Route) -> Value {
     match route {
         Route::SignUp => json!({"username": "ani", "name": "x", "email": "a@contoh.id",
             "password": "kata-sandi-lain", "role": "buyer"}),
+        Route::EnrolApp => json!({"password": crate::support::PASSWORD}),
         Route::LogIn => json!({"login": "ani", "password": crate::support::PASSWORD}),
         Route::Pay => json!({"to": "kasir", "amount": 1}),
         Route::MakeMyKey => json!({"name": "toko", "scopes": ["read"]}),

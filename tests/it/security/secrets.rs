@@ -208,7 +208,13 @@ async fn no_code_and_no_key_of_an_application_is_said_but_once() {
     for _ in 0..2 {
         said.push(gateway.send(post("/api/v1/payments", &pay).by(&people.ani)).await.text);
     }
-    let app = gateway.send(post("/api/v1/auth/totp", &json!({})).by(&people.ani)).await.json();
+    let app = gateway
+        .send(
+            post("/api/v1/auth/totp", &json!({"password": crate::support::PASSWORD}))
+                .by(&people.ani),
+        )
+        .await
+        .json();
     let key = json!({"name": "toko", "scopes": ["read"]});
     let key = gateway.send(post("/api/v1/api-keys", &key).by(&people.warung)).await.json();
     let key = key["key"].as_str().unwrap();
