@@ -84,7 +84,7 @@ pub struct Backlog {
 /// A message was told, or that was tried.
 #[derive(Clone, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 pub struct DeliveryTried {
-    /// Of the system, under [`reference`].
+    /// Of the system, under [`reference()`].
     pub origin: Origin,
     /// Which message.
     pub delivery: Delivery,

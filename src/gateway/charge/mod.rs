@@ -9,7 +9,7 @@
 //!
 //! The journal commands, this room obeys: a charge is made at the provider because its entry was
 //! committed by this process just now. The rules are `ledger::charge`'s; what follows from the
-//! provider's word is [`verdict`]'s table.
+//! provider's word is `verdict`'s table.
 //!
 //! # Invariants
 //!

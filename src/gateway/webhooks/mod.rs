@@ -7,7 +7,7 @@
 //!    └───────────────────────── courier ── one timer, a few sends at once ──▶ receiver
 //! ```
 //!
-//! Merchants are told of their orders as Midtrans does, see [`merchant`]. All other
+//! Merchants are told of their orders as Midtrans does, see `merchant`. All other
 //! messages follow Standard Webhooks: one id over all tries, a time and a signature for each. What
 //! is to be told follows from the journal (`ledger::delivery`), so a restart forgets nothing; the
 //! tries stand in it, and are the delivery log.
