@@ -175,6 +175,11 @@ fn decimals(currency: Currency) -> u32 {
     }
 }
 
+/// `44.000`, as an amount of rupiah is written.
+pub fn rupiah(amount: u64) -> String {
+    grouped(u128::from(amount), '.')
+}
+
 fn grouped(number: u128, separator: char) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);

@@ -1,5 +1,7 @@
 //! Pages for people: the headers that keep a browser from loading or doing anything else.
 
+use std::fmt::{Display, Formatter, Result, Write as _};
+
 use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{
@@ -32,4 +34,20 @@ pub fn with_headers(reply: Reply) -> Reply {
         .header(REFERRER_POLICY, HeaderValue::from_static("no-referrer"))
         .header(OPENER, HeaderValue::from_static("same-origin"))
         .header(RESOURCE, HeaderValue::from_static("same-origin"))
+}
+
+/// Text that stands for itself in HTML.
+pub struct Escaped<'a>(pub &'a str);
+
+impl Display for Escaped<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        self.0.chars().try_for_each(|letter| match letter {
+            '&' => f.write_str("&amp;"),
+            '<' => f.write_str("&lt;"),
+            '>' => f.write_str("&gt;"),
+            '"' => f.write_str("&quot;"),
+            '\'' => f.write_str("&#39;"),
+            other => f.write_char(other),
+        })
+    }
 }

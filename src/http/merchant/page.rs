@@ -3,7 +3,7 @@
 //! Plain HTML without a script: it loads nothing from elsewhere, may not be framed, and is kept by
 //! nobody. Whoever has its address may see it and pick; money moves only by who pays.
 
-use std::fmt::{Display, Write as _};
+use std::fmt::Write as _;
 
 use bytes::Bytes;
 use hyper::header::{
@@ -17,8 +17,10 @@ use crate::connector::midtrans::transaction::{Instructions, Transaction};
 use crate::gateway::charge::standing::{Standing, State};
 use crate::gateway::merchant::details::Details;
 use crate::gateway::{Error, Gateway};
+use crate::http::page::Escaped;
 use crate::http::reply::Reply;
 use crate::http::request::Request;
+use crate::language::rupiah;
 use crate::ledger::charge::ChargeEnd;
 use crate::ledger::id::Principal;
 
@@ -82,7 +84,7 @@ fn show(gateway: &Gateway, token: &str) -> Result<Reply, Error> {
     let told = gateway.told(&last)?.transaction;
     let details = Details::of(first.started())?;
     let order = Escaped(&details.order_id);
-    let amount = grouped(told.amount.get());
+    let amount = rupiah(told.amount.get());
     let mut body = format!("<p>Order <b>{order}</b>, <b>Rp {amount}</b></p>");
     let picking = last.recorded.position == first.recorded.position;
     match told.status {
@@ -193,27 +195,4 @@ fn reply(status: u16, body: String, content_type: &'static str) -> Reply {
         .header(OPENER, HeaderValue::from_static("same-origin"))
         .header(REFERRER_POLICY, HeaderValue::from_static("no-referrer"))
         .header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
-}
-
-/// `44.000`, as rupiah are written.
-fn grouped(amount: u64) -> String {
-    let digits = amount.to_string();
-    let groups = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy);
-    groups.collect::<Vec<_>>().join(".")
-}
-
-/// Text that stands for itself in HTML.
-struct Escaped<'a>(&'a str);
-
-impl Display for Escaped<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.chars().try_for_each(|letter| match letter {
-            '&' => f.write_str("&amp;"),
-            '<' => f.write_str("&lt;"),
-            '>' => f.write_str("&gt;"),
-            '"' => f.write_str("&quot;"),
-            '\'' => f.write_str("&#39;"),
-            other => f.write_char(other),
-        })
-    }
 }

@@ -2,7 +2,7 @@
 //!
 //! They load nothing from elsewhere, run no script, and may not be framed.
 
-use std::fmt::{Display, Write as _};
+use std::fmt::Write as _;
 
 use bytes::Bytes;
 use hyper::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION};
@@ -12,7 +12,9 @@ use crate::connector::midtrans::status::Status;
 use crate::connector::midtrans::text;
 use crate::http::midtrans::Kept;
 use crate::http::midtrans::session::Session;
+use crate::http::page::Escaped;
 use crate::http::reply::Reply;
+use crate::language::rupiah;
 
 /// Most transactions on one page.
 const SHOWN_MAX: usize = 200;
@@ -57,7 +59,7 @@ pub(super) fn list<'a>(transactions: impl Iterator<Item = &'a Kept>) -> Reply {
 /// The page of a session.
 pub(super) fn session(token: &str, session: &Session, begun: Option<&Kept>) -> Reply {
     let order = Escaped(session.order_id());
-    let mut body = format!("<p>Order <b>{order}</b>, <b>Rp {}</b></p>", grouped(session.amount()));
+    let mut body = format!("<p>Order <b>{order}</b>, <b>Rp {}</b></p>", rupiah(session.amount()));
     let written = match begun {
         None => session.methods.iter().try_for_each(|(name, _)| {
             let action = format!("/snap/v3/redirection/{token}?method={name}");
@@ -132,29 +134,6 @@ fn reply(status: u16, body: String, content_type: &'static str) -> Reply {
         .header(OPENER, HeaderValue::from_static("same-origin"))
 }
 
-/// `44.000`, as rupiah are written.
-fn grouped(amount: u64) -> String {
-    let digits = amount.to_string();
-    let groups = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy);
-    groups.collect::<Vec<_>>().join(".")
-}
-
-/// Text that stands for itself in HTML.
-struct Escaped<'a>(&'a str);
-
-impl Display for Escaped<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.chars().try_for_each(|letter| match letter {
-            '&' => f.write_str("&amp;"),
-            '<' => f.write_str("&lt;"),
-            '>' => f.write_str("&gt;"),
-            '"' => f.write_str("&quot;"),
-            '\'' => f.write_str("&#39;"),
-            other => f.write_char(other),
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,9 +144,9 @@ mod tests {
             Escaped("<b onclick='x'>\"&").to_string(),
             "&lt;b onclick=&#39;x&#39;&gt;&quot;&amp;"
         );
-        assert_eq!(grouped(44_000), "44.000");
-        assert_eq!(grouped(7), "7");
-        assert_eq!(grouped(1_234_567), "1.234.567");
+        assert_eq!(rupiah(44_000), "44.000");
+        assert_eq!(rupiah(7), "7");
+        assert_eq!(rupiah(1_234_567), "1.234.567");
     }
 
     #[test]
