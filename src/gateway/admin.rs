@@ -98,10 +98,12 @@ impl Gateway {
     }
 
     /// Gives a user another role. It takes effect with their next request. Nobody becomes an
-    /// administrator this way: their password was not held against the rules for one.
+    /// administrator this way: their password was not held against the rules for one. Nor does
+    /// anybody become a merchant, or cease to be one: their accounts would keep the limits and
+    /// fees of what they were opened as.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for administrators, or if too much is waiting.
+    /// [`Error::Invalid`] for administrators and merchants, or if too much is waiting.
     pub async fn set_role(
         &self,
         by: Principal,
@@ -110,6 +112,10 @@ impl Gateway {
     ) -> Result<Box<Recorded>, Error> {
         if role == Role::Admin && user.role != Role::Admin {
             return Err(Error::invalid("role", "administrators are made as such"));
+        }
+        if (role == Role::Merchant) != (user.role == Role::Merchant) {
+            let reason = "a merchant's accounts are of another kind: sign up under another name";
+            return Err(Error::invalid("role", reason));
         }
         let change = UserChange::Role(role);
         let changed = UserChanged { user: user.id, by, change };

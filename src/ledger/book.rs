@@ -208,7 +208,10 @@ impl Book {
     fn open_account(&mut self, opened: &AccountOpened) {
         let row = u32::try_from(self.accounts.len()).expect("fewer than 2^32 accounts");
         assert_eq!(opened.account.0, row, "accounts are numbered in order");
-        self.accounts.push(Account::new(opened));
+        // Frozen are users, with all they have and will have.
+        let first = opened.owner.and_then(|owner| self.user(owner)).map(|user| user.account);
+        let frozen = first.and_then(|first| self.account(first)).is_some_and(|first| first.frozen);
+        self.accounts.push(Account { frozen, ..Account::new(opened) });
     }
 
     fn follow_orders(&mut self, position: Position, event: &Event) {

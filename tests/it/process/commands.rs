@@ -175,7 +175,8 @@ fn a_store_is_verified_exported_and_changed_by_its_operator() {
     assert!(said(&frozen).contains("ani is frozen from position"));
     assert_eq!(admin(&["freeze", "siapa", "--reason", "x"]).status.code(), Some(1));
     assert_eq!(admin(&["set-role", "ani", "root"]).status.code(), Some(2));
-    assert_eq!(admin(&["set-role", "ani", "merchant"]).status.code(), Some(0));
+    assert_eq!(admin(&["set-role", "ani", "merchant"]).status.code(), Some(1));
+    assert_eq!(admin(&["set-role", "ani", "client"]).status.code(), Some(0));
     assert_eq!(admin(&["rotate-keys"]).status.code(), Some(0));
     let weak = ["create-user", "baru", "--role", "admin", "--name", "B", "--email", "b@contoh.id"];
     let weak = admin(&weak);

@@ -22,6 +22,10 @@ async fn a_role_is_given_and_takes_effect_at_once() {
     for wrong in ["", "Admin", "root"] {
         gateway.send(post(&path, &json!({"role": wrong})).by(&people.admin)).await.names("role");
     }
+    let merchant = post(&path, &json!({"role": "merchant"})).by(&people.admin);
+    gateway.send(merchant).await.names("role");
+    let buyer = post("/api/v1/admin/users/warung/role", &json!({"role": "buyer"}));
+    gateway.send(buyer.by(&people.admin)).await.names("role");
     let nobody = post("/api/v1/admin/users/siapa/role", &json!({"role": "buyer"}));
     gateway.send(nobody.by(&people.admin)).await.refused(404, "not_found");
 }
@@ -76,6 +80,31 @@ async fn a_freeze_reaches_every_currency() {
     pay().await.refused(422, "account_frozen");
     freeze(false).await.expect(200);
     pay().await.expect(201);
+}
+
+#[tokio::test]
+async fn an_account_opens_as_frozen_as_its_owner() {
+    let (gateway, people) = funded().await;
+    let freeze = |frozen: bool| {
+        let body = json!({"frozen": frozen, "reason": "laporan"});
+        gateway.send(post(&format!("{ANI}/freeze"), &body).by(&people.admin))
+    };
+    freeze(true).await.expect(200);
+    for name in ["ani", "budi"] {
+        let path = format!("/api/v1/admin/users/{name}/accounts");
+        let opened = post(&path, &json!({"currency": "USD"})).by(&people.admin);
+        gateway.send(opened).await.expect(201);
+        let usd = json!({"to": name, "amount": 500, "currency": "USD"});
+        gateway.send(post("/api/v1/admin/topups", &usd).by(&people.admin)).await.expect(201);
+    }
+    let pay = |to: &str, by: &str| {
+        let body = json!({"to": to, "amount": 1, "currency": "USD"});
+        gateway.send(post("/api/v1/payments", &body).by(by))
+    };
+    pay("budi", &people.ani).await.refused(422, "account_frozen");
+    pay("ani", &people.budi).await.expect(201);
+    freeze(false).await.expect(200);
+    pay("budi", &people.ani).await.expect(201);
 }
 
 #[tokio::test]
