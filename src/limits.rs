@@ -59,6 +59,9 @@ pub const REQUEST_ID_MAX: usize = 64;
 pub const HEADERS_MAX: usize = 64;
 /// Largest request body but for batches.
 pub const BODY_MAX: usize = 64 * 1024;
+/// Most bytes, in KiB, of bodies that have come in part: a listener's clients may have a million
+/// streams between them.
+pub const BODIES_KIB_MAX: usize = 256 * 1024;
 /// Largest body of a batch.
 pub const BATCH_BODY_MAX: usize = 4 * 1024 * 1024;
 /// Most items in a batch.

@@ -4,12 +4,12 @@
 //! Nothing secret passes through here: labels are from closed sets, and log fields are chosen where
 //! they are written.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use prometheus::{Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec};
-use prometheus::{IntGauge, Opts, Registry, TextEncoder};
-use tracing_appender::non_blocking::WorkerGuard;
+use prometheus::{IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
+use tracing_appender::non_blocking::{ErrorCounter, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 
 use crate::ledger::charge::ChargeStep;
@@ -53,7 +53,13 @@ pub struct Metrics {
     pub connections: IntGauge,
     /// Encoded bytes of history not sealed yet.
     pub tail_bytes: IntGauge,
+    /// Without labels; a child only where there is a certificate.
+    certificate_ends: IntGaugeVec,
+    log_lines_dropped: IntGauge,
 }
+
+/// Lines of the log that found no room; as global as the log.
+static LOG_LINES_DROPPED: OnceLock<ErrorCounter> = OnceLock::new();
 
 /// When something began, for its duration.
 #[derive(Clone, Copy)]
@@ -77,18 +83,12 @@ impl Metrics {
         let counter = |name: &str, help: &str| register(&registry, IntCounter::new(name, help));
         let gauge = |name: &str, help: &str| register(&registry, IntGauge::new(name, help));
         let sizes = |name: &str, help: &str, start: f64| {
-            let buckets = prometheus::exponential_buckets(start, 2.0, 16).expect("valid buckets");
-            let options = HistogramOpts::new(name, help).buckets(buckets);
+            let options = HistogramOpts::new(name, help).buckets(doubling(start, 16));
             register(&registry, Histogram::with_opts(options))
         };
-        let seconds = prometheus::exponential_buckets(0.000_1, 2.0, 18).expect("valid buckets");
-        let latency =
-            HistogramOpts::new("gerbang_http_request_seconds", "Time to answer, by route")
-                .buckets(seconds);
-        let latency = register(&registry, HistogramVec::new(latency, &["route"]));
         let metrics = Self {
             requests: by("gerbang_http_requests_total", "Requests answered", &["route", "status"]),
-            latency,
+            latency: register(&registry, latency()),
             entries: counter("gerbang_journal_entries_total", "Entries made durable"),
             batch_entries: sizes("gerbang_journal_batch_entries", "Entries in a batch", 1.0),
             batch_bytes: sizes("gerbang_journal_batch_bytes", "Encoded size of a batch", 128.0),
@@ -133,6 +133,11 @@ impl Metrics {
             ),
             connections: gauge("gerbang_http_connections", "Open connections"),
             tail_bytes: gauge("gerbang_journal_tail_bytes", "Encoded history not sealed yet"),
+            certificate_ends: register(&registry, certificate_ends()),
+            log_lines_dropped: gauge(
+                "gerbang_log_lines_dropped",
+                "Lines of the log since the start that found no room",
+            ),
             registry,
         };
         Arc::new(metrics)
@@ -220,14 +225,36 @@ impl Metrics {
         self.latency.with_label_values(&[route]).observe(seconds(began.0.elapsed()));
     }
 
+    /// The certificate in use ends at `seconds` since the epoch.
+    pub fn certificate_ends(&self, seconds: i64) {
+        self.certificate_ends.with_label_values::<&str>(&[]).set(seconds);
+    }
+
     /// All metrics in Prometheus' text format.
     pub fn render(&self) -> Vec<u8> {
+        let dropped = LOG_LINES_DROPPED.get().map_or(0, ErrorCounter::dropped_lines);
+        self.log_lines_dropped.set(i64::try_from(dropped).unwrap_or(i64::MAX));
         let mut text = Vec::new();
         TextEncoder::new()
             .encode(&self.registry.gather(), &mut text)
             .expect("metrics have valid names and a buffer takes them");
         text
     }
+}
+
+fn latency() -> prometheus::Result<HistogramVec> {
+    let options = HistogramOpts::new("gerbang_http_request_seconds", "Time to answer, by route");
+    HistogramVec::new(options.buckets(doubling(0.000_1, 18)), &["route"])
+}
+
+fn certificate_ends() -> prometheus::Result<IntGaugeVec> {
+    let name = "gerbang_tls_certificate_expiry_timestamp_seconds";
+    IntGaugeVec::new(Opts::new(name, "When the certificate in use ends"), &[])
+}
+
+/// Bounds of a histogram: `count` of them, each twice the one before.
+fn doubling(start: f64, count: usize) -> Vec<f64> {
+    prometheus::exponential_buckets(start, 2.0, count).expect("valid buckets")
 }
 
 fn register<C: prometheus::core::Collector + Clone + 'static>(
@@ -266,6 +293,7 @@ pub fn check_filter(filter: &str) -> Result<(), String> {
 pub fn init_logs(filter: &str) -> LogGuard {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let (lines, guard) = tracing_appender::non_blocking(std::io::stderr());
+    let dropped = lines.error_counter();
     let subscriber = tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
@@ -273,5 +301,9 @@ pub fn init_logs(filter: &str) -> LogGuard {
         .with_writer(lines)
         .finish();
     // A second call keeps the first subscriber.
-    LogGuard(tracing::subscriber::set_global_default(subscriber).ok().map(|()| guard))
+    let is_first = tracing::subscriber::set_global_default(subscriber).is_ok();
+    LogGuard(is_first.then(|| {
+        LOG_LINES_DROPPED.get_or_init(|| dropped);
+        guard
+    }))
 }

@@ -104,8 +104,11 @@ pub(super) async fn run(
     let main = tokio::spawn(serve);
     let scheme = if tls.is_some() { "https" } else { "http" };
     ready(&format!("{scheme}://{address}"));
+    let show_end = |tls: &Reloadable| tls.ends().map(|end| app.metrics.certificate_ends(end));
+    tls.as_ref().and_then(show_end);
     let reload = || {
         tls.iter().for_each(reload_certificate);
+        tls.as_ref().and_then(show_end);
         options.config.iter().for_each(|path| reload_screening(app, path));
     };
     signals.wait_for_stop(reload).await;

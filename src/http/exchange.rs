@@ -95,10 +95,42 @@ impl<S: Service> Edge<S> {
         }
         if self.http2 {
             // Under HTTP/1.1 the guard keeps this deadline, at no cost per request.
-            let read = timeout(self.shared.options.body_timeout, collect(body, max));
+            let read = timeout(self.shared.options.body_timeout, self.collect(body, max));
             return read.await.unwrap_or_else(|_| Err(too_slow()));
         }
-        collect(body, max).await
+        self.collect(body, max).await
+    }
+
+    /// Reads a body of at most `max` bytes. While more of it is to come than its first piece, it has
+    /// its share of the room that all such bodies have together.
+    async fn collect(&self, mut body: Incoming, max: usize) -> Result<Bytes, ApiError> {
+        let too_large = || ApiError::new(Code::PayloadTooLarge).closing();
+        let told = body.size_hint().lower();
+        if told > max as u64 {
+            return Err(too_large());
+        }
+        let whole = next_piece(&mut body).await?.unwrap_or_default();
+        if whole.len() > max {
+            return Err(too_large());
+        }
+        if body.is_end_stream() {
+            // Mostly all there is, and then nothing is copied.
+            return Ok(whole);
+        }
+        let told = usize::try_from(told).unwrap_or(max);
+        let kib = (if told > 0 { told } else { max }).div_ceil(1024);
+        let room = self.shared.bodies.try_acquire_many(u32::try_from(kib).unwrap_or(u32::MAX));
+        let _room = room.map_err(|_| ApiError::new(Code::Busy).retry_after(1).closing())?;
+        let mut pieces = BytesMut::with_capacity(told.max(whole.len()));
+        pieces.extend_from_slice(&whole);
+        drop(whole);
+        while let Some(piece) = next_piece(&mut body).await? {
+            if pieces.len() + piece.len() > max {
+                return Err(too_large());
+            }
+            pieces.extend_from_slice(&piece);
+        }
+        Ok(pieces.freeze())
     }
 
     /// Calls the service; a panic in it fails this request only.
@@ -166,34 +198,14 @@ fn too_slow() -> ApiError {
     ApiError::with_detail(Code::RequestTimeout, "the body took too long").closing()
 }
 
-/// Reads a body of at most `max` bytes.
-async fn collect(mut body: Incoming, max: usize) -> Result<Bytes, ApiError> {
-    let too_large = || ApiError::new(Code::PayloadTooLarge).closing();
-    let told = body.size_hint().lower();
-    if told > max as u64 {
-        return Err(too_large());
-    }
-    let mut whole = Bytes::new();
-    let mut pieces = BytesMut::new();
+/// The next bytes of a body; trailers mean nothing here.
+async fn next_piece(body: &mut Incoming) -> Result<Option<Bytes>, ApiError> {
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| body_error(&error))?;
-        // Trailers mean nothing here.
-        let Ok(data) = frame.into_data() else { continue };
-        if whole.len() + pieces.len() + data.len() > max {
-            return Err(too_large());
+        if let Ok(data) = frame.map_err(|error| body_error(&error))?.into_data() {
+            return Ok(Some(data));
         }
-        if whole.is_empty() && pieces.is_empty() {
-            // Mostly all there is, and then nothing is copied.
-            whole = data;
-            continue;
-        }
-        if pieces.is_empty() {
-            pieces.reserve(usize::try_from(told).unwrap_or_default());
-            pieces.extend_from_slice(&std::mem::take(&mut whole));
-        }
-        pieces.extend_from_slice(&data);
     }
-    Ok(if pieces.is_empty() { whole } else { pieces.freeze() })
+    Ok(None)
 }
 
 fn body_error(error: &hyper::Error) -> ApiError {

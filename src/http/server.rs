@@ -38,6 +38,8 @@ pub trait Service: Send + Sync + 'static {
 pub struct Options {
     /// Most connections at once.
     pub connections_max: usize,
+    /// Most KiB of bodies that have come in part.
+    pub bodies_kib_max: usize,
     /// Until the first byte, and the end of the TLS handshake if there is one.
     pub first_byte_timeout: Duration,
     /// From a head's first byte to its last.
@@ -61,6 +63,7 @@ impl Options {
     pub const fn standard() -> Self {
         Self {
             connections_max: limits::CONNECTIONS_MAX,
+            bodies_kib_max: limits::BODIES_KIB_MAX,
             first_byte_timeout: limits::FIRST_BYTE_TIMEOUT,
             head_timeout: limits::HEAD_TIMEOUT,
             body_timeout: limits::BODY_TIMEOUT,
@@ -89,6 +92,8 @@ pub(super) struct Shared<S> {
     pub(super) service: Arc<S>,
     pub(super) tls: Option<tls::Reloadable>,
     pub(super) handshakes: Semaphore,
+    /// Room for bodies that have come in part, in KiB.
+    pub(super) bodies: Semaphore,
     pub(super) stage: watch::Receiver<Stage>,
     pub(super) stop: watch::Receiver<bool>,
     pub(super) options: Options,
@@ -105,7 +110,10 @@ pub async fn serve<S: Service>(
 ) {
     let (stage, watched) = watch::channel(Stage::Run);
     let handshakes = Semaphore::new(limits::TLS_HANDSHAKES_MAX);
-    let shared = Shared { service, tls, handshakes, stage: watched, stop: stop.clone(), options };
+    let bodies = Semaphore::new(options.bodies_kib_max);
+    let stopping = stop.clone();
+    let shared =
+        Shared { service, tls, handshakes, bodies, stage: watched, stop: stopping, options };
     let permits = Arc::new(Semaphore::new(options.connections_max));
     accept_until(stop, &listener, &permits, &Arc::new(shared)).await;
     drop(listener);

@@ -76,7 +76,14 @@ struct Files {
     key: PathBuf,
     clients: Option<PathBuf>,
     oldest: Oldest,
-    current: ArcSwap<ServerConfig>,
+    current: ArcSwap<Loaded>,
+}
+
+/// What was made of the files.
+struct Loaded {
+    config: Arc<ServerConfig>,
+    /// When the first certificate of the chain ends, in seconds since the epoch, if it says.
+    ends: Option<i64>,
 }
 
 impl Reloadable {
@@ -116,7 +123,13 @@ impl Reloadable {
     }
 
     pub(super) fn config(&self) -> Arc<ServerConfig> {
-        self.0.current.load_full()
+        Arc::clone(&self.0.current.load().config)
+    }
+
+    /// When the first certificate of the chain in use ends, in seconds since the epoch; none if it
+    /// cannot be read.
+    pub fn ends(&self) -> Option<i64> {
+        self.0.current.load().ends
     }
 }
 
@@ -125,7 +138,7 @@ fn read(
     key: &Path,
     oldest: Oldest,
     clients: Option<&Path>,
-) -> Result<ServerConfig, Error> {
+) -> Result<Loaded, Error> {
     let chain = certificates(certificate)?;
     let private = PrivateKeyDer::from_pem_file(key).map_err(unreadable(key))?;
     let unusable = |source| Error::Unusable {
@@ -144,9 +157,20 @@ fn read(
         None => config.with_no_client_auth(),
         Some(clients) => config.with_client_cert_verifier(verifier(clients)?),
     };
+    let ends = earliest_end(&chain);
     let mut config = config.with_single_cert(chain, private).map_err(unusable)?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(config)
+    Ok(Loaded { config: Arc::new(config), ends })
+}
+
+/// When the first certificate of a chain ends; rustls has read the leaf by then, and takes the
+/// others as they are.
+fn earliest_end(chain: &[CertificateDer<'_>]) -> Option<i64> {
+    let end = |certificate: &CertificateDer<'_>| {
+        let (_, certificate) = x509_parser::parse_x509_certificate(certificate).ok()?;
+        Some(certificate.validity().not_after.timestamp())
+    };
+    chain.iter().filter_map(end).min()
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
@@ -179,11 +203,17 @@ mod tests {
 
     use super::*;
 
+    /// When certificates of these tests end: 2031-02-03.
+    const ENDS: i64 = 1_927_843_200;
+
     fn write_pair(directory: &Path) -> (PathBuf, PathBuf) {
-        let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let mut names = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
+        names.not_after = rcgen::date_time_ymd(2031, 2, 3);
+        let signing_key = rcgen::KeyPair::generate().unwrap();
+        let cert = names.self_signed(&signing_key).unwrap();
         let (certificate, key) = (directory.join("cert.pem"), directory.join("key.pem"));
-        fs::write(&certificate, pair.cert.pem()).unwrap();
-        fs::write(&key, pair.signing_key.serialize_pem()).unwrap();
+        fs::write(&certificate, cert.pem()).unwrap();
+        fs::write(&key, signing_key.serialize_pem()).unwrap();
         (certificate, key)
     }
 
@@ -206,13 +236,14 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let (certificate, key) = write_pair(directory.path());
         let tls = Reloadable::load(&certificate, &key, Oldest::Tls13).unwrap();
-        let before = tls.0.current.load_full();
+        let before = tls.config();
         fs::write(&key, "not a key").unwrap();
         assert!(tls.reload().is_err());
-        assert!(Arc::ptr_eq(&before, &tls.0.current.load_full()));
+        assert!(Arc::ptr_eq(&before, &tls.config()));
         write_pair(directory.path());
+        assert_eq!(tls.ends(), Some(ENDS));
         tls.reload().unwrap();
-        assert!(!Arc::ptr_eq(&before, &tls.0.current.load_full()));
+        assert!(!Arc::ptr_eq(&before, &tls.config()));
     }
 
     #[test]

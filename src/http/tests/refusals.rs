@@ -197,6 +197,35 @@ async fn errors_of_a_body_reach_the_client_and_the_connection_goes_on() {
 }
 
 #[tokio::test]
+async fn bodies_in_part_have_room_together_and_whole_ones_need_none() {
+    let server = Server::start(Options { bodies_kib_max: 1, ..calm() }, None).await;
+    let part = "POST /wait HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc";
+    let whole =
+        "POST /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabc";
+    let chunked =
+        "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n";
+    let mut first = server.connect().await;
+    first.write_all(part.as_bytes()).await.unwrap();
+    // Whoever comes later finds the room taken, once the first piece of the first is read.
+    let refused = loop {
+        let mut other = server.connect().await;
+        other.write_all(chunked.as_bytes()).await.unwrap();
+        if let Ok(answer) = timeout(SHORT, read_to_close(&mut other)).await {
+            break answer;
+        }
+    };
+    assert_eq!(statuses(&refused), [503]);
+    assert!(refused.contains("\"busy\"") && refused.contains("retry-after: 1"), "{refused}");
+    assert_eq!(statuses(&server.exchange(whole.as_bytes()).await), [200]);
+
+    first.write_all(b"defghi").await.unwrap();
+    server.service.began.notified().await;
+    let rest = "0\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    let answer = server.exchange(format!("{chunked}{rest}").as_bytes()).await;
+    assert_eq!(statuses(&answer), [200, 200]);
+}
+
+#[tokio::test]
 async fn a_refused_body_does_not_cost_the_client_the_answer() {
     let server = Server::calm().await;
     let mut stream = server.connect().await;
