@@ -28,8 +28,12 @@ fn is_json(value: &str) -> bool {
         && charset.iter().any(|known| parameter.eq_ignore_ascii_case(known))
 }
 
-/// Reads a JSON text that must be all of `body`.
+/// Reads a JSON object that must be all of `body`.
 pub fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    // serde would take a list of values for a struct, in the order of its fields.
+    if body.trim_ascii_start().starts_with(b"[") {
+        return Err(malformed("the body must be an object"));
+    }
     check_depth(body)?;
     // Nearly all bodies are good; only for others is the way to the field worked out.
     serde_json::from_slice(body).or_else(|_| decode_slowly(body))
@@ -247,8 +251,17 @@ mod tests {
     }
 
     #[test]
+    fn a_list_is_no_object() {
+        for list in ["[\"a\",1]", " \n[\"a\",1,null,null,[],null]", "["] {
+            let error = decode::<Payment>(list.as_bytes()).unwrap_err();
+            assert_eq!(error.detail(), "the body must be an object", "{list}");
+        }
+    }
+
+    #[test]
     fn nesting_has_a_bound_and_strings_do_not_count() {
-        let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+        let nested =
+            |depth: usize| format!("{{\"a\":{}{}}}", "[".repeat(depth - 1), "]".repeat(depth - 1));
         assert!(decode::<serde_json::Value>(nested(JSON_DEPTH_MAX).as_bytes()).is_ok());
         assert!(decode::<serde_json::Value>(nested(JSON_DEPTH_MAX + 1).as_bytes()).is_err());
         let text = format!("\"\\\"{}\"", "[".repeat(1000));

@@ -39,5 +39,19 @@ pub mod reply;
 pub mod request;
 pub mod websocket;
 
+/// The grammar of heads, for `fuzz/` to hold against hyper's.
+#[cfg(fuzzing)]
+pub mod fuzzing {
+    /// How long a head is that passes, and the length of its body; `None` for one in chunks.
+    pub fn head(bytes: &[u8]) -> Option<(usize, Option<u64>)> {
+        let head = super::head::read(bytes).ok()??;
+        let length = match head.body {
+            super::head::Framing::Length(length) => Some(length),
+            super::head::Framing::Chunked => None,
+        };
+        Some((head.len, length))
+    }
+}
+
 #[cfg(test)]
 mod tests;
