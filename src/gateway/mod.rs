@@ -47,7 +47,7 @@ pub use self::error::Error;
 
 use self::allowance::Allowance;
 use self::api_keys::Uses;
-use self::client::Rates;
+use self::client::{AllowLists, Rates};
 use self::notify::Hub;
 use self::payout::Desk;
 use self::payout::start::Names;
@@ -102,6 +102,7 @@ pub struct Gateway {
     screening: Mutex<Screening>,
     names_at_banks: Names,
     rates: Rates,
+    allow_lists: AllowLists,
     allowance: Allowance,
     /// Rung when there is a tenant to bill.
     moved_in: Notify,
@@ -156,6 +157,7 @@ impl Gateway {
             screening: Mutex::new(screening),
             names_at_banks: Names::default(),
             rates: Rates::default(),
+            allow_lists: AllowLists::default(),
             allowance: Allowance::default(),
             moved_in: Notify::new(),
             outbox,

@@ -206,7 +206,7 @@ impl Gateway {
         callback: Option<Callback>,
     ) -> Result<Recorded, Error> {
         let change = |registry: &Registry| {
-            let row = registry.clients.get(id).ok_or(Error::NotFound)?.clone();
+            let row = (**registry.clients.get(id).ok_or(Error::NotFound)?).clone();
             Ok(RegistryChange::ClientSet(Client { callback, ..row }))
         };
         self.change_by(by, change).await
@@ -261,7 +261,7 @@ impl Holder {
                 Ok(RegistryChange::PartnerSet(Partner { keys: keys(&row.keys)?, ..row }))
             }
             Self::Client(id) => {
-                let row = registry.clients.get(id).ok_or(Error::NotFound)?.clone();
+                let row = (**registry.clients.get(id).ok_or(Error::NotFound)?).clone();
                 Ok(RegistryChange::ClientSet(Client { keys: keys(&row.keys)?, ..row }))
             }
         }

@@ -13,6 +13,8 @@
 //!   holds its money and the user's name space its references, so neither passes to another.
 //! - Keys stand here sealed. What opens them is no part of the ledger.
 
+mod window;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -25,6 +27,8 @@ use super::money::{Amount, BasisPoints};
 use super::text::{ClientId, Line};
 use super::time::Timestamp;
 use crate::limits;
+
+pub use self::window::Window;
 
 /// A bank's three digits, with their zeros.
 #[derive(
@@ -84,60 +88,6 @@ pub struct Keys {
     pub current: SealedKey,
     /// Verifies until the other side has changed over.
     pub previous: Option<SealedKey>,
-}
-
-/// A stretch of every day, in minutes since midnight at the books' offset (+07:00).
-#[derive(Clone, Copy, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
-pub struct Window {
-    /// Its first minute, 0 to 1,439.
-    pub from: u16,
-    /// The first minute after it; before `from` if midnight lies between.
-    pub until: u16,
-}
-
-impl Window {
-    /// From `23:30-04:00`. `None` if it is not written so, or has no length.
-    pub fn parse(text: &str) -> Option<Self> {
-        let (from, until) = text.split_once('-')?;
-        let window = Self { from: minute(from)?, until: minute(until)? };
-        if window.is_sound() { Some(window) } else { None }
-    }
-
-    /// Whether `at` lies in the window.
-    pub fn contains(self, at: Timestamp) -> bool {
-        let minute = at.minute_of_day();
-        if self.from <= self.until {
-            self.from <= minute && minute < self.until
-        } else {
-            self.from <= minute || minute < self.until
-        }
-    }
-
-    /// Whether both ends are minutes of a day and some time lies between them.
-    const fn is_sound(self) -> bool {
-        self.from < MINUTES_OF_A_DAY && self.until < MINUTES_OF_A_DAY && self.from != self.until
-    }
-}
-
-const MINUTES_OF_A_DAY: u16 = 24 * 60;
-
-/// The minute of the day that `23:30` is.
-fn minute(text: &str) -> Option<u16> {
-    let number = |text: &str, below: u16| {
-        let plain = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
-        text.parse::<u16>().ok().filter(|number| plain && *number < below)
-    };
-    let (hour, minute) = text.split_once(':')?;
-    number(hour, 24)?.checked_mul(60)?.checked_add(number(minute, 60)?)
-}
-
-/// As it is parsed.
-impl fmt::Display for Window {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let time = |minute: u16| (minute.div_euclid(60), minute.rem_euclid(60));
-        let ((hour, minute), (until_hour, until_minute)) = (time(self.from), time(self.until));
-        write!(f, "{hour:02}:{minute:02}-{until_hour:02}:{until_minute:02}")
-    }
 }
 
 /// A bank we can reach.
@@ -375,8 +325,10 @@ pub struct Registry {
     pub partners: BTreeMap<BankCode, Partner>,
     /// Their ways.
     pub routes: BTreeMap<(BankCode, Usage), Route>,
-    /// Who may ask.
-    pub clients: BTreeMap<ClientId, Client>,
+    /// Who may ask. Shared, so that whoever asks copies no row, and knows it again.
+    pub clients: BTreeMap<ClientId, Arc<Client>>,
+    /// Which client acts as each user.
+    acting: BTreeMap<UserId, ClientId>,
     /// Keys of applications that act for users.
     pub api_keys: BTreeMap<KeyId, ApiKey>,
     /// Where users are told of what happens. Shared, so that a change of one copies no other.
@@ -448,7 +400,7 @@ impl Registry {
         match self.clients.get(&client.id) {
             Some(before) => require(before.user == client.user, RegistryError::UserDiffers),
             None => {
-                let taken = self.clients.values().any(|other| other.user == client.user);
+                let taken = self.acting.contains_key(&client.user);
                 require(!taken, RegistryError::UserTaken)?;
                 require(self.clients.len() < limits::CLIENTS_MAX, RegistryError::TooManyClients)
             }
@@ -481,10 +433,13 @@ impl Registry {
                 self.routes.remove(&(*bank, *usage));
             }
             RegistryChange::ClientSet(client) => {
-                self.clients.insert(client.id.clone(), client.clone());
+                self.acting.insert(client.user, client.id.clone());
+                self.clients.insert(client.id.clone(), Arc::new(client.clone()));
             }
             RegistryChange::ClientRemoved(id) => {
-                self.clients.remove(id);
+                if let Some(client) = self.clients.remove(id) {
+                    self.acting.remove(&client.user);
+                }
             }
             RegistryChange::ApiKeySet(key) => {
                 self.api_keys.insert(key.id, (**key).clone());
@@ -540,7 +495,8 @@ impl Registry {
     pub fn changes(&self) -> impl Iterator<Item = RegistryChange> + '_ {
         let partners = self.partners.values().cloned().map(RegistryChange::PartnerSet);
         let routes = self.routes.values().cloned().map(RegistryChange::RouteSet);
-        let clients = self.clients.values().cloned().map(RegistryChange::ClientSet);
+        let client = |it: &Arc<Client>| RegistryChange::ClientSet((**it).clone());
+        let clients = self.clients.values().map(client);
         let key = |key: &ApiKey| RegistryChange::ApiKeySet(Box::new(key.clone()));
         let keys = self.api_keys.values().map(key);
         let endpoints = self.endpoints.values();
@@ -551,8 +507,8 @@ impl Registry {
     }
 
     /// The client that acts as `user`.
-    pub fn client_of(&self, user: UserId) -> Option<&Client> {
-        self.clients.values().find(|client| client.user == user)
+    pub fn client_of(&self, user: UserId) -> Option<&Arc<Client>> {
+        self.clients.get(self.acting.get(&user)?)
     }
 }
 

@@ -100,7 +100,7 @@ async fn gateway(receiver: &Receiver) -> (TestGateway, Application, Caller) {
     }
     test.fund(&people, "kasir", 5_000_000).await;
     let admin = test.gateway.authenticate(&people.admin).unwrap();
-    (test, Application { client, account: user.account }, admin)
+    (test, Application { client: client.into(), account: user.account }, admin)
 }
 
 async fn transfer(test: &TestGateway, application: &Application, reference: &str) -> String {

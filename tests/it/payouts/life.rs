@@ -306,7 +306,7 @@ struct Client {
 impl Client {
     async fn run(mut self) {
         let registry = self.gateway.view().registry();
-        let client = registry.clients[&ClientId::parse("1").unwrap()].clone();
+        let client = Arc::clone(&registry.clients[&ClientId::parse("1").unwrap()]);
         let account = self.gateway.view().user(client.user).unwrap().account;
         let application = Application { client, account };
         for _ in 0..self.transfers {
