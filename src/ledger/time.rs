@@ -83,6 +83,13 @@ impl Timestamp {
         offset.to_datetime(time).date()
     }
 
+    /// The first moment of a calendar day at an offset from UTC given in seconds.
+    pub fn midnight(date: Date, offset_seconds: i32) -> Self {
+        let days = jiff::civil::date(1970, 1, 1).until(date).map_or(0, |span| span.get_days());
+        let seconds = i64::from(days).saturating_mul(24 * 3600);
+        Self::from_seconds(seconds.saturating_sub(i64::from(offset_seconds)))
+    }
+
     /// RFC 3339 with microseconds, at an offset from UTC given in seconds.
     pub fn to_rfc3339(self, offset_seconds: i32) -> String {
         static PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
@@ -186,6 +193,17 @@ mod tests {
             after.month(),
             Timestamp::parse_rfc3339("2026-11-30T16:59:59Z").unwrap().month()
         );
+    }
+
+    #[test]
+    fn a_day_begins_at_its_midnight() {
+        for (year, month, day) in [(1970, 1, 1), (1969, 12, 31), (2026, 11, 21), (2028, 2, 29)] {
+            let date = jiff::civil::date(year, month, day);
+            let midnight = Timestamp::midnight(date, 7 * 3600);
+            let before = Timestamp::from_micros(midnight.micros() - 1);
+            assert_eq!(midnight.date(7 * 3600), date);
+            assert_ne!(before.date(7 * 3600), date);
+        }
     }
 
     #[test]
