@@ -199,6 +199,7 @@ pub fn settings(config: &Config) -> Settings {
         currency: config.currency,
         merchant_fee: config.merchant_fee,
         top_up_alone_max: config.top_up_alone_max,
+        tables_alone: config.tables_alone,
         signup: config.signup,
         answer_within: config.banks.answer_within,
         codes: config.codes.policy,

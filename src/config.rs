@@ -56,6 +56,9 @@ pub struct Config {
     pub merchant_fee: BasisPoints,
     /// A top-up by an administrator above this waits for another administrator.
     pub top_up_alone_max: Option<Amount>,
+    /// Whether one administrator may change partners, routes and clients without another. Not by
+    /// default: such a change says where money goes (ASVS 2.3.5).
+    pub tables_alone: bool,
     /// Limits on what comes in.
     pub policies: Policies,
     /// How banks are reached.
@@ -166,6 +169,7 @@ struct RawBooks {
     signup: Option<bool>,
     merchant_fee_basis_points: Option<u16>,
     top_up_alone_max: Option<u64>,
+    tables_alone: Option<bool>,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -284,6 +288,7 @@ impl Config {
             merchant_fee: BasisPoints::new(books.merchant_fee_basis_points.unwrap_or(0))
                 .ok_or_else(|| value("books.merchant_fee_basis_points", "is above 10000"))?,
             top_up_alone_max: amount("books.top_up_alone_max", books.top_up_alone_max)?,
+            tables_alone: books.tables_alone.unwrap_or(false),
             policies: policies(limits)?,
             banks: self::banks(banks)?,
             midtrans: Midtrans::from_raw(midtrans)?,
@@ -336,6 +341,7 @@ impl Config {
                 signup: Some(self.signup),
                 merchant_fee_basis_points: Some(self.merchant_fee.get()),
                 top_up_alone_max: self.top_up_alone_max.map(Amount::get),
+                tables_alone: Some(self.tables_alone),
             },
             limits: Some(self.policies.0.iter().map(limit).collect()),
             banks: self.banks.to_raw(),
@@ -494,7 +500,7 @@ mod tests {
     fn what_is_printed_gives_the_same_again() {
         let config = parse(
             "[server]\nlisten = '[::1]:80'\noperations_listen = ''\n[books]\nutc_offset = '-03:30'\n\
-             merchant_fee_basis_points = 70\ntop_up_alone_max = 5\n[[limits]]\nkind = 'merchant'\n\
+             merchant_fee_basis_points = 70\ntop_up_alone_max = 5\ntables_alone = true\n[[limits]]\nkind = 'merchant'\n\
              currency = 'USD'\nceiling = 9\n[codes]\npayments_from = 0\nsender = 'console'\n",
         )
         .unwrap();

@@ -28,6 +28,10 @@ pub const CLIENT_ID_MAX: usize = 36;
 pub const ALLOW_MAX: usize = 64;
 /// Most client applications.
 pub const CLIENTS_MAX: usize = 4_096;
+/// Changes of tables that may wait for a second person at once.
+pub const PROPOSALS_MAX: usize = 256;
+/// How long one waits: over a weekend.
+pub const PROPOSAL_SECONDS: i64 = 3 * 24 * 3600;
 /// Rooms that a landlord lets: all are looked through at each change.
 pub const ROOMS_MAX: usize = 1_000;
 /// Longest code of a room.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use clap::Subcommand;
 
 use super::output::{Bar, complain, say};
-use super::{Failure, listen, tables};
+use super::{Failure, listen, proposals, tables};
 use crate::app::{self, App};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -77,6 +77,9 @@ enum Action {
     /// Applications that may ask for transfers.
     #[command(subcommand)]
     Client(tables::Clients),
+    /// Changes of those that wait for another administrator.
+    #[command(subcommand)]
+    Proposal(proposals::Proposals),
     /// Explains which way a transfer would take, and sends nothing.
     RoutePreview(tables::RoutePreview),
     /// Explains what the screening rules would say of a transfer, and records nothing.
@@ -142,6 +145,7 @@ async fn act(app: &App, action: Action) -> Result<String, Failure> {
         Action::Partner(action) => tables::partners(app, action).await,
         Action::Route(action) => tables::routes(app, action).await,
         Action::Client(action) => tables::clients(app, action).await,
+        Action::Proposal(action) => proposals::act(app, action).await,
         Action::RoutePreview(asked) => tables::route_preview(app, &asked),
         Action::ScreenPreview(asked) => tables::screen_preview(app, &asked),
         Action::RotateKeys => unreachable!("handled before the store is opened"),

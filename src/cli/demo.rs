@@ -68,6 +68,8 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
         listen: arguments.listen,
         operations_listen: None,
         data,
+        // There is one administrator.
+        tables_alone: true,
         // Whoever runs a demo is every user.
         codes: config::Codes { sender: config::Sender::Console, ..standard.codes },
         ..standard

@@ -10,6 +10,7 @@ mod demo;
 mod export;
 mod listen;
 mod output;
+mod proposals;
 mod reconcile;
 mod serve;
 mod simulate;

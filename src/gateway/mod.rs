@@ -23,6 +23,7 @@ pub mod notify;
 pub mod pay;
 pub mod payout;
 pub mod preview;
+pub mod proposals;
 pub mod reconcile;
 pub mod reconciliation;
 pub mod reference;
@@ -75,6 +76,8 @@ pub struct Settings {
     pub merchant_fee: BasisPoints,
     /// A top-up by an administrator above this waits for another administrator.
     pub top_up_alone_max: Option<Amount>,
+    /// Whether one administrator may change partners, routes and clients without another.
+    pub tables_alone: bool,
     /// Whether anyone may sign up.
     pub signup: bool,
     /// How long the answer to a transfer or a withdrawal may wait for its end.

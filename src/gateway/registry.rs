@@ -1,10 +1,11 @@
-//! Changes of partners, routes and clients (EDR-2): one at a time, live at once.
+//! Changes of partners, routes and clients (EDR-2): one at a time, live at once, or once a second
+//! administrator agrees.
 //!
 //! What is wrong in form is refused here, before the tables are asked: an address that is none, an
 //! endpoint that would lead elsewhere. Keys arrive sealed; who makes and shows them is the caller.
 
 use super::{Error, Gateway};
-use crate::engine::NameKind;
+use crate::engine::{NameKind, Reservation};
 use crate::identity::allow::AllowList;
 use crate::journal::Recorded;
 use crate::ledger::event::{Fact, Role};
@@ -16,7 +17,8 @@ use crate::ledger::text::Line;
 use crate::outbound::Url;
 
 impl Gateway {
-    /// Makes one change of the tables, for `by`: an administrator or the operator.
+    /// Makes one change of the tables, for `by`: an administrator or the operator. An administrator's
+    /// may have to wait for another; see [`super::proposals`].
     ///
     /// # Errors
     /// [`Error::Invalid`] naming the field, [`Error::NotFound`] for a removal of what is not there,
@@ -39,12 +41,34 @@ impl Gateway {
         let reservation = self.engine.reserve(NameKind::Registry, "registry").await;
         let registry = self.view().registry();
         let change = make(&registry)?;
-        match &change {
-            RegistryChange::PartnerSet(partner) => check_partner(partner)?,
-            RegistryChange::RouteSet(route) => check_route(route)?,
-            RegistryChange::ClientSet(client) => self.check_client(client)?,
-            RegistryChange::EndpointSet(endpoint) => self.check_endpoint(endpoint)?,
-            RegistryChange::MerchantSet(merchant) => self.check_merchant(merchant)?,
+        self.check_change(&change)?;
+        registry.decide(&change).map_err(|error| refused(&change, error))?;
+        let change = self.or_propose(by, change);
+        if let RegistryChange::Proposed(_) = &change {
+            registry.decide(&change).map_err(|error| refused(&change, error))?;
+        }
+        self.record_change(by, change, reservation).await
+    }
+
+    /// Writes a change down that was decided while `reservation` was held.
+    pub(super) async fn record_change(
+        &self,
+        by: Principal,
+        change: RegistryChange,
+        reservation: Reservation,
+    ) -> Result<Recorded, Error> {
+        let fact = Fact::RegistryChanged(Box::new(RegistryChanged { by, change }));
+        Ok(*self.engine.record(fact, vec![reservation]).await?)
+    }
+
+    /// What is wrong with a change in form.
+    pub(super) fn check_change(&self, change: &RegistryChange) -> Result<(), Error> {
+        match change {
+            RegistryChange::PartnerSet(partner) => check_partner(partner),
+            RegistryChange::RouteSet(route) => check_route(route),
+            RegistryChange::ClientSet(client) => self.check_client(client),
+            RegistryChange::EndpointSet(endpoint) => self.check_endpoint(endpoint),
+            RegistryChange::MerchantSet(merchant) => self.check_merchant(merchant),
             RegistryChange::PartnerRemoved(_)
             | RegistryChange::RouteRemoved(..)
             | RegistryChange::ClientRemoved(_)
@@ -52,11 +76,11 @@ impl Gateway {
             | RegistryChange::ApiKeyRemoved(_)
             | RegistryChange::ApiKeyUsed(..)
             | RegistryChange::EndpointRemoved(..)
-            | RegistryChange::MerchantRemoved(..) => {}
+            | RegistryChange::MerchantRemoved(..)
+            | RegistryChange::Proposed(_)
+            | RegistryChange::Approved(_)
+            | RegistryChange::ProposalRefused(..) => Ok(()),
         }
-        registry.decide(&change).map_err(|error| refused(&change, error))?;
-        let fact = Fact::RegistryChanged(Box::new(RegistryChanged { by, change }));
-        Ok(*self.engine.record(fact, vec![reservation]).await?)
     }
 
     fn check_client(&self, client: &Client) -> Result<(), Error> {
@@ -115,7 +139,7 @@ fn check_origin(field: &'static str, url: &str) -> Result<(), Error> {
     }
 }
 
-fn refused(change: &RegistryChange, error: RegistryError) -> Error {
+pub(super) fn refused(change: &RegistryChange, error: RegistryError) -> Error {
     let field = match (error, change) {
         (RegistryError::NoSuchPartner, RegistryChange::RouteSet(_)) => "bank",
         (
@@ -124,7 +148,8 @@ fn refused(change: &RegistryChange, error: RegistryError) -> Error {
             | RegistryError::NoSuchClient
             | RegistryError::NoSuchKey
             | RegistryError::NoSuchEndpoint
-            | RegistryError::NoSuchMerchant,
+            | RegistryError::NoSuchMerchant
+            | RegistryError::NoSuchProposal,
             _,
         ) => return Error::NotFound,
         (RegistryError::PartnerHasRoutes, _) => "code",
@@ -141,6 +166,13 @@ fn refused(change: &RegistryChange, error: RegistryError) -> Error {
         (RegistryError::EndpointDiffers, _) => return Error::Conflict("the merchant is another"),
         (RegistryError::TooManyMerchants, _) => {
             return Error::Conflict("there are too many merchants");
+        }
+        (RegistryError::TooManyProposals, _) => {
+            return Error::Conflict("there are too many proposals");
+        }
+        (RegistryError::ProposalExpired, _) => return Error::Conflict("the proposal has expired"),
+        (RegistryError::OwnProposal, _) => {
+            return Error::Forbidden("another administrator has to approve it");
         }
     };
     Error::invalid(field, error)

@@ -180,7 +180,7 @@ impl Gateway {
         self.settings.top_up_alone_max.is_none_or(|max| amount <= max)
     }
 
-    fn is_administrator(&self, principal: Principal) -> bool {
+    pub(super) fn is_administrator(&self, principal: Principal) -> bool {
         match principal {
             Principal::User(id) => self.view().user(id).is_some_and(|u| u.role == Role::Admin),
             Principal::System | Principal::Operator => true,

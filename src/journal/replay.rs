@@ -17,7 +17,7 @@ use crate::ledger::id::{AccountId, Position};
 use crate::ledger::money::Amount;
 use crate::ledger::order::Order;
 use crate::ledger::payout::{self, Payout, PayoutAdvanced, PayoutStep};
-use crate::ledger::registry::RegistryChange;
+use crate::ledger::registry::{RegistryChange, RegistryChanged};
 
 /// Applies the next entry and compares its links with those recorded.
 ///
@@ -89,7 +89,7 @@ fn misfit(book: &Book, position: Position, fact: &Fact) -> Option<&'static str> 
             Some(payout) if payout.decide_failure(failed.by).is_ok() => None,
             _ => Some("there is no such payout, or it cannot fail so"),
         },
-        Fact::RegistryChanged(changed) => registering(book, &changed.change),
+        Fact::RegistryChanged(changed) => registering(book, changed),
         Fact::BoardingChanged(changed) => boarding(book, &changed.change),
         Fact::BillIssued(_)
         | Fact::BillCancelled(_)
@@ -165,9 +165,17 @@ fn moving(book: &Book, movement: &Movement) -> Option<&'static str> {
 }
 
 /// Only what later entries stand on; which changes are wise was decided when they were written.
-fn registering(book: &Book, change: &RegistryChange) -> Option<&'static str> {
+fn registering(book: &Book, changed: &RegistryChanged) -> Option<&'static str> {
     let registry = &book.registry;
-    match change {
+    match &changed.change {
+        RegistryChange::Approved(id) => match registry.proposals.get(id) {
+            None => Some("there is no such proposal"),
+            Some(proposal) if proposal.by == changed.by => Some("nobody approves their own"),
+            Some(proposal) => {
+                let change = proposal.change.clone().into();
+                registering(book, &RegistryChanged { by: changed.by, change })
+            }
+        },
         RegistryChange::RouteSet(route) => {
             (!registry.partners.contains_key(&route.bank)).then_some("a route has a partner")
         }
@@ -192,7 +200,9 @@ fn registering(book: &Book, change: &RegistryChange) -> Option<&'static str> {
         | RegistryChange::ApiKeyRemoved(_)
         | RegistryChange::ApiKeyUsed(..)
         | RegistryChange::EndpointRemoved(..)
-        | RegistryChange::MerchantRemoved(..) => None,
+        | RegistryChange::MerchantRemoved(..)
+        | RegistryChange::Proposed(_)
+        | RegistryChange::ProposalRefused(..) => None,
     }
 }
 

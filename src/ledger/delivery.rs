@@ -119,7 +119,10 @@ pub(super) fn silenced(change: &RegistryChange) -> Option<(EndpointId, bool)> {
         | RegistryChange::ClientRemoved(_)
         | RegistryChange::ApiKeySet(_)
         | RegistryChange::ApiKeyRemoved(_)
-        | RegistryChange::ApiKeyUsed(..) => None,
+        | RegistryChange::ApiKeyUsed(..)
+        | RegistryChange::Proposed(_)
+        | RegistryChange::Approved(_)
+        | RegistryChange::ProposalRefused(..) => None,
     }
 }
 

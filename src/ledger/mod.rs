@@ -34,6 +34,7 @@ pub mod order;
 pub mod payout;
 pub mod policy;
 pub mod posting;
+pub mod proposal;
 pub mod reference;
 pub mod registry;
 pub mod rejection;

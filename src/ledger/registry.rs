@@ -1,5 +1,6 @@
 //! Partners, routes and clients: the gateway's three tables (EDR-2), as state derived from events;
-//! and beside them the keys of applications, the endpoints of users' webhooks, and merchants.
+//! and beside them the keys of applications, the endpoints of users' webhooks, merchants, and changes
+//! of the three that wait for a second person.
 //!
 //! A partner is a bank we can reach; a route is one of the two ways a partner offers; a client is
 //! an application that may ask. A change is decided against the tables as they are and then
@@ -24,6 +25,7 @@ use super::endpoint::{Endpoint, EndpointId};
 use super::id::{Position, Principal, UserId};
 use super::merchant::Merchant;
 use super::money::{Amount, BasisPoints};
+use super::proposal::{Proposal, ProposalId};
 use super::text::{ClientId, Line};
 use super::time::Timestamp;
 use crate::limits;
@@ -242,6 +244,12 @@ pub enum RegistryChange {
     MerchantSet(Box<Merchant>),
     /// A merchant, with this endpoint, is gone.
     MerchantRemoved(UserId, EndpointId),
+    /// A change of one of the first three tables waits for a second person.
+    Proposed(Box<Proposal>),
+    /// A second person wants it too: it happens here.
+    Approved(ProposalId),
+    /// Somebody does not want it, or no more, and why.
+    ProposalRefused(ProposalId, Line),
 }
 
 /// A change of the registry, and whose it is.
@@ -316,6 +324,18 @@ pub enum RegistryError {
     /// The table of merchants is full.
     #[error("there are too many merchants")]
     TooManyMerchants,
+    /// What was to be approved or refused is not there any more.
+    #[error("there is no such proposal")]
+    NoSuchProposal,
+    /// Its time is over.
+    #[error("the proposal has expired")]
+    ProposalExpired,
+    /// Whoever proposed it is not the second person.
+    #[error("another administrator has to approve it")]
+    OwnProposal,
+    /// Too many wait.
+    #[error("there are too many proposals")]
+    TooManyProposals,
 }
 
 /// The tables.
@@ -335,6 +355,8 @@ pub struct Registry {
     pub endpoints: BTreeMap<(UserId, EndpointId), Arc<Endpoint>>,
     /// Who takes payments as through Midtrans.
     pub merchants: BTreeMap<UserId, Arc<Merchant>>,
+    /// Changes that wait for a second person.
+    pub proposals: BTreeMap<ProposalId, Arc<Proposal>>,
     /// Whose each server key is.
     pub(super) server_keys: BTreeMap<KeyId, UserId>,
 }
@@ -374,6 +396,11 @@ impl Registry {
             RegistryChange::MerchantSet(merchant) => self.decide_merchant(merchant),
             RegistryChange::MerchantRemoved(user, endpoint) => {
                 self.decide_merchant_removed(*user, *endpoint)
+            }
+            RegistryChange::Proposed(proposal) => self.decide_proposal(proposal),
+            RegistryChange::Approved(id) => self.decide_approved(*id),
+            RegistryChange::ProposalRefused(id, _) => {
+                require(self.proposals.contains_key(id), RegistryError::NoSuchProposal)
             }
         }
     }
@@ -419,6 +446,7 @@ impl Registry {
 
     /// Follows a change. Cannot fail.
     pub fn apply(&mut self, change: &RegistryChange) {
+        self.end_proposals(change);
         match change {
             RegistryChange::PartnerSet(partner) => {
                 self.partners.insert(partner.code, partner.clone());
@@ -464,6 +492,11 @@ impl Registry {
             RegistryChange::MerchantRemoved(user, endpoint) => {
                 self.remove_merchant(*user, *endpoint);
             }
+            RegistryChange::Proposed(proposal) => self.propose(proposal),
+            RegistryChange::Approved(id) => self.approve(*id),
+            RegistryChange::ProposalRefused(id, _) => {
+                self.proposals.remove(id);
+            }
         }
     }
 
@@ -489,6 +522,7 @@ impl Registry {
             && self.api_keys.is_empty()
             && self.endpoints.is_empty()
             && self.merchants.is_empty()
+            && self.proposals.is_empty()
     }
 
     /// Changes that lead from empty tables to these.
@@ -503,7 +537,11 @@ impl Registry {
         let endpoints = endpoints.map(|it| RegistryChange::EndpointSet((**it).clone()));
         let merchant = |it: &Arc<Merchant>| RegistryChange::MerchantSet(Box::new((**it).clone()));
         let merchants = self.merchants.values().map(merchant);
-        partners.chain(routes).chain(clients).chain(keys).chain(endpoints).chain(merchants)
+        let proposal = |it: &Arc<Proposal>| RegistryChange::Proposed(Box::new((**it).clone()));
+        // Last: a change of a row ends what was proposed for it.
+        let proposals = self.proposals.values().map(proposal);
+        let tables = partners.chain(routes).chain(clients).chain(keys).chain(endpoints);
+        tables.chain(merchants).chain(proposals)
     }
 
     /// The client that acts as `user`.

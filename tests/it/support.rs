@@ -126,6 +126,7 @@ pub(crate) fn settings() -> Settings {
         currency: Currency::IDR,
         merchant_fee: BasisPoints::new(0).unwrap(),
         top_up_alone_max: Amount::new(5_000_000),
+        tables_alone: true,
         signup: true,
         answer_within: Duration::from_secs(10),
         codes: codes::policy::Policy::NEVER,

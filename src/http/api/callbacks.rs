@@ -51,14 +51,18 @@ pub(super) async fn set(context: Context<'_>, caller: &Caller) -> Result<Reply, 
     let id = client(context)?;
     let by = caller.principal();
     let (recorded, secret) = context.gateway.set_callback(by, &id, url.clone()).await?;
+    if let Some(proposed) = context.proposed(&recorded, None, Some(secret.expose()))? {
+        return Ok(proposed);
+    }
     let position = recorded.position.get();
     Ok(Reply::ok(&CallbackView { url: url.as_str(), secret: secret.expose(), position }))
 }
 
 /// `DELETE /api/v1/admin/clients/{id}/callback`
 pub(super) async fn remove(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
-    context.gateway.remove_callback(caller.principal(), &client(context)?).await?;
-    Ok(Reply::no_content())
+    let by = caller.principal();
+    let recorded = context.gateway.remove_callback(by, &client(context)?).await?;
+    Ok(context.proposed(&recorded, None, None)?.unwrap_or_else(Reply::no_content))
 }
 
 /// `GET /api/v1/admin/payouts/{id}/callbacks`: the delivery log, oldest first.

@@ -54,6 +54,7 @@ mod operations;
 mod payments;
 mod payouts;
 mod previews;
+mod proposals;
 pub mod routes;
 mod session;
 mod stream;

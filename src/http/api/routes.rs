@@ -10,7 +10,7 @@ use super::{
     operations, payments, session,
 };
 use super::{bills, boarding, callbacks, charges, codes, documents, late, merchants, payouts};
-use super::{previews, stream, tables, topups, wallet, webhooks};
+use super::{previews, proposals, stream, tables, topups, wallet, webhooks};
 use crate::gateway::caller::Caller;
 use crate::http::problem::{ApiError, Code};
 use crate::http::reply::Reply;
@@ -161,6 +161,9 @@ routes! {
     DropClientKey: "DELETE" "api/v1/admin/clients/{}/previous-key" "drop_client_key" Roles(ADMINS);
     SetCallback: "PUT" "api/v1/admin/clients/{}/callback" "set_callback" Roles(ADMINS);
     RemoveCallback: "DELETE" "api/v1/admin/clients/{}/callback" "remove_callback" Roles(ADMINS);
+    Proposals: "GET" "api/v1/admin/proposals" "proposals" Roles(ADMINS);
+    ApproveProposal: "POST" "api/v1/admin/proposals/{}/approve" "approve_proposal" Roles(ADMINS);
+    RefuseProposal: "POST" "api/v1/admin/proposals/{}/refuse" "refuse_proposal" Roles(ADMINS);
     CallbackLog: "GET" "api/v1/admin/payouts/{}/callbacks" "callback_log" Roles(ADMINS);
     Redeliver: "POST" "api/v1/admin/payouts/{}/redeliver" "redeliver" Roles(ADMINS);
     PreviewRoute: "POST" "api/v1/admin/route-preview" "preview_route" Roles(ADMINS);
@@ -439,6 +442,9 @@ async fn dispatch_admin(
         Route::PreviewRoute => previews::route(context),
         Route::PreviewScreening => previews::screen(context),
         Route::Reconcile => previews::reconcile(context).await,
+        Route::Proposals | Route::ApproveProposal | Route::RefuseProposal => {
+            proposals::dispatch(route, context, &caller).await
+        }
         _ => Box::pin(merchants::dispatch(route, context, caller)).await,
     }
 }

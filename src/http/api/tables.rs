@@ -1,5 +1,6 @@
 //! Partners, routes and clients (EDR-2): shown without keys, changed one row at a time.
 
+use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use super::Context;
@@ -85,7 +86,7 @@ struct ChangedView<T> {
 }
 
 #[derive(Serialize)]
-struct PartnerView {
+pub(super) struct PartnerView {
     code: String,
     name: String,
     priority: u16,
@@ -102,7 +103,7 @@ struct WindowView {
 }
 
 #[derive(Serialize)]
-struct RouteRow {
+pub(super) struct RouteRow {
     bank: String,
     usage: &'static str,
     method: &'static str,
@@ -113,7 +114,7 @@ struct RouteRow {
 }
 
 #[derive(Serialize)]
-struct ClientView {
+pub(super) struct ClientView {
     id: String,
     name: String,
     user: String,
@@ -124,6 +125,8 @@ struct ClientView {
     per_day_max: Option<u64>,
     requests_per_second: Option<u32>,
     allow_interbank_fallback: bool,
+    /// Where it is told how its transfers end.
+    callback: Option<String>,
     disabled: bool,
     keys: usize,
 }
@@ -339,17 +342,20 @@ impl Context<'_> {
     }
 
     async fn remove(&self, caller: &Caller, change: RegistryChange) -> Result<Reply, ApiError> {
-        self.gateway.change_registry(caller.principal(), change).await?;
-        Ok(Reply::no_content())
+        self.changed(&self.gateway.change_registry(caller.principal(), change).await?, None)
     }
 
     /// The one answer in which a key token stands.
     fn issued(&self, issued: Issued, created: bool) -> Result<Reply, ApiError> {
+        let is_made = |reply: &Reply| created && reply.status() != StatusCode::ACCEPTED;
         let reply = self.changed(&issued.recorded, Some(issued.token.expose().clone()))?;
-        Ok(if created { reply.with_status_created() } else { reply })
+        Ok(if is_made(&reply) { reply.with_status_created() } else { reply })
     }
 
     fn changed(&self, recorded: &Recorded, key_token: Option<String>) -> Result<Reply, ApiError> {
+        if let Some(proposed) = self.proposed(recorded, key_token.as_deref(), None)? {
+            return Ok(proposed);
+        }
         let Fact::RegistryChanged(changed) = &recorded.event.fact else {
             return Err(ApiError::new(Code::Internal));
         };
@@ -373,11 +379,14 @@ impl Context<'_> {
             | RegistryChange::EndpointSet(_)
             | RegistryChange::EndpointRemoved(..)
             | RegistryChange::MerchantSet(_)
-            | RegistryChange::MerchantRemoved(..) => Ok(Reply::no_content()),
+            | RegistryChange::MerchantRemoved(..)
+            | RegistryChange::Proposed(_)
+            | RegistryChange::Approved(_)
+            | RegistryChange::ProposalRefused(..) => Ok(Reply::no_content()),
         }
     }
 
-    fn client(&self, row: &Client) -> ClientView {
+    pub(super) fn client(&self, row: &Client) -> ClientView {
         let user = self.gateway.view().user(row.user);
         ClientView {
             id: row.id.as_str().to_owned(),
@@ -390,6 +399,7 @@ impl Context<'_> {
             per_day_max: row.per_day_max.map(Amount::get),
             requests_per_second: row.requests_per_second,
             allow_interbank_fallback: row.allow_interbank_fallback,
+            callback: row.callback.as_ref().map(|callback| callback.url.to_string()),
             disabled: row.disabled,
             keys: keys(&row.keys),
         }
@@ -397,7 +407,7 @@ impl Context<'_> {
 }
 
 impl PartnerView {
-    fn of(row: &Partner) -> Self {
+    pub(super) fn of(row: &Partner) -> Self {
         let text = |minute: u16| format!("{:02}:{:02}", minute / 60, minute % 60);
         let window =
             |window: Window| WindowView { from: text(window.from), until: text(window.until) };
@@ -414,7 +424,7 @@ impl PartnerView {
 }
 
 impl RouteRow {
-    fn of(row: &Route) -> Self {
+    pub(super) fn of(row: &Route) -> Self {
         Self {
             bank: row.bank.to_string(),
             usage: row.usage.name(),

@@ -43,6 +43,7 @@ const FRAGMENTS: &[Fragment] = &[
     ("boarding", include_str!("../../../docs/openapi/boarding.json")),
     ("admin-users", include_str!("../../../docs/openapi/admin-users.json")),
     ("admin-tables", include_str!("../../../docs/openapi/admin-tables.json")),
+    ("admin-proposals", include_str!("../../../docs/openapi/admin-proposals.json")),
     ("admin-payouts", include_str!("../../../docs/openapi/admin-payouts.json")),
     ("operations", include_str!("../../../docs/openapi/operations.json")),
 ];

@@ -10,13 +10,20 @@ use crate::ledger::endpoint::{Endpoint, Format};
 use crate::ledger::merchant::Merchant;
 use crate::ledger::money::Amount;
 use crate::ledger::payout::CallbackTried;
+use crate::ledger::proposal::Proposal;
 use crate::ledger::registry::{
     Client, Keys, Partner, RegistryChange, RegistryChanged, Route, Window,
 };
 
 /// The fields of the record's object: who changed which table, and the row as it is now.
 pub(super) fn change(names: &Names, changed: &RegistryChanged) -> Value {
-    let (change, row) = match &changed.change {
+    let (change, row) = row_of(names, &changed.change);
+    json!({ "by": names.principal(changed.by), "change": change, "row": row })
+}
+
+/// The word for a change, and its row.
+fn row_of(names: &Names, change: &RegistryChange) -> (&'static str, Value) {
+    match change {
         RegistryChange::PartnerSet(it) => ("partner_set", partner(it)),
         RegistryChange::PartnerRemoved(bank) => {
             ("partner_removed", json!({ "code": bank.as_str() }))
@@ -40,8 +47,22 @@ pub(super) fn change(names: &Names, changed: &RegistryChanged) -> Value {
         RegistryChange::MerchantRemoved(user, _) => {
             ("merchant_removed", json!({ "user": names.user(*user) }))
         }
-    };
-    json!({ "by": names.principal(changed.by), "change": change, "row": row })
+        RegistryChange::Proposed(it) => ("proposed", proposal(names, it)),
+        RegistryChange::Approved(id) => ("approved", json!({ "proposal": id.0.get() })),
+        RegistryChange::ProposalRefused(id, why) => {
+            ("proposal_refused", json!({ "proposal": id.0.get(), "reason": why.as_str() }))
+        }
+    }
+}
+
+fn proposal(names: &Names, proposal: &Proposal) -> Value {
+    let (change, row) = row_of(names, &proposal.change.clone().into());
+    json!({
+        "proposal": proposal.id.0.get(),
+        "until": proposal.until.to_string(),
+        "change": change,
+        "row": row,
+    })
 }
 
 fn partner(partner: &Partner) -> Value {

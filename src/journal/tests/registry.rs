@@ -13,6 +13,7 @@ use crate::ledger::event::{Digest, Fact, Origin};
 use crate::ledger::id::{Position, Principal, UserId};
 use crate::ledger::merchant::Merchant;
 use crate::ledger::money::BasisPoints;
+use crate::ledger::proposal::{Proposal, ProposalId, TableChange};
 use crate::ledger::registry::tests::{bank, client, merchant, partner, route};
 use crate::ledger::registry::{
     Callback, Client, Keys, Partner, RegistryChange, RegistryChanged, Route, SealedKey, Usage,
@@ -21,7 +22,7 @@ use crate::ledger::registry::{
 use crate::ledger::text::ClientId;
 use crate::ledger::time::Timestamp;
 
-const EVERY_CHANGE: &str = "3a34bed0e0dd22a2bee515e72830bbb27612c4addcde713169c7b972ada20e04";
+const EVERY_CHANGE: &str = "d5b1f9b16e0d31eb61db7b3dc6c9eaec1497e3e0d3c6244712261d64f18cc509";
 
 fn changed(change: RegistryChange) -> Fact {
     let by = Principal::User(UserId(0));
@@ -74,7 +75,31 @@ fn every_change() -> Vec<Fact> {
     ];
     let mut facts: Vec<Fact> = changes.map(changed).into();
     facts.extend(every_change_of_endpoints());
+    facts.extend(every_proposal());
     facts
+}
+
+/// The first is approved by another, the second refused, the others wait.
+fn every_proposal() -> Vec<Fact> {
+    let id = |number| ProposalId(Position::new(number).unwrap());
+    let at = Timestamp::from_seconds(1_790_000_000);
+    let proposed = |number, change| {
+        let (by, until) = (Principal::User(UserId(1)), at.plus_seconds(3_600));
+        let proposal = Proposal { id: id(number), by, at, until, change };
+        changed(RegistryChange::Proposed(Box::new(proposal)))
+    };
+    let gone = ClientId::parse("2").unwrap();
+    let interbank = route("009", Usage::Interbank);
+    vec![
+        proposed(27, TableChange::PartnerSet(partner("014", 4))),
+        changed(RegistryChange::Approved(id(27))),
+        proposed(29, TableChange::RouteRemoved(bank("009"), Usage::Interbank)),
+        changed(RegistryChange::ProposalRefused(id(29), line("not now"))),
+        proposed(31, TableChange::RouteSet(interbank)),
+        proposed(32, TableChange::ClientSet(client("3", 0))),
+        proposed(33, TableChange::ClientRemoved(gone)),
+        proposed(34, TableChange::PartnerRemoved(bank("014"))),
+    ]
 }
 
 /// They begin at position 18: an event is told to one endpoint in vain and to another not yet.
@@ -156,7 +181,7 @@ fn an_export_shows_all_but_the_keys() {
     let history = History::new();
     batches.into_iter().for_each(|batch| history.push(batch));
     let mut out = Vec::new();
-    assert_eq!(ndjson(&history, Position::new(8).unwrap(), &mut out).unwrap(), 19);
+    assert_eq!(ndjson(&history, Position::new(8).unwrap(), &mut out).unwrap(), 27);
     let text = String::from_utf8(out).unwrap();
     let parsed = |text: &str| -> Vec<serde_json::Value> {
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -169,7 +194,8 @@ fn an_export_shows_all_but_the_keys() {
 fn a_checkpoint_holds_it() {
     let directory = tempfile::tempdir().unwrap();
     let (world, _) = sample();
-    assert_eq!(world.book.registry.partners.len(), 2);
+    assert_eq!(world.book.registry.partners.len(), 3);
+    assert_eq!(world.book.registry.proposals.len(), 4);
     assert_eq!(world.book.registry.endpoints.len(), 3);
     assert_eq!(world.book.registry.merchants.len(), 1);
     let pending = world.book.outbox.pending().map(|(_, pending)| pending.tried);
@@ -183,9 +209,10 @@ fn a_checkpoint_holds_it() {
 #[test]
 fn replay_refuses_what_later_entries_cannot_stand_on() {
     let cases = [
-        (RegistryChange::RouteSet(route("014", Usage::Transfer)), "a route has a partner"),
+        (RegistryChange::RouteSet(route("200", Usage::Transfer)), "a route has a partner"),
         (RegistryChange::PartnerRemoved(bank("009")), "the partner has routes"),
         (RegistryChange::ClientSet(client("3", 9)), "there is no such user"),
+        (RegistryChange::Approved(ProposalId(Position::FIRST)), "there is no such proposal"),
     ];
     for (change, why) in cases {
         let (mut world, batches) = sample();

@@ -12,6 +12,7 @@ mod edge;
 mod history;
 mod payments;
 mod payouts;
+mod proposals;
 mod rents;
 mod session;
 pub(crate) mod stream;

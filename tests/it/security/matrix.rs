@@ -146,6 +146,9 @@ const fn of_codes_and_keys(route: Route) -> Row {
             [401, 403, 403, 200, 403, 403, 401]
         }
         Route::DropServerKey => [401, 403, 403, 409, 403, 403, 401],
+        Route::Proposals => [401, 403, 403, 403, 403, 200, 401],
+        // Nothing is proposed.
+        Route::ApproveProposal | Route::RefuseProposal => [401, 403, 403, 403, 403, 404, 401],
         // The charge is no merchant's.
         Route::PayCharge => [401, 404, 404, 404, 404, 404, 401],
         Route::MyKeys => [401, 403, 403, 200, 403, 403, 401],
@@ -195,6 +198,7 @@ fn body(route: Route) -> Value {
         Route::ReleasePayout
         | Route::DenyPayout
         | Route::Redeliver
+        | Route::RefuseProposal
         | Route::RedeliverEvent
         | Route::RedeliverUserEvent => json!({"reason": "x"}),
         Route::AddWebhook | Route::ChangeWebhook | Route::ChangeUserWebhook => {
