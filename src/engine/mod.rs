@@ -374,6 +374,8 @@ pub enum NameKind {
     Registry = 5,
     /// A user whose one-time codes change.
     Code = 6,
+    /// A payout that is being begun.
+    Payout = 7,
 }
 
 /// A name held by [`Engine::reserve`] until dropped.

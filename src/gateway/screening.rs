@@ -9,7 +9,8 @@
 //! latest payouts, and losing it costs some caution, never money.
 //!
 //! A transfer that is not denied counts from the moment it is judged, so that many at once cannot
-//! all pass under the same count. Whoever judges asks once per transfer, not again for a retry.
+//! all pass under the same count. Whoever judges asks once per transfer, not again for a retry or a
+//! twin of it that comes at the same time.
 
 mod known;
 mod raw;

@@ -3,7 +3,8 @@
 //! Nothing is held and nothing used up until the last step, but by a "no" that depends on the state
 //! of things: a rule's, a bank's about the account, the tables' about the bank. Those are recorded
 //! and final for their reference. A bank that cannot be asked is no answer: the caller hears
-//! `unavailable` and may ask again under the same reference.
+//! `unavailable` and may ask again under the same reference. Of twins that come together one begins,
+//! and the others get its answer.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -12,7 +13,7 @@ use super::drive::start_of;
 use super::{Standing, standing};
 use crate::connector::outcome::{Outcome, Reason};
 use crate::connector::standard::InquiryRequest;
-use crate::engine;
+use crate::engine::{self, NameKind};
 use crate::gateway::allowance::{Share, Wanted};
 use crate::gateway::routing::{self, Candidate, NoWay, Question};
 use crate::gateway::scribe::line;
@@ -123,6 +124,10 @@ impl Gateway {
     /// # Errors
     /// A refusal, recorded; a reference used for something else; no bank to be reached.
     pub async fn begin_payout(&self, ask: Ask) -> Result<Begun, Error> {
+        // A twin waits for the first and finds its answer: no rule counts it, and no bank is asked,
+        // a second time.
+        let name = format!("{:x}", ask.origin.fingerprint());
+        let _turn = self.engine.reserve(NameKind::Payout, &name).await;
         if let Some(recorded) = self.engine.known(&ask.origin)? {
             return self.begun(engine::Outcome { recorded, replayed: true });
         }

@@ -1,10 +1,13 @@
 //! `POST /api/transfer` and `GET /api/transfer/{transactionId}`: the paper's wire format.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::edr::{self, ESCROW, FEE, edr, hasty, request, transfer};
-use crate::payouts::bank::Next;
+use crate::payouts::bank::{Faults, Next};
 use crate::support::{Answer, TestGateway, get, post, raw};
+use gerbang::gateway::screening::{RawRule, RawScreening, Rules};
 use gerbang::ledger::money::Amount;
 use gerbang::ledger::registry::{Client, RegistryChange};
 
@@ -281,4 +284,31 @@ async fn a_day_has_its_limit_also_after_a_restart() {
     told(&gateway.send(transfer(&gateway, &request("T4"))).await, 422, "204");
     gateway.at(24 * 3600);
     told(&gateway.send(transfer(&gateway, &request("T5"))).await, 200, "000");
+}
+
+#[tokio::test]
+async fn twins_that_come_together_are_one_transfer_to_the_rules_too() {
+    let (gateway, _) = edr().await;
+    let rule = RawRule {
+        name: "busy".to_owned(),
+        outcome: "deny".to_owned(),
+        per: Some("client".to_owned()),
+        window_seconds: Some(3_600),
+        count_above: Some(2),
+        ..RawRule::default()
+    };
+    let raw = RawScreening { rules: vec![rule], ..RawScreening::default() };
+    gateway.gateway.follow_rules(Rules::from_raw(raw).unwrap());
+    // So that all of them are in before the first is begun.
+    gateway.banks.set_faults(Faults { latency: Duration::from_millis(50), ..Faults::NONE });
+    let ask = |number: &str| gateway.send(transfer(&gateway, &request(number)));
+    let (first, second, third) = tokio::join!(ask("T1"), ask("T1"), ask("T1"));
+    let replayed = [&first, &second, &third].map(|it| it.header("idempotency-replayed").is_some());
+    assert_eq!(replayed.into_iter().filter(|replayed| *replayed).count(), 2);
+    for answer in [first, second, third] {
+        told(&answer, 200, "000");
+    }
+    told(&ask("T2").await, 200, "000");
+    assert_eq!(gateway.banks.entries().len(), 2);
+    told(&ask("T3").await, 422, "206");
 }
