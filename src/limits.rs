@@ -489,6 +489,8 @@ pub const NOT_FOUND_IS_FINAL: Duration = Duration::from_secs(15 * 60);
 /// Questions about open payouts under way at once at one bank: half of its places, so that what is
 /// asked after a restart leaves room for what is sent.
 pub const PAYOUT_QUESTIONS_MAX: usize = BANK_IN_FLIGHT_MAX / 2;
+/// Most tries of one payout; each is an entry.
+pub const TRIES_MAX: u8 = 32;
 /// How long a challenged payout waits for a person.
 pub const CHALLENGE_SECONDS: i64 = 24 * 3600;
 /// Between two looks at a challenged payout.

@@ -34,6 +34,15 @@ impl Case {
     }
 }
 
+/// Which ways were tried, by this task.
+#[derive(Default)]
+struct Ways {
+    /// In this round.
+    passed_over: Vec<BankCode>,
+    /// How many rounds before it reached nobody.
+    rounds: usize,
+}
+
 /// A try as it was written.
 struct Tried {
     reference: String,
@@ -46,7 +55,7 @@ impl Desk {
     /// wrote a try just now, which nobody has sent; without one, whatever is found is asked about.
     pub(super) async fn drive(self: Arc<Self>, payout: Position, mut written: Option<Position>) {
         let case = self.case(payout).await;
-        let (mut passed_over, mut asked) = (Vec::new(), 0);
+        let (mut ways, mut asked) = (Ways::default(), 0);
         let since = Instant::now();
         while let Some(Order::Payout(state)) = self.view().order(payout) {
             match (state.state, written.take()) {
@@ -56,8 +65,8 @@ impl Desk {
                 (PayoutState::Sending, Some(entry)) if entry == state.tried => {
                     let tried = self.tried(&case, &state).await;
                     let outcome = self.send(&case, &state, &tried).await;
-                    passed_over.push(tried.route.bank);
-                    written = self.follow(&case, &state, outcome, &passed_over).await;
+                    ways.passed_over.push(tried.route.bank);
+                    written = self.follow(&case, &state, outcome, &mut ways).await;
                 }
                 // Whoever wrote what is there now sees to it.
                 (_, Some(_)) => return,
@@ -146,7 +155,7 @@ impl Desk {
         case: &Case,
         state: &Payout,
         outcome: Outcome<Transferred>,
-        passed_over: &[BankCode],
+        ways: &mut Ways,
     ) -> Option<Position> {
         let (payout, attempt, name) = (case.payout, state.attempt, outcome.name());
         match outcome {
@@ -167,18 +176,41 @@ impl Desk {
             }
             Outcome::NotSent(reason) => {
                 tracing::warn!(%payout, attempt, outcome = name, code = reason.code, "a try has ended");
-                if let Some(next) = self.next_way(case, state, passed_over)
-                    && let Some(entry) = self.try_next(case, state, next, &reason).await
-                {
-                    return Some(entry);
+                let next = self.try_again(case, state, ways, &reason).await;
+                if next.is_none() {
+                    let words = format!("{}: {}", reason.code, reason.message);
+                    let reason = Reason::new("not_sent", &words);
+                    self.fail(case, state, &reason, payout::end_reference(payout)).await;
                 }
-                self.fail(case, state, &reason, payout::end_reference(payout)).await;
-                None
+                next
             }
         }
     }
 
-    /// The best way that was not tried yet.
+    /// Writes the try after one that was not sent: by another way; or, once there is none, by any
+    /// way after a pause. `None` if all that was in vain for too long.
+    async fn try_again(
+        &self,
+        case: &Case,
+        state: &Payout,
+        ways: &mut Ways,
+        reason: &Reason,
+    ) -> Option<Position> {
+        if state.attempt >= limits::TRIES_MAX {
+            return None;
+        }
+        loop {
+            if let Some(next) = self.next_way(case, state, &ways.passed_over) {
+                return self.try_next(case, state, next, reason).await;
+            }
+            // The state stays as it is, so a restart in the meantime asks, and sends nothing.
+            tokio::time::sleep(schedule::resend(ways.rounds, case.payout.get())?).await;
+            ways.rounds += 1;
+            ways.passed_over.clear();
+        }
+    }
+
+    /// The best way that was not tried in this round.
     fn next_way(&self, case: &Case, state: &Payout, passed_over: &[BankCode]) -> Option<Candidate> {
         let registry = self.view().registry();
         let owner = self.view().account(state.account)?.owner;

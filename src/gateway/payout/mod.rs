@@ -14,7 +14,8 @@
 //!
 //! - A try is sent at most once: by the task that was told of its entry as it was committed. A task
 //!   that finds a try in the journal (after a restart) asks about it and never sends it.
-//! - Another try is written only after `not_sent`, and sent only once it is written.
+//! - Another try is written only after `not_sent`, and sent only once it is written. If no bank can
+//!   be reached, all are tried again for a minute; then the payout fails as `not_sent`.
 //! - What is unknown has a next question until the schedule is used up; then a person looks at it.
 //! - A caller that goes away, or waits no longer, changes nothing.
 

@@ -182,6 +182,7 @@ fn failure(code: &str) -> (&'static str, &'static str) {
     match code {
         "challenge_expired" => ("402", "Nobody released the transfer in time"),
         "settled_by_hand" | "denied" => ("403", "The transfer was stopped by a person"),
+        "not_sent" => ("404", "No bank could be reached; nothing was sent"),
         _ => ("401", "The bank did not carry out the transfer"),
     }
 }

@@ -51,6 +51,8 @@ pub(crate) enum Next {
     Refused,
     /// Nobody hears of it again.
     Silent,
+    /// The bank cannot be reached.
+    NotSent,
 }
 
 /// All banks together.
@@ -183,6 +185,7 @@ impl Way {
         };
         let arranged = books.next.pop().map(|next| match next {
             Next::Refused => 0,
+            Next::NotSent => 1,
             Next::Silent => 2,
         });
         let course = match arranged.or_else(|| goes_wrong.then(|| books.random.below(6))) {

@@ -312,3 +312,13 @@ async fn twins_that_come_together_are_one_transfer_to_the_rules_too() {
     assert_eq!(gateway.banks.entries().len(), 2);
     told(&ask("T3").await, 422, "206");
 }
+
+#[tokio::test]
+async fn a_bank_service_that_comes_back_costs_a_moment_and_no_transfer() {
+    let (gateway, people) = edr().await;
+    gateway.banks.next(Next::NotSent);
+    let answer = gateway.send(transfer(&gateway, &request("T1"))).await;
+    told(&answer, 200, "000");
+    assert_eq!(gateway.banks.entries().len(), 1);
+    assert_eq!(gateway.balance(&people.kasir).await, ESCROW - 2_475_000);
+}

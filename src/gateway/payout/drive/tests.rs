@@ -19,6 +19,7 @@ use crate::ledger::event::{AccountOpened, Event};
 use crate::ledger::id::AccountId;
 use crate::ledger::money::{Amount, Currency};
 use crate::ledger::payout::Beneficiary;
+use crate::ledger::registry::{self, RegistryChange, RegistryChanged};
 use crate::outbound;
 use crate::telemetry::Metrics;
 
@@ -34,6 +35,8 @@ enum Manner {
     Hangs,
     /// Pays at once, and then finds a bug of ours.
     Panics,
+    /// Cannot be reached so many times, and then pays.
+    Down(usize),
 }
 
 /// A bank that writes down every name it is sent, however often.
@@ -60,12 +63,20 @@ fn paid() -> Outcome<Transferred> {
 impl Bank for Counting {
     fn transfer<'a>(&'a self, request: &'a TransferRequest) -> Asked<'a, Outcome<Transferred>> {
         Box::pin(async move {
-            self.sent().push(request.reference.clone());
+            let tries = {
+                let mut sent = self.sent();
+                sent.push(request.reference.clone());
+                sent.len()
+            };
             tokio::time::sleep(Duration::from_millis(300)).await;
             match self.manner {
                 Manner::Pays => paid(),
                 Manner::Hangs => std::future::pending().await,
                 Manner::Panics => panic!("planted"),
+                Manner::Down(times) if tries <= times => {
+                    Outcome::NotSent(Reason::new("no_connection", "refused"))
+                }
+                Manner::Down(_) => paid(),
             }
         })
     }
@@ -77,7 +88,11 @@ impl Bank for Counting {
     fn status<'a>(&'a self, request: &'a StatusRequest) -> Asked<'a, Standing> {
         Box::pin(async move {
             self.asked.lock().unwrap().push(request.reference.clone());
-            let known = self.sent().contains(&request.reference);
+            let sent = self.sent().iter().position(|name| *name == request.reference);
+            let known = match self.manner {
+                Manner::Down(times) => sent.is_some_and(|place| place >= times),
+                Manner::Pays | Manner::Hangs | Manner::Panics => sent.is_some(),
+            };
             match known {
                 true => Standing::Found(paid()),
                 false => Standing::NotFound(Reason::new("4043601", "never seen")),
@@ -279,4 +294,64 @@ async fn what_a_panic_left_is_asked_about() {
     let name = bank_reference(&desk.view().record(at(5)).unwrap());
     assert_eq!(*bank.sent(), std::slice::from_ref(&name));
     assert_eq!(*bank.asked.lock().unwrap(), [name]);
+}
+
+/// The tables in which the payout's bank has a route, behind the payout.
+fn routed() -> Vec<Fact> {
+    let rows = [
+        RegistryChange::PartnerSet(registry::tests::partner("009", 1)),
+        RegistryChange::RouteSet(registry::tests::route("009", Usage::Transfer)),
+    ];
+    let set = |change| {
+        Fact::RegistryChanged(Box::new(RegistryChanged { by: Principal::Operator, change }))
+    };
+    begun(None).into_iter().chain(rows.map(set)).collect()
+}
+
+/// What the payout came to, and how often it was tried.
+async fn came_to(times: usize) -> (Fact, usize) {
+    let bank = Counting::new(Manner::Down(times));
+    let desk = desk(routed(), &bank);
+    tokio::spawn(Arc::clone(&desk).drive(at(5), Some(at(5))));
+    ended(&desk).await;
+    let end = desk.view().answered(Principal::System, &payout::end_reference(at(5)));
+    let sent = bank.sent().clone();
+    let names: std::collections::BTreeSet<&String> = sent.iter().collect();
+    assert_eq!(names.len(), sent.len(), "each try has a name of its own");
+    (end.unwrap().unwrap().event.fact, sent.len())
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_not_sent_is_tried_again_for_a_while() {
+    let began = Instant::now();
+    let (end, tries) = came_to(3).await;
+    assert!(matches!(end, Fact::Moved(_)), "{end:?}");
+    assert_eq!(tries, 4);
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+    let began = Instant::now();
+    let (end, tries) = came_to(usize::MAX).await;
+    let Fact::PayoutFailed(failed) = end else { panic!("{end:?}") };
+    assert_eq!((failed.code.as_str(), tries), ("not_sent", 7));
+    assert_eq!(failed.reason.as_str(), "no_connection: refused");
+    let took = began.elapsed();
+    assert!((48..80).contains(&took.as_secs()), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_between_two_tries_asks_and_sends_nothing() {
+    // The task that knew that it was not sent is gone.
+    let bank = Counting::new(Manner::Down(usize::MAX));
+    let desk = desk(routed(), &bank);
+    let first = tokio::spawn(Arc::clone(&desk).drive(at(5), Some(at(5))));
+    while bank.sent().is_empty() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    first.abort();
+    tokio::spawn(Arc::clone(&desk).drive(at(5), None));
+    ended(&desk).await;
+    assert_eq!(bank.sent().len(), 1);
+    let end = desk.view().answered(Principal::System, &payout::end_reference(at(5)));
+    let Fact::PayoutFailed(failed) = end.unwrap().unwrap().event.fact else { panic!("paid") };
+    assert_eq!(failed.code.as_str(), "4043601", "the bank has never seen it");
 }
