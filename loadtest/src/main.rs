@@ -9,6 +9,7 @@
 //!  loadtest notifications  what a provider tells of charges             notices.rs
 //!  loadtest table-iv       the features of EZPY's Table IV              table_iv.rs
 //!  loadtest pos, mixed     Goose users by scenario                      shop.rs
+//!  loadtest goose-edr      the same, an application that sends to banks transfers.rs
 //!  loadtest grow           a store with a history                       grow.rs
 //!  loadtest echo           the ceiling by itself                        echo.rs
 //! ```
@@ -26,6 +27,8 @@ mod ratio;
 #[cfg(feature = "goose")]
 mod shop;
 mod table_iv;
+#[cfg(feature = "goose")]
+mod transfers;
 mod wire;
 mod world;
 
@@ -59,6 +62,9 @@ enum Command {
     #[cfg(feature = "goose")]
     /// Goose: payments among reads.
     Mixed(shop::Arguments),
+    #[cfg(feature = "goose")]
+    /// Goose: an application that sends money to banks and asks how it stands (scenario `edr`).
+    GooseEdr(shop::Arguments),
     /// Notifications of a payment provider: verified, journaled and answered.
     Notifications(notices::Arguments),
     /// Every feature of the paper's Table IV, in bursts of one second.
@@ -108,6 +114,8 @@ fn drive(command: Command) -> Result<(), Failure> {
             Command::Pos(arguments) => shop::run(shop::Kind::Pos, arguments).await,
             #[cfg(feature = "goose")]
             Command::Mixed(arguments) => shop::run(shop::Kind::Mixed, arguments).await,
+            #[cfg(feature = "goose")]
+            Command::GooseEdr(arguments) => shop::run(shop::Kind::Edr, arguments).await,
             Command::Notifications(arguments) => notices::run(arguments).await,
             Command::TableIv(arguments) => table_iv::run(arguments).await,
             Command::Grow(arguments) => grow::run(&arguments),

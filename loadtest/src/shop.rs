@@ -1,4 +1,5 @@
-//! Goose users by scenario: cashiers that only pay, and people who also look.
+//! Goose users by scenario: cashiers that only pay, people who also look, and an application that
+//! sends money to banks.
 //!
 //! A closed loop: a user waits for an answer before asking again, so a stall hides the requests
 //! that would have come (`co_mitigation` is off; `lean --rate` measures latency). Goose's client
@@ -7,8 +8,8 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
 
 use goose::config::GooseConfiguration;
 use goose::goose::GooseRequestBuilder;
@@ -18,6 +19,7 @@ use serde_json::json;
 use crate::Failure;
 use crate::pick::{Picker, Random, Spread};
 use crate::process::{Server, default_binary};
+use crate::transfers;
 use crate::world::{Payer, World};
 
 #[derive(clap::Args)]
@@ -28,6 +30,9 @@ pub struct Arguments {
     /// The product's binary, if one is started.
     #[arg(long, default_value_os_t = default_binary())]
     gerbang: PathBuf,
+    /// The data directory of a demo that is running, where the application's key is (edr).
+    #[arg(long)]
+    data: Option<PathBuf>,
     #[arg(long, default_value_t = 64)]
     users: usize,
     #[arg(long, default_value_t = 8)]
@@ -44,6 +49,7 @@ pub struct Arguments {
 pub enum Kind {
     Pos,
     Mixed,
+    Edr,
 }
 
 /// What the users of a run share.
@@ -58,15 +64,38 @@ struct Shop {
 
 pub async fn run(kind: Kind, arguments: Arguments) -> Result<(), Failure> {
     let fresh = tempfile::tempdir()?;
+    let data = fresh.path().join("data");
     let server = match arguments.target {
         Some(_) => None,
-        None => Some(Server::gerbang(&arguments.gerbang, &fresh.path().join("data"))?),
+        None => Some(Server::gerbang(&arguments.gerbang, &data)?),
     };
     let address = arguments.target.or(server.as_ref().map(|server| server.address));
     let address = address.ok_or_else(|| Failure("there is no target".to_owned()))?;
     if !address.ip().is_loopback() {
         return Err(Failure("--target: loopback only".to_owned()));
     }
+    let seconds = arguments.seconds;
+    let scenario = match kind {
+        Kind::Edr => {
+            let data = arguments.data.as_ref().unwrap_or(&data);
+            transfers::scenario(data, arguments.seed, address).await?
+        }
+        Kind::Pos | Kind::Mixed => shop(kind, &arguments, address).await?,
+    };
+    let mut configuration = GooseConfiguration::default();
+    configuration.host = Some(format!("http://{address}"));
+    configuration.users = Some(arguments.users);
+    configuration.increase_rate = Some(arguments.users.to_string());
+    configuration.run_time = Some(seconds.to_string());
+    configuration.no_telnet = true;
+    let attack = GooseAttack::initialize_with_config(configuration)?.register_scenario(scenario);
+    let metrics = attack.execute().await?;
+    println!("{metrics}");
+    Ok(())
+}
+
+/// Cashiers, or people who also look.
+async fn shop(kind: Kind, arguments: &Arguments, address: SocketAddr) -> Result<Scenario, Failure> {
     let world = World::prepare(address, arguments.users, arguments.merchants).await?;
     let shop = Arc::new(Shop {
         payers: world.payers,
@@ -75,24 +104,14 @@ pub async fn run(kind: Kind, arguments: Arguments) -> Result<(), Failure> {
         seed: arguments.seed,
         requests: AtomicU64::new(0),
     });
-    let mut configuration = GooseConfiguration::default();
-    configuration.host = Some(format!("http://{address}"));
-    configuration.users = Some(arguments.users);
-    configuration.increase_rate = Some(arguments.users.to_string());
-    configuration.run_time = Some(arguments.seconds.to_string());
-    configuration.no_telnet = true;
-    let scenario = match kind {
-        Kind::Pos => scenario!("pos").register_transaction(pay(&shop)),
+    Ok(match kind {
         Kind::Mixed => scenario!("mixed")
             .register_transaction(pay(&shop).set_weight(4)?)
             .register_transaction(look(&shop, "/api/v1/balance").set_weight(3)?)
             .register_transaction(look(&shop, "/api/v1/transactions").set_weight(2)?)
             .register_transaction(look(&shop, "/api/v1/notifications")),
-    };
-    let attack = GooseAttack::initialize_with_config(configuration)?.register_scenario(scenario);
-    let metrics = attack.execute().await?;
-    println!("{metrics}");
-    Ok(())
+        Kind::Pos | Kind::Edr => scenario!("pos").register_transaction(pay(&shop)),
+    })
 }
 
 impl Shop {
@@ -133,7 +152,7 @@ fn look(shop: &Arc<Shop>, path: &'static str) -> Transaction {
     Transaction::new(function).set_name(path)
 }
 
-async fn send(
+pub async fn send(
     user: &mut GooseUser,
     request: GooseRequestBuilder<'_>,
     expected: u16,
