@@ -28,6 +28,8 @@ pub const CLIENT_ID_MAX: usize = 36;
 pub const ALLOW_MAX: usize = 64;
 /// Most client applications.
 pub const CLIENTS_MAX: usize = 4_096;
+/// Most days of a bank's statement that are asked for at once.
+pub const STATEMENT_DAYS_MAX: i32 = 31;
 /// Changes of tables that may wait for a second person at once.
 pub const PROPOSALS_MAX: usize = 256;
 /// How long one waits: over a weekend.

@@ -8,8 +8,8 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use goose::config::GooseConfiguration;
 use goose::goose::GooseRequestBuilder;

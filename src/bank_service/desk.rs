@@ -17,6 +17,7 @@ use crate::connector::outcome::{Beneficiary, Outcome, Reason, Standing, Transfer
 use crate::connector::snap::call::{self, Call, Partner, Question, Stamp};
 use crate::connector::snap::code::wants_new_token;
 use crate::connector::snap::dialect::Dialect;
+use crate::connector::snap::services::account::{self, Line};
 use crate::connector::snap::services::token::Granted;
 use crate::connector::snap::services::{Reach, Response, inquiry, status, token, transfer};
 use crate::connector::standard::{InquiryRequest, StatusRequest, TransferRequest};
@@ -122,6 +123,17 @@ impl Desk {
     pub(super) async fn status(&self, request: &StatusRequest) -> Result<Standing, Malformed> {
         let question = status::request(self.dialect, request)?;
         let read = |response: Response<'_>| status::read(self.dialect, request, response);
+        Ok(self.ask(&question, read).await)
+    }
+
+    /// Asks what happened on our account.
+    pub(super) async fn statement(
+        &self,
+        reference: &str,
+        period: (Timestamp, Timestamp),
+    ) -> Result<Outcome<Vec<Line>>, Malformed> {
+        let question = account::statement_request(self.dialect, &self.partner, reference, period)?;
+        let read = |response: Response<'_>| account::read_statement(self.dialect, response);
         Ok(self.ask(&question, read).await)
     }
 

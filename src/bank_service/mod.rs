@@ -29,3 +29,4 @@ mod desk;
 mod requests;
 pub mod server;
 mod session;
+pub mod statement;

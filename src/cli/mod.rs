@@ -5,6 +5,7 @@
 
 mod admin;
 mod bank_service;
+mod bank_statement;
 mod client_token;
 mod demo;
 mod export;
@@ -41,6 +42,8 @@ enum Command {
     Serve(serve::Arguments),
     /// Runs the service between the gateway and one bank.
     BankService(bank_service::Arguments),
+    /// Asks a bank what happened on our account, and prints it as `reconcile` takes it.
+    BankStatement(bank_statement::Arguments),
     /// Prints a token that a client application would sign for itself, good for five minutes.
     ClientToken(client_token::Arguments),
     /// Proves a journal: checksums, chain, postings, balances. Exits 0 only if all of it holds.
@@ -80,6 +83,7 @@ pub fn run() -> ExitCode {
         Command::Demo(arguments) => demo::run(arguments),
         Command::Serve(arguments) => serve::run(arguments),
         Command::BankService(arguments) => bank_service::run(&arguments),
+        Command::BankStatement(arguments) => bank_statement::run(&arguments),
         Command::ClientToken(arguments) => client_token::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),

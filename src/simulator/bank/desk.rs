@@ -258,13 +258,15 @@ impl Desk<'_> {
         if to < from || to > from.plus_seconds(limits::SIMULATED_STATEMENT_SECONDS_MAX) {
             return Err(Answer::malformed(service, "toDateTime"));
         }
+        // To the end of the last second, as banks count them.
+        let period = from..to.plus_seconds(1);
         let dialect = self.options.dialect;
         let mut total: i64 = 0;
         let rows: Vec<Value> = self
             .book
             .entries()
             .iter()
-            .filter(|entry| entry.executed() && (from..=to).contains(&entry.at()))
+            .filter(|entry| entry.executed() && period.contains(&entry.at()))
             .map(|entry| {
                 let hundredths =
                     i64::try_from(entry.amount).unwrap_or_default().saturating_mul(100);

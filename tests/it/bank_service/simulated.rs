@@ -1,11 +1,13 @@
 //! Gateway's client, bank service and simulated bank, with nearly every third request going wrong:
 //! whatever is concluded, the bank's own book agrees with it.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use gerbang::bank_service::server::BankService;
+use gerbang::bank_service::statement;
 use gerbang::clock::Clock;
 use gerbang::connector::bank::Bank as _;
 use gerbang::connector::bank_client::{self, BankClient};
@@ -14,8 +16,11 @@ use gerbang::connector::snap::dialect;
 use gerbang::connector::snap::sign::VerifyingKey;
 use gerbang::connector::standard::{StatusRequest, TransferRequest};
 use gerbang::connector::{breaker, bulkhead, http};
+use gerbang::gateway::reconcile;
 use gerbang::http::server;
 use gerbang::identity::secret::Secret;
+use gerbang::ledger::id::PublicId;
+use gerbang::ledger::time::{BOOK_OFFSET_SECONDS, Timestamp};
 use gerbang::outbound::{System, Url};
 use gerbang::simulator::bank::{Bank, Options};
 use gerbang::simulator::faults::{Chance, Faults};
@@ -149,4 +154,41 @@ async fn the_banks_book_agrees_with_whatever_was_concluded() {
             other @ Standing::Found(_) => panic!("{number}: {other:?}"),
         }
     }
+}
+
+#[tokio::test]
+async fn the_banks_statement_is_what_a_reconciliation_takes() {
+    let bank = bank(7);
+    let (listener, address) = wire::listener().await;
+    let (_stop, stopped) = watch::channel(false);
+    let open = bank.clone();
+    tokio::spawn(async move { open.serve(listener, stopped).await });
+    let (gateway, _service) = way_to(address).await;
+    let clock = Clock::system();
+    let first = clock.now();
+    let mut named = BTreeSet::new();
+    for number in 0..5 {
+        let reference = PublicId::new(clock.now(), number).text("try");
+        let mut order = order(0);
+        order.reference = reference.trim_start_matches("try_").to_owned();
+        let outcome = gateway.transfer(&order).await;
+        assert!(matches!(outcome, Outcome::Succeeded(_)), "{outcome:?}");
+        named.insert(order.reference);
+    }
+    let day = |time: Timestamp| time.date(BOOK_OFFSET_SECONDS);
+    let days = day(first)..=day(clock.now());
+    let settings = settings(address, http::Options::standard());
+    let told = statement::fetch(settings, Arc::new(System), clock.clone(), days).await.unwrap();
+    let lines = reconcile::parse(told.as_bytes()).unwrap();
+    let found: BTreeSet<String> = lines.iter().map(|line| line.reference.clone()).collect();
+    assert_eq!((lines.len(), found), (5, named), "{told}");
+    assert!(lines.iter().all(|line| line.amount.get() == 25_000), "{told}");
+    // Long ago nothing happened; and a bank that does not answer has told nothing.
+    let long_ago = jiff::civil::date(2020, 1, 1);
+    let settings = || super::settings(address, http::Options::standard());
+    let empty = statement::fetch(settings(), Arc::new(System), clock.clone(), long_ago..=long_ago);
+    assert_eq!(empty.await.unwrap().lines().count(), 1);
+    bank.set_faults(Faults::mixed(Chance::ALWAYS));
+    let untold = statement::fetch(settings(), Arc::new(System), clock, long_ago..=long_ago).await;
+    assert!(untold.unwrap_err().to_string().starts_with("the bank did not tell of 2020-01-01: "));
 }
