@@ -38,6 +38,9 @@ pub enum Error {
     /// The caller may not do this.
     #[error("not allowed: {0}")]
     Forbidden(&'static str),
+    /// A code of somebody elsewhere was scanned.
+    #[error("the QR code is not of this community")]
+    ForeignQr,
     /// Somebody has the username.
     #[error("the username is taken")]
     UsernameTaken,

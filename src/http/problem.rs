@@ -48,6 +48,7 @@ pub enum Code {
     NotRefundable,
     BeneficiaryNotFound,
     ScreenedOut,
+    ForeignQr,
     RateLimited,
     HeadersTooLarge,
     Internal,
@@ -61,7 +62,7 @@ struct Row(u16, &'static str, &'static str);
 
 impl Code {
     /// Every code, for the documents and for tests.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 37] = [
         Self::InvalidRequest,
         Self::InvalidToken,
         Self::InvalidCredentials,
@@ -92,6 +93,7 @@ impl Code {
         Self::NotRefundable,
         Self::BeneficiaryNotFound,
         Self::ScreenedOut,
+        Self::ForeignQr,
         Self::RateLimited,
         Self::HeadersTooLarge,
         Self::Internal,
@@ -138,6 +140,7 @@ impl Code {
                 Row(422, "beneficiary_not_found", "No such account at that bank")
             }
             Self::ScreenedOut => Row(422, "screened_out", "Not allowed by a screening rule"),
+            Self::ForeignQr => Row(422, "foreign_qr", "The QR code is not of this community"),
             Self::RateLimited => Row(429, "rate_limited", "Too many requests"),
             Self::HeadersTooLarge => Row(431, "headers_too_large", "The headers are too large"),
             Self::Internal => Row(500, "internal", "Something went wrong on our side"),

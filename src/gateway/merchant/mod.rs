@@ -15,4 +15,5 @@ pub mod orders;
 pub mod pay;
 pub mod qr;
 pub mod rows;
+pub mod scan;
 pub mod told;

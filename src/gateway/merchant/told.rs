@@ -32,25 +32,36 @@ pub struct Told {
     pub method: Method,
 }
 
+const TRANSACTIONS: &str = "gerbang transaction ids v1";
+
 /// Our name for the order that began at `charge`: a UUID that nobody else can make, and that we
 /// find the order by.
 pub fn transaction_id(vault: &Vault, charge: Position) -> String {
-    let place = charge.get().to_be_bytes();
-    let proof = vault.keyed_hash("gerbang transaction ids v1", &[&place]);
-    let mut bytes = [0; 16];
-    let (head, tail) = bytes.split_at_mut(6);
-    // The places of more entries than there will ever be.
-    head.copy_from_slice(&place[2..]);
-    tail.copy_from_slice(&proof[..10]);
-    text::uuid(bytes)
+    proved(vault, TRANSACTIONS, charge.get())
 }
 
 /// Where the order of such a name began, if it is one of ours.
 pub fn place_of(vault: &Vault, id: &str) -> Option<Position> {
+    Position::new(number_in(vault, TRANSACTIONS, id)?)
+}
+
+/// A UUID for a number below 2^48, which nobody can make without the vault.
+pub(super) fn proved(vault: &Vault, purpose: &str, number: u64) -> String {
+    let number = number.to_be_bytes();
+    let proof = vault.keyed_hash(purpose, &[&number]);
+    let mut bytes = [0; 16];
+    let (head, tail) = bytes.split_at_mut(6);
+    // The places of more entries than there will ever be.
+    head.copy_from_slice(&number[2..]);
+    tail.copy_from_slice(&proof[..10]);
+    text::uuid(bytes)
+}
+
+/// The number in such a UUID; `None` if it is not one of ours for this purpose.
+pub(super) fn number_in(vault: &Vault, purpose: &str, id: &str) -> Option<u64> {
     let digits: String = id.get(..14)?.replace('-', "");
-    let place = u64::from_str_radix(digits.get(..12)?, 16).ok()?;
-    let position = Position::new(place)?;
-    (transaction_id(vault, position) == id).then_some(position)
+    let number = u64::from_str_radix(digits.get(..12)?, 16).ok()?;
+    (proved(vault, purpose, number) == id).then_some(number)
 }
 
 /// The reference, in the merchant's name space, of a refund of an order.

@@ -27,6 +27,7 @@ struct AskBody {
     currency: Option<CurrencyField>,
     bill: Option<String>,
     charge: Option<String>,
+    qr: Option<String>,
     bank_code: Option<String>,
     account_number: Option<String>,
 }
@@ -99,8 +100,8 @@ pub(super) async fn remove(context: Context<'_>, caller: &Caller) -> Result<Repl
 
 impl Context<'_> {
     fn operation(&self, caller: &Caller, body: AskBody) -> Result<Operation, ApiError> {
-        let AskBody { operation, to, amount, currency, bill, charge, bank_code, account_number } =
-            body;
+        let AskBody { operation, to, amount, currency, bill, charge, qr, .. } = body;
+        let (bank_code, account_number) = (body.bank_code, body.account_number);
         let currency = wire::currency(currency.as_ref())?;
         let (_, currency) = self.gateway.account_in(&caller.user, currency)?;
         let amount = amount.map(wire::amount).transpose()?;
@@ -114,6 +115,9 @@ impl Context<'_> {
         };
         if operation != "charge" {
             unwanted("charge", charge.is_some())?;
+        }
+        if operation != "qr" {
+            unwanted("qr", qr.is_some())?;
         }
         match operation.as_str() {
             "payment" => {
@@ -135,6 +139,13 @@ impl Context<'_> {
                 unwanted("amount", amount.is_some())?;
                 Ok(self.gateway.charge_operation(&wanted("charge", charge)?)?)
             }
+            "qr" => {
+                no_account()?;
+                unwanted("to", to.is_some())?;
+                unwanted("bill", bill.is_some())?;
+                let scanned = self.gateway.scan(&wanted("qr", qr)?)?;
+                Ok(self.gateway.scanned_operation(&scanned, amount)?)
+            }
             "withdrawal" => {
                 unwanted("bill", bill.is_some())?;
                 unwanted("to", to.is_some())?;
@@ -145,7 +156,9 @@ impl Context<'_> {
                 let amount = wanted("amount", amount)?;
                 Ok(Operation::Withdrawal { bank, number, amount, currency })
             }
-            _ => Err(ApiError::field("operation", "must be payment, bill, charge or withdrawal")),
+            _ => {
+                Err(ApiError::field("operation", "must be payment, bill, charge, qr or withdrawal"))
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Context;
 use super::charges;
+use super::qr;
 use super::routes::{self, Route};
 use super::wire::{self, ListView};
 use crate::gateway::caller::Caller;
@@ -67,6 +68,9 @@ pub(super) async fn dispatch(
     caller: Caller,
 ) -> Result<Reply, ApiError> {
     match route {
+        Route::MerchantQr => qr::own(context, &caller),
+        Route::ReadQr => qr::read(context, &caller),
+        Route::PayQr => qr::pay(context, &caller).await,
         Route::PayCharge => charges::pay(context, &caller).await,
         Route::Merchants => Ok(list(context)),
         Route::SetMerchant => set(context, &caller).await,

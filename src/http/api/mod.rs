@@ -25,6 +25,7 @@
 //! *      /api/v1/withdrawals, /admin/payouts    payouts
 //! *      /api/v1/api-keys, /admin/api-keys      api_keys
 //! *      /api/v1/merchant, /admin/merchants     merchants
+//! *      /api/v1/qr, /merchant/qr               qr
 //! *      /v2, /snap, /pay                       http::merchant (merchants and payers)
 //! *      /api/v1/webhooks, /admin/users/{}/webhooks  webhooks
 //! *      /api/v1/bills, /admin/bills            bills
@@ -55,6 +56,7 @@ mod payments;
 mod payouts;
 mod previews;
 mod proposals;
+mod qr;
 pub mod routes;
 mod session;
 mod stream;

@@ -106,6 +106,9 @@ routes! {
     ChangeMerchant: "PUT" "api/v1/merchant" "change_merchant" Roles(MERCHANTS);
     RotateServerKey: "POST" "api/v1/merchant/rotate-key" "rotate_server_key" Roles(MERCHANTS);
     DropServerKey: "DELETE" "api/v1/merchant/previous-key" "drop_server_key" Roles(MERCHANTS);
+    MerchantQr: "GET" "api/v1/merchant/qr" "merchant_qr" Roles(MERCHANTS);
+    ReadQr: "POST" "api/v1/qr/read" "read_qr" AnyUser;
+    PayQr: "POST" "api/v1/qr/pay" "pay_qr" AnyUser;
     PayCharge: "POST" "api/v1/charges/{}/pay" "pay_charge" AnyUser;
     Webhooks: "GET" "api/v1/webhooks" "webhooks" Roles(OWNERS);
     AddWebhook: "POST" "api/v1/webhooks" "add_webhook" Roles(OWNERS);

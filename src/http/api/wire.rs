@@ -256,6 +256,10 @@ impl From<Error> for ApiError {
             Error::RecipientNotFound => Self::new(Code::RecipientNotFound),
             Error::NotFound => Self::new(Code::NotFound),
             Error::Forbidden(why) => Self::with_detail(Code::Forbidden, why),
+            Error::ForeignQr => Self::with_detail(
+                Code::ForeignQr,
+                "whom it pays has no account here; nothing was paid",
+            ),
             Error::UsernameTaken => Self::new(Code::UsernameTaken),
             Error::EmailTaken => Self::new(Code::EmailTaken),
             Error::InvalidCredentials => Self::new(Code::InvalidCredentials),

@@ -102,7 +102,9 @@ impl Backend for Merchants {
     }
 
     async fn qr(&self, transaction_id: &str) -> Option<String> {
-        let standing = self.gateway.order_by_id(transaction_id).ok()??;
+        let Some(standing) = self.gateway.order_by_id(transaction_id).ok()? else {
+            return self.gateway.code_of_merchant(transaction_id);
+        };
         self.gateway.told(&standing).ok()?.transaction.instructions.qr_string
     }
 

@@ -10,6 +10,7 @@ use crate::support::{Answer, Ask, People, TestGateway, funded, get, post, put};
 
 mod orders;
 mod pages;
+mod qr;
 mod races;
 mod rows;
 mod told;

@@ -7,6 +7,7 @@ use crate::edr;
 use crate::support::{Answer, Ask, People, TestGateway, ask, get, id, post, put, raw};
 use gerbang::http::api::routes::{Access, Route};
 use gerbang::ledger::event::Role;
+use gerbang::ledger::id::UserId;
 
 /// What a route answers to each: nobody, ani (who pays), budi (a stranger), the merchant (who is
 /// paid), the trusted client, an administrator, an application with a token that it signed.
@@ -149,6 +150,10 @@ const fn of_codes_and_keys(route: Route) -> Row {
         Route::Proposals => [401, 403, 403, 403, 403, 200, 401],
         // Nothing is proposed.
         Route::ApproveProposal | Route::RefuseProposal => [401, 403, 403, 403, 403, 404, 401],
+        Route::MerchantQr => [401, 403, 403, 200, 403, 403, 401],
+        // The warung's own code; budi and the administrator have no money.
+        Route::ReadQr => [401, 200, 200, 200, 200, 200, 401],
+        Route::PayQr => [401, 201, 422, 422, 201, 422, 401],
         // The charge is no merchant's.
         Route::PayCharge => [401, 404, 404, 404, 404, 404, 401],
         Route::MyKeys => [401, 403, 403, 200, 403, 403, 401],
@@ -167,6 +172,8 @@ fn body(route: Route) -> Value {
         Route::EnrolApp => json!({"password": crate::support::PASSWORD}),
         Route::LogIn => json!({"login": "ani", "password": crate::support::PASSWORD}),
         Route::Pay => json!({"to": "kasir", "amount": 1}),
+        Route::ReadQr => json!({"qr": "x"}),
+        Route::PayQr => json!({"qr": "x", "amount": 1}),
         Route::MakeMyKey => json!({"name": "toko", "scopes": ["read"]}),
         Route::MakeKey => {
             json!({"owner": "budi", "name": "toko", "scopes": ["read"]})
@@ -253,6 +260,12 @@ fn request(route: Route, fixture: &Fixture) -> Ask {
     match (route, route.method()) {
         (Route::PayBatch, _) => raw(&path, "application/x-ndjson", ""),
         (Route::Reconcile, _) => raw(&format!("{path}?bank=009"), "text/csv", STATEMENT),
+        (Route::ReadQr | Route::PayQr, _) => {
+            let warung = fixture.gateway.gateway.own_code(UserId(2)).unwrap().0;
+            let mut body = body(route);
+            body["qr"] = json!(warung);
+            post(&path, &body)
+        }
         (_, "POST") => post(&path, &body(route)),
         (_, "PUT") => put(&path, &body(route)),
         (_, method) => ask(method, &path),
