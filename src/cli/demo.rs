@@ -78,6 +78,7 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     let runtime = listen::runtime()?;
     let entered = runtime.enter();
     let sockets = runtime.block_on(listen::Sockets::bind(&config))?;
+    let config = Config { public_url: format!("http://{}", sockets.address()?), ..config };
     let mut parts = Parts::default();
     let provider = runtime.block_on(open_provider(&config, &sockets, &mut parts))?;
     let midtrans = Some(provider::config(&config.data, provider)?);

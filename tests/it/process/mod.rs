@@ -8,6 +8,7 @@ mod demo;
 mod disk;
 mod kills;
 mod kost;
+mod merchant;
 mod midtrans;
 mod money_out;
 mod operator;

@@ -75,6 +75,11 @@ fn the_tour_of_the_readme_works_when_it_is_pasted() {
         "idempotency-replayed: true",
         "\"status\":\"settled\"",
         "\"payment_type\":\"bank_transfer\"",
+        "\"order_id\":\"kopi-1\"",
+        "\"transaction_status\":\"settlement\"",
+        "\"va_numbers\":[{\"bank\":\"bca\"",
+        "\"kind\":\"merchant\"",
+        "\"note\":\"es teh\"",
         "\"payment_type\":\"echannel\"",
         "\"formatted_amount\":\"IDR 650,000\"",
         "\"fee\":6500",
@@ -82,8 +87,9 @@ fn the_tour_of_the_readme_works_when_it_is_pasted() {
     ] {
         assert!(said.contains(part), "{part}: {said}");
     }
-    // What began with, lunch, change, two top-ups, the rent, two transfers, and a withdrawal.
-    moved(&demo, OPENINGS + 8);
+    // What began with, lunch, change, two top-ups, two orders, a code, the rent, two transfers, and a
+    // withdrawal.
+    moved(&demo, OPENINGS + 11);
     demo.kill();
 }
 
