@@ -6,10 +6,7 @@
 use std::fmt::Write as _;
 
 use bytes::Bytes;
-use hyper::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION,
-    REFERRER_POLICY,
-};
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LOCATION};
 
 use super::NAME_MAX;
 use crate::connector::midtrans::status::Status;
@@ -17,16 +14,12 @@ use crate::connector::midtrans::transaction::{Instructions, Transaction};
 use crate::gateway::charge::standing::{Standing, State};
 use crate::gateway::merchant::details::Details;
 use crate::gateway::{Error, Gateway};
-use crate::http::page::Escaped;
+use crate::http::page::{Escaped, with_headers};
 use crate::http::reply::Reply;
 use crate::http::request::Request;
 use crate::language::rupiah;
 use crate::ledger::charge::ChargeEnd;
 use crate::ledger::id::Principal;
-
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
-    img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'self'; \
-    frame-ancestors 'none'";
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:32rem;margin:2rem auto;\
     padding:0 1rem;color:#1a1a1a}code{font-size:1.2em;word-break:break-all}\
@@ -187,12 +180,8 @@ fn page(status: u16, title: &str, body: &str) -> Reply {
 }
 
 fn reply(status: u16, body: String, content_type: &'static str) -> Reply {
-    const OPENER: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
     let status = status.try_into().expect("every status here is valid");
-    Reply::bytes(status, Bytes::from(body))
+    with_headers(Reply::bytes(status, Bytes::from(body)))
         .header(CONTENT_TYPE, HeaderValue::from_static(content_type))
-        .header(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY))
-        .header(OPENER, HeaderValue::from_static("same-origin"))
-        .header(REFERRER_POLICY, HeaderValue::from_static("no-referrer"))
         .header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
 }
