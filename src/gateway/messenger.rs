@@ -1,18 +1,19 @@
 //! Sends one message to an address that somebody else chose.
 //!
 //! It goes only where the operator lets it go: to `https` and to public addresses, unless the
-//! configuration says otherwise. It follows no redirect and reads nothing of an answer but its
-//! status.
+//! configuration says otherwise. It reads nothing of an answer but its status; only what is told as
+//! Midtrans tells it follows a redirect, and wherever that leads is checked like the first address.
 
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, USER_AGENT};
 use hyper::{Method, Request};
 use rustls::ClientConfig;
 
-use crate::connector::http::{Client, Options};
+use crate::connector::http::{Answer, Client, Options};
+use crate::connector::midtrans::delivery::HOPS_MAX;
 use crate::connector::tls;
 use crate::connector::webhook::{self, Key};
 use crate::identity::secret::Secret;
@@ -105,27 +106,47 @@ impl Messenger {
             let value: HeaderValue = value.parse().map_err(|_| "not a header".to_owned())?;
             request.headers_mut().insert(HeaderName::from_static(name), value);
         }
-        self.post(&url, request).await
+        self.post(&url, request).await.map(|answer| answer.status)
     }
 
-    /// Sends `body` as it is, by `agent`; the status of the answer.
+    /// Sends `body` as it is, by `agent`, as many places on as answers say 307 or 308; the status of
+    /// the last answer.
     ///
     /// # Errors
     /// Why it was not sent, or not answered.
     pub async fn notify(&self, url: &str, agent: &'static str, body: &[u8]) -> Result<u16, String> {
-        let url = self.url(url).map_err(|error| error.to_string())?;
-        let mut request = Request::new(Bytes::copy_from_slice(body));
-        request.headers_mut().insert(USER_AGENT, HeaderValue::from_static(agent));
-        self.post(&url, request).await
+        let mut url = self.url(url).map_err(|error| error.to_string())?;
+        let mut hops = 0;
+        loop {
+            let mut request = Request::new(Bytes::copy_from_slice(body));
+            request.headers_mut().insert(USER_AGENT, HeaderValue::from_static(agent));
+            let answer = self.post(&url, request).await?;
+            let moved = matches!(answer.status, 307 | 308) && hops < HOPS_MAX;
+            let Some(place) = answer.headers.get(LOCATION).filter(|_| moved) else {
+                return Ok(answer.status);
+            };
+            url = self.moved(&url, place).map_err(|error| format!("moved to where it {error}"))?;
+            hops += 1;
+        }
     }
 
-    async fn post(&self, url: &Url, mut request: Request<Bytes>) -> Result<u16, String> {
+    /// Where `place` leads from `url`: another URL, or another path of the same host.
+    fn moved(&self, url: &Url, place: &HeaderValue) -> Result<Url, NotToBeTold> {
+        let place = place.to_str().unwrap_or_default();
+        if place.starts_with('/') && !place.starts_with("//") {
+            let scheme = if url.secure { "https" } else { "http" };
+            return self.url(&format!("{scheme}://{}{place}", url.authority()));
+        }
+        self.url(place)
+    }
+
+    async fn post(&self, url: &Url, mut request: Request<Bytes>) -> Result<Answer, String> {
         *request.method_mut() = Method::POST;
         *request.uri_mut() = url.target.parse().map_err(|_| "the URL has no path".to_owned())?;
         request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let tls = url.secure.then(|| self.tls()).transpose()?;
         let client = Client::new(url, Arc::clone(&self.resolve), tls, OPTIONS);
-        client.send(request).await.map(|answer| answer.status).map_err(|f| f.to_string())
+        client.send(request).await.map_err(|failure| failure.to_string())
     }
 
     fn tls(&self) -> Result<Arc<ClientConfig>, String> {

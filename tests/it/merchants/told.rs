@@ -2,10 +2,10 @@
 
 use gerbang::connector::midtrans::key::ServerKey;
 use gerbang::connector::midtrans::notification::Notification;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{World, order, with};
-use crate::support::{post, put};
+use crate::support::{get, post, put};
 use crate::webhooks::receiver::{Act, Came, Receiver};
 
 async fn told_at(world: &World, receiver: &Receiver) {
@@ -19,6 +19,22 @@ fn status(came: &Came, key: &str) -> String {
     let told = Notification::read(came.body().as_bytes()).unwrap();
     assert!(told.is_signed_with(&ServerKey::new(key.to_owned()).unwrap()), "{}", came.body());
     told.transaction.status.name().to_owned()
+}
+
+/// The merchant's delivery log, newest first, once so many events were tried.
+async fn log(world: &World, count: usize) -> Vec<Value> {
+    let ask = || get("/api/v1/webhooks").by(&world.people.warung);
+    let id = world.gateway.send(ask()).await.expect(200)["data"][0]["id"].clone();
+    let path = format!("/api/v1/webhooks/{}/deliveries", id.as_str().unwrap());
+    loop {
+        let page = world.gateway.send(get(&path).by(&world.people.warung)).await.expect(200);
+        let lines = page["data"].as_array().unwrap().clone();
+        let tried = |line: &&Value| line["attempts"].as_array().is_some_and(|it| !it.is_empty());
+        if lines.iter().filter(tried).count() >= count {
+            return lines;
+        }
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test]
@@ -75,15 +91,45 @@ async fn who_does_not_hear_is_told_again_the_same() {
     let told = world.qris("order-1").await;
     receiver.messages(1).await;
     world.pay(&told).await.expect(201);
-    // The first wait is two minutes and up to a quarter more.
-    while receiver.count() < 3 {
-        let now = world.gateway.gateway.engine().clock().now();
-        world.gateway.clock.set(now.plus_seconds(30));
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+    // Both are written down, the first as not heard: it waits for two minutes and up to a quarter more.
+    let log = log(&world, 2).await;
+    assert_eq!((&log[1]["status"], &log[1]["type"]), (&json!("pending"), &json!("charge.pending")));
+    world.gateway.at(150);
     let all = receiver.messages(3).await;
     let pending: Vec<&Came> =
         all.iter().filter(|came| status(came, &world.key) == "pending").collect();
     assert_eq!(pending.len(), 2, "the same bytes");
     assert_eq!(pending[0].body(), pending[1].body());
+}
+
+#[tokio::test]
+async fn a_place_that_has_moved_is_followed_with_the_same_message() {
+    let world = World::new().await;
+    let receiver = Receiver::start(&[Act::Moved(307), Act::Moved(308)]).await;
+    told_at(&world, &receiver).await;
+    world.qris("order-1").await;
+    let all = receiver.messages(3).await;
+    let targets: Vec<&str> = all.iter().map(Came::target).collect();
+    assert_eq!(targets, ["/told?of=money", "/elsewhere", "/elsewhere"]);
+    for came in &all {
+        assert_eq!((came.body(), came.header("user-agent")), (all[0].body(), "Veritrans"));
+    }
+    let line = log(&world, 1).await.remove(0);
+    assert_eq!(
+        (&line["status"], &line["attempts"][0]["status"]),
+        (&json!("delivered"), &json!(204))
+    );
+}
+
+#[tokio::test]
+async fn a_place_that_moves_for_ever_is_one_try_and_the_next_comes_later() {
+    let world = World::new().await;
+    let receiver = Receiver::start(&[Act::Moved(307); 6]).await;
+    told_at(&world, &receiver).await;
+    world.qris("order-1").await;
+    let line = log(&world, 1).await.remove(0);
+    assert_eq!((&line["status"], &line["attempts"][0]["status"]), (&json!("pending"), &json!(307)));
+    assert_eq!(receiver.count(), 6, "the first place, and five on");
+    world.gateway.at(150);
+    receiver.messages(7).await;
 }

@@ -20,6 +20,8 @@ pub(crate) enum Act {
     Answer(u16),
     /// Sends whoever asks elsewhere.
     Redirect,
+    /// The same with this status: the message is to come again as it is.
+    Moved(u16),
     /// Closes without an answer.
     Close,
     /// Never answers, until it is gone.
@@ -103,6 +105,9 @@ async fn take(
         Act::Close => return,
         Act::Hang => std::future::pending().await,
         Act::Answer(status) => format!("HTTP/1.1 {status} \r\ncontent-length: 0\r\n\r\n"),
+        Act::Moved(status) => {
+            format!("HTTP/1.1 {status} \r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n")
+        }
         Act::Redirect => {
             "HTTP/1.1 302 \r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n".to_owned()
         }
