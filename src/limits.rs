@@ -79,7 +79,7 @@ pub const H2_STREAMS_MAX: u32 = 100;
 /// Most connections at once; below the descriptor limit that `serve` checks.
 pub const CONNECTIONS_MAX: usize = 16_384;
 /// Descriptors that connections leave to the journal and everything else.
-pub const FILES_KEPT: usize = 256 + DELIVERIES_MAX + DELIVERIES_FAILING_MAX;
+pub const FILES_KEPT: usize = 256 + DELIVERIES_MAX + DELIVERIES_NEW_MAX + DELIVERIES_FAILING_MAX;
 /// Most TLS handshakes under way.
 pub const TLS_HANDSHAKES_MAX: usize = 64;
 /// How long a TLS handshake may take once the client's hello is whole.
@@ -355,6 +355,8 @@ pub const DELIVERIES_PENDING_MAX: u32 = 10_000;
 pub const DELIVERIES_PER_ENDPOINT_MAX: usize = 8;
 /// Messages under way at once to all webhooks that answered well the last time.
 pub const DELIVERIES_MAX: usize = 96;
+/// The same for webhooks that were told nothing since the start, one each.
+pub const DELIVERIES_NEW_MAX: usize = 32;
 /// The same for webhooks that did not, one each: they wait for each other, and nobody for them.
 pub const DELIVERIES_FAILING_MAX: usize = 32;
 /// Tests of webhooks and messages told by hand that are under way at once.

@@ -2,8 +2,8 @@
 //!
 //! One loop holds a timer for each endpoint that has to wait, and nothing for each message: what is
 //! pending stands in the view. Endpoints that answered the last time share one bound of messages
-//! under way, those that did not share another, one message each; so however many are dead, those
-//! that live wait for none of them.
+//! under way; those that did not, and those that nobody has asked yet, each have another, one message
+//! each. So however many are dead, those that live wait for none of them.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -56,6 +56,8 @@ pub(super) struct Told {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Class {
     Well,
+    /// Nothing was told to it by this process, and no try of the message was written down.
+    New,
     Failing,
 }
 
@@ -71,21 +73,44 @@ struct Done {
 struct Round {
     sends: JoinSet<Done>,
     flying: BTreeMap<EndpointId, BTreeSet<Position>>,
-    /// Whether the last try of an endpoint was heard, for those with something pending.
+    /// Whether the last try of an endpoint was heard. One that failed is kept while it has something
+    /// pending.
     heard: BTreeMap<EndpointId, bool>,
-    under_way: [usize; 2],
+    under_way: [usize; 3],
     /// Endpoints with something due, until there is room.
-    waiting: [VecDeque<EndpointId>; 2],
+    waiting: [Waiting; 3],
     timers: BTreeSet<(Timestamp, EndpointId)>,
     timer_of: BTreeMap<EndpointId, Timestamp>,
 }
 
+/// Endpoints in the order in which they came, each once.
+#[derive(Default)]
+struct Waiting {
+    order: VecDeque<EndpointId>,
+    among: BTreeSet<EndpointId>,
+}
+
+impl Waiting {
+    fn push(&mut self, endpoint: EndpointId) {
+        if self.among.insert(endpoint) {
+            self.order.push_back(endpoint);
+        }
+    }
+
+    fn pop(&mut self) -> Option<EndpointId> {
+        let first = self.order.pop_front()?;
+        self.among.remove(&first);
+        Some(first)
+    }
+}
+
 impl Class {
-    const ALL: [Self; 2] = [Self::Well, Self::Failing];
+    const ALL: [Self; 3] = [Self::Well, Self::New, Self::Failing];
 
     const fn max(self) -> usize {
         match self {
             Self::Well => limits::DELIVERIES_MAX,
+            Self::New => limits::DELIVERIES_NEW_MAX,
             Self::Failing => limits::DELIVERIES_FAILING_MAX,
         }
     }
@@ -174,7 +199,7 @@ impl Courier {
             match self.view().deliveries().next(endpoint, self.now(), flying) {
                 Next::Nothing => {
                     if flying.is_empty() {
-                        round.heard.remove(&endpoint);
+                        round.forget(endpoint);
                     }
                     return;
                 }
@@ -186,11 +211,7 @@ impl Courier {
                         return;
                     }
                     if round.under_way[class as usize] >= class.max() {
-                        let waiting = &mut round.waiting[class as usize];
-                        if !waiting.contains(&endpoint) {
-                            waiting.push_back(endpoint);
-                        }
-                        return;
+                        return round.waiting[class as usize].push(endpoint);
                     }
                     self.send(round, class, delivery, pending);
                 }
@@ -239,11 +260,11 @@ impl Courier {
         round.heard.insert(endpoint, heard);
         for class in Class::ALL {
             // Once around: who finds no room again stands at the end of the line.
-            for _ in 0..round.waiting[class as usize].len() {
+            for _ in 0..round.waiting[class as usize].order.len() {
                 if round.under_way[class as usize] >= class.max() {
                     break;
                 }
-                if let Some(next) = round.waiting[class as usize].pop_front() {
+                if let Some(next) = round.waiting[class as usize].pop() {
                     self.look(round, next);
                 }
             }
@@ -363,7 +384,16 @@ impl Round {
             Some(true) => Class::Well,
             Some(false) => Class::Failing,
             None if pending.tried > 0 => Class::Failing,
-            None => Class::Well,
+            None => Class::New,
+        }
+    }
+
+    /// Nothing is pending for an endpoint: it is remembered if it listens, as long as there is room.
+    fn forget(&mut self, endpoint: EndpointId) {
+        if self.heard.get(&endpoint) != Some(&true) {
+            self.heard.remove(&endpoint);
+        } else if self.heard.len() > limits::ENDPOINTS_MAX {
+            self.heard.retain(|_, heard| !*heard);
         }
     }
 

@@ -1,6 +1,7 @@
 //! Users are told of what happens to their money: signed messages over real sockets, tried again
 //! until they are heard, also by the next process.
 
+mod dead;
 mod official;
 pub(crate) mod receiver;
 mod rows;
