@@ -35,7 +35,9 @@ fn by_mail(it: &config::Smtp) -> Result<Smtp, Error> {
         None => None,
     };
     let (host, from) = (it.host.clone(), it.from.clone());
-    let settings = smtp::Settings { host, port: it.port, tls: it.tls, from, login };
+    let roots = it.roots.as_ref().map(std::fs::read).transpose();
+    let roots = roots.map_err(|error| wrong("codes.smtp_root_certificates", error))?;
+    let settings = smtp::Settings { host, port: it.port, tls: it.tls, from, login, roots };
     Smtp::new(settings).map_err(|error| wrong("codes.smtp", error))
 }
 

@@ -44,6 +44,8 @@ pub struct Smtp {
     pub from: String,
     /// What it is logged in with: a name, and a file with the password, for its owner only.
     pub login: Option<(String, PathBuf)>,
+    /// PEM file of those whose certificates are believed, in place of the system's.
+    pub roots: Option<PathBuf>,
 }
 
 /// A service that reaches people.
@@ -69,6 +71,7 @@ pub(super) struct RawCodes {
     smtp_from: Option<String>,
     smtp_user: Option<String>,
     smtp_password_file: Option<PathBuf>,
+    smtp_root_certificates: Option<PathBuf>,
     webhook_url: Option<String>,
     webhook_secret_file: Option<PathBuf>,
 }
@@ -123,6 +126,7 @@ impl Codes {
                 smtp_from: Some(smtp.from.clone()),
                 smtp_user: smtp.login.as_ref().map(|(user, _)| user.clone()),
                 smtp_password_file: smtp.login.as_ref().map(|(_, file)| file.clone()),
+                smtp_root_certificates: smtp.roots.clone(),
                 ..named("smtp")
             },
             Sender::Webhook(webhook) => RawCodes {
@@ -151,6 +155,7 @@ fn smtp(raw: RawCodes) -> Result<Smtp, Error> {
             .ok_or_else(|| value("codes.smtp_tls", "must be starttls, implicit or none"))?,
         from: needed("codes.smtp_from", raw.smtp_from)?,
         login,
+        roots: raw.smtp_root_certificates,
     })
 }
 

@@ -9,8 +9,12 @@
 use std::net::IpAddr;
 
 use lettre::message::{Mailbox, SinglePart};
-use lettre::transport::smtp::{self, authentication::Credentials};
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::client::{Certificate, CertificateStore, TlsParameters};
+use lettre::transport::smtp::{self, client};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message as Mail, Tokio1Executor};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
 
 use super::{Message, NotSent, Sender, Sending};
 use crate::identity::secret::Secret;
@@ -44,6 +48,8 @@ pub struct Settings {
     pub from: String,
     /// What it is logged in with.
     pub login: Option<(String, Secret<String>)>,
+    /// PEM: whose certificates are believed, in place of the system's.
+    pub roots: Option<Vec<u8>>,
 }
 
 /// Sends each message as an e-mail.
@@ -58,13 +64,15 @@ impl Smtp {
     /// # Errors
     /// What is wrong with the settings.
     pub fn new(settings: Settings) -> Result<Self, String> {
-        let Settings { host, port, tls, from, login } = settings;
-        let builder = match tls {
-            Tls::Implicit => Transport::relay(&host).map_err(|error| error.to_string())?,
-            Tls::StartTls => Transport::starttls_relay(&host).map_err(|error| error.to_string())?,
-            Tls::None if is_this_machine(&host) => Transport::builder_dangerous(&host),
+        let Settings { host, port, tls, from, login, roots } = settings;
+        let tls = match tls {
+            Tls::Implicit => client::Tls::Wrapper(trust(&host, roots.as_deref())?),
+            Tls::StartTls => client::Tls::Required(trust(&host, roots.as_deref())?),
+            Tls::None if is_this_machine(&host) => client::Tls::None,
             Tls::None => return Err(format!("{host} is not this machine: it needs TLS")),
         };
+        // What is dangerous about it is that it has no TLS of its own.
+        let builder = Transport::builder_dangerous(&host).tls(tls);
         let mut builder = builder.port(port).timeout(Some(SEND_TIMEOUT));
         if let Some((user, password)) = login {
             builder = builder.credentials(Credentials::new(user, password.expose().clone()));
@@ -85,6 +93,24 @@ impl Smtp {
             .map_err(|error| error.to_string())?;
         self.transport.send(mail).await.map(drop).map_err(|error| said(&error))
     }
+}
+
+/// Whose word is taken for it that a server is `host`.
+fn trust(host: &str, roots: Option<&[u8]>) -> Result<TlsParameters, String> {
+    let mut builder = TlsParameters::builder(host.to_owned());
+    if let Some(pem) = roots {
+        builder = builder.certificate_store(CertificateStore::None);
+        let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+        let found = found.map_err(|error| format!("the root certificates: {error}"))?;
+        if found.is_empty() {
+            return Err("the root certificates: there are none".to_owned());
+        }
+        for root in found {
+            let root = Certificate::from_der(root.to_vec()).map_err(|error| error.to_string())?;
+            builder = builder.add_root_certificate(root);
+        }
+    }
+    builder.build().map_err(|error| error.to_string())
 }
 
 /// What went wrong, without a word of the server's.
@@ -122,7 +148,8 @@ mod tests {
     fn without_tls_to_this_machine_only() {
         let new = |host: &str, tls, from: &str| {
             let (host, from) = (host.to_owned(), from.to_owned());
-            Smtp::new(Settings { host, port: 25, tls, from, login: None }).map(drop)
+            let settings = Settings { host, port: 25, tls, from, login: None, roots: None };
+            Smtp::new(settings).map(drop)
         };
         for host in ["localhost", "127.0.0.1", "::1"] {
             assert_eq!(new(host, Tls::None, "kode@contoh.id"), Ok(()), "{host}");
@@ -133,5 +160,12 @@ mod tests {
             assert_eq!(new(host, Tls::Implicit, "kode@contoh.id"), Ok(()), "{host}");
         }
         assert!(new("localhost", Tls::None, "nobody").is_err());
+    }
+
+    #[test]
+    fn roots_that_are_none_end_the_start() {
+        for pem in ["", "no certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n"] {
+            assert!(trust("mail.contoh.id", Some(pem.as_bytes())).is_err(), "{pem}");
+        }
     }
 }

@@ -7,12 +7,21 @@ use gerbang::clock::Clock;
 use gerbang::connector::sender::smtp::{self, Smtp, Tls};
 use gerbang::connector::sender::webhook::Webhook;
 use gerbang::connector::sender::{Message, Sender};
+use gerbang::connector::tls::Identity;
 use gerbang::connector::webhook::{self, Headers, Key};
 use gerbang::identity::secret::Secret;
 use gerbang::outbound::{Guard, Resolve, System, Url};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use rustls::ServerConfig;
+use rustls::crypto::aws_lc_rs;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{
+    AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader,
+};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
 
+use super::tls::Authority;
 use crate::support::START;
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -37,25 +46,36 @@ enum No {
     Recipients,
     /// Mails, each of which it repeats.
     Mails,
+    /// Anything before TLS.
+    Plain,
 }
 
 /// A mail server for one connection: everything it was told, and what of it was mail.
 async fn serve_mail(listener: TcpListener, no: No) -> (String, String) {
     let (stream, _) = listener.accept().await.unwrap();
-    let (read, mut write) = stream.into_split();
-    let mut lines = BufReader::new(read).lines();
+    let mut stream = BufReader::new(stream);
+    stream.write_all(b"220 mail.contoh.id\r\n").await.unwrap();
+    talk(&mut stream, no).await
+}
+
+/// What a mail server hears and says, until it is left.
+async fn talk(stream: &mut (impl AsyncBufRead + AsyncWrite + Unpin), no: No) -> (String, String) {
     let (mut told, mut mail, mut in_data) = (String::new(), String::new(), false);
-    write.write_all(b"220 mail.contoh.id\r\n").await.unwrap();
-    while let Ok(Some(line)) = lines.next_line().await {
-        told.extend([&line, "\n"]);
-        let answer = match line.get(..4).unwrap_or(&line) {
+    loop {
+        let mut line = String::new();
+        if stream.read_line(&mut line).await.unwrap_or(0) == 0 {
+            return (told, mail);
+        }
+        let line = line.trim_end_matches("\r\n");
+        told.extend([line, "\n"]);
+        let answer = match line.get(..4).unwrap_or(line) {
             "." if in_data => {
                 in_data = false;
                 let text = mail.replace("=\n", "").replace('\n', " ");
                 if no == No::Mails { format!("554 spam: {text}") } else { "250 taken".to_owned() }
             }
             _ if in_data => {
-                mail.extend([&line, "\n"]);
+                mail.extend([line, "\n"]);
                 continue;
             }
             "RCPT" if no == No::Recipients => "550 nobody".to_owned(),
@@ -64,14 +84,43 @@ async fn serve_mail(listener: TcpListener, no: No) -> (String, String) {
                 "354 go on".to_owned()
             }
             "QUIT" => "221 bye".to_owned(),
+            "EHLO" if no == No::Plain => "250-mail.contoh.id\r\n250 STARTTLS".to_owned(),
+            "EHLO" => "250-mail.contoh.id\r\n250 AUTH PLAIN".to_owned(),
+            "STAR" if no == No::Plain => "220 go on".to_owned(),
             _ => "250 ok".to_owned(),
         };
         // Whoever was refused may be gone.
-        if write.write_all(format!("{answer}\r\n").as_bytes()).await.is_err() || line == "QUIT" {
-            break;
+        let gone = stream.write_all(format!("{answer}\r\n").as_bytes()).await.is_err();
+        if gone || line == "QUIT" || line == "STARTTLS" {
+            return (told, mail);
         }
     }
-    (told, mail)
+}
+
+/// The same with TLS: at once, or when it is asked for.
+async fn serve_secretly(listener: TcpListener, identity: Identity, tls: Tls) -> (String, String) {
+    let chain = vec![CertificateDer::from_pem_file(identity.certificate).unwrap()];
+    let key = PrivateKeyDer::from_pem_file(identity.key).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let (mut stream, _) = listener.accept().await.unwrap();
+    if tls == Tls::StartTls {
+        stream.write_all(b"220 mail.contoh.id\r\n").await.unwrap();
+        let (told, _) = talk(&mut BufReader::new(&mut stream), No::Plain).await;
+        assert!(told.ends_with("STARTTLS\n"), "nothing is said in the open: {told}");
+    }
+    let Ok(stream) = acceptor.accept(stream).await else { return Default::default() };
+    let mut stream = BufReader::new(stream);
+    if tls == Tls::Implicit {
+        // Whoever does not believe the certificate may be gone.
+        drop(stream.write_all(b"220 mail.contoh.id\r\n").await);
+    }
+    talk(&mut stream, No::Nothing).await
 }
 
 fn smtp_to(address: SocketAddr, tls: Tls) -> Smtp {
@@ -81,8 +130,39 @@ fn smtp_to(address: SocketAddr, tls: Tls) -> Smtp {
         tls,
         from: "Gerbang <kode@contoh.id>".to_owned(),
         login: None,
+        roots: None,
     })
     .unwrap()
+}
+
+#[tokio::test]
+async fn a_mail_goes_out_over_tls_to_a_server_whose_authority_is_believed_and_to_no_other() {
+    let (ours, other) = (Authority::new("ours"), Authority::new("other"));
+    for tls in [Tls::StartTls, Tls::Implicit] {
+        for (name, roots, sent) in [
+            ("localhost", Some(&ours), true),
+            ("localhost", Some(&other), false),
+            ("localhost", None, false),
+            ("mail.contoh.id", Some(&ours), false),
+        ] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let sender = Smtp::new(smtp::Settings {
+                host: "localhost".to_owned(),
+                port: listener.local_addr().unwrap().port(),
+                tls,
+                from: "kode@contoh.id".to_owned(),
+                login: Some(("gerbang".to_owned(), Secret::new("sandi".to_owned()))),
+                roots: roots.map(|roots| std::fs::read(roots.roots()).unwrap()),
+            });
+            let sender = sender.unwrap();
+            let server = tokio::spawn(serve_secretly(listener, ours.issue(name, 4000), tls));
+            let result = sender.send(&message()).await;
+            drop(sender);
+            let (told, mail) = server.await.unwrap();
+            assert_eq!(result.is_ok(), sent, "{tls:?} {name}: {result:?}");
+            assert_eq!(mail.contains("123456"), sent, "{tls:?} {name}: {told}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -35,13 +35,13 @@ use super::wire::{PATIENCE, answer, listener, read_request};
 const BANK: &str = "bank.example";
 
 /// An authority of our own, and the files it has issued.
-struct Authority {
+pub(super) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     directory: TempDir,
 }
 
 impl Authority {
-    fn new(name: &str) -> Self {
+    pub(super) fn new(name: &str) -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -51,12 +51,12 @@ impl Authority {
         Self { issuer, directory }
     }
 
-    fn roots(&self) -> PathBuf {
+    pub(super) fn roots(&self) -> PathBuf {
         self.directory.path().join("roots.pem")
     }
 
     /// Issues a certificate for `name` that ends in `year`.
-    fn issue(&self, name: &str, year: i32) -> Identity {
+    pub(super) fn issue(&self, name: &str, year: i32) -> Identity {
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         params.not_after = date_time_ymd(year, 1, 1);
         params.extended_key_usages =
