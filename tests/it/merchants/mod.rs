@@ -2,12 +2,16 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use gerbang::gateway::Settings;
+use gerbang::gateway::codes::policy::{From, Policy};
 use gerbang::identity::secret::Secret;
 use gerbang::ledger::event::Role;
+use gerbang::ledger::money::Amount;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Ask, People, TestGateway, funded, get, post, put};
+use crate::support::{Answer, Ask, People, TestGateway, funded, get, post, put, settings};
 
+mod codes;
 mod orders;
 mod pages;
 mod qr;
@@ -65,6 +69,30 @@ impl World {
         let methods = ["wallet", "bank_transfer/bca", "echannel"];
         let key = made(&gateway, &people, "warung", &terms(&methods)).await;
         Self { gateway, people, key }
+    }
+
+    /// A merchant of a gateway that asks for one-time codes from Rp1.000 on.
+    async fn with_codes() -> Self {
+        let from = From::Amount(Amount::new(1_000).unwrap());
+        let codes = Policy { payments: from, ..Policy::NEVER };
+        let gateway = TestGateway::with(Settings { codes, ..settings() });
+        let people = gateway.people().await;
+        gateway.fund(&people, "ani", 1_000_000).await;
+        let key = made(&gateway, &people, "warung", &terms(&["wallet"])).await;
+        Self { gateway, people, key }
+    }
+
+    /// The digits that ani was sent for this.
+    async fn digits(&self, what: &Value) -> String {
+        let ask = post("/api/v1/auth/otp", what).by(&self.people.ani);
+        self.gateway.send(ask).await.expect(202);
+        for _ in 0..10_000 {
+            if let Some((digits, _)) = self.gateway.phones.lock().unwrap().remove("ani") {
+                return digits;
+            }
+            tokio::task::yield_now().await;
+        }
+        panic!("no code was sent");
     }
 
     async fn call(&self, ask: Ask) -> Answer {

@@ -1,13 +1,11 @@
 //! Codes that payers scan: of orders, of merchants, of elsewhere.
 
 use gerbang::connector::qris::{Field, Parts, Payload, Tag, Tip, parse};
-use gerbang::gateway::Settings;
-use gerbang::gateway::codes::policy::{From, Policy};
 use gerbang::ledger::money::Amount;
 use serde_json::{Value, json};
 
-use super::{AMOUNT, FEE, World, made, terms};
-use crate::support::{Answer, TestGateway, get, post, put, settings};
+use super::{AMOUNT, FEE, World, terms};
+use crate::support::{Answer, get, post, put};
 
 const READ: &str = "/api/v1/qr/read";
 const PAY: &str = "/api/v1/qr/pay";
@@ -17,17 +15,6 @@ const FOREIGN: &str = "00020101021126660017ID.CO.EXAMPLE.WWW01189360099900000000
     6007JAKARTA61051219062070703A0163046C6E";
 
 impl World {
-    /// A merchant of a gateway that asks for one-time codes from Rp1.000 on.
-    async fn with_codes() -> Self {
-        let from = From::Amount(Amount::new(1_000).unwrap());
-        let codes = Policy { payments: from, ..Policy::NEVER };
-        let gateway = TestGateway::with(Settings { codes, ..settings() });
-        let people = gateway.people().await;
-        gateway.fund(&people, "ani", 1_000_000).await;
-        let key = made(&gateway, &people, "warung", &terms(&["wallet"])).await;
-        Self { gateway, people, key }
-    }
-
     async fn read(&self, qr: &str) -> Answer {
         self.gateway.send(post(READ, &json!({"qr": qr})).by(&self.people.ani)).await
     }
@@ -40,19 +27,6 @@ impl World {
     async fn own(&self) -> String {
         let shown = self.gateway.send(get("/api/v1/merchant/qr").by(&self.people.warung)).await;
         shown.expect(200)["qr"].as_str().unwrap().to_owned()
-    }
-
-    /// The digits that ani was sent for this.
-    async fn digits(&self, what: &Value) -> String {
-        let ask = post("/api/v1/auth/otp", what).by(&self.people.ani);
-        self.gateway.send(ask).await.expect(202);
-        for _ in 0..10_000 {
-            if let Some((digits, _)) = self.gateway.phones.lock().unwrap().remove("ani") {
-                return digits;
-            }
-            tokio::task::yield_now().await;
-        }
-        panic!("no code was sent");
     }
 }
 

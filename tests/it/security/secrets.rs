@@ -3,6 +3,8 @@
 use std::io;
 use std::sync::{Arc, LazyLock, Mutex};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use tracing::Dispatch;
 use tracing::subscriber::NoSubscriber;
@@ -11,7 +13,8 @@ use tracing_subscriber::fmt::MakeWriter;
 use crate::client::Connection;
 use crate::edr;
 use crate::payouts::bank::Next;
-use crate::support::{TestGateway, get, login_of, post, raw};
+use crate::support::{Ask, TestGateway, get, login_of, post, put, raw};
+use gerbang::identity::secret::Secret;
 use gerbang::journal::export;
 use gerbang::ledger::id::Position;
 
@@ -238,6 +241,63 @@ async fn no_code_and_no_key_of_an_application_is_said_but_once() {
     let alone = format!("\"{code}\"");
     for text in said.iter().chain([&log.text()]) {
         assert_eq!(found(text, &[&alone]), Vec::<String>::new(), "in {text}");
+    }
+}
+
+#[tokio::test]
+async fn no_server_key_of_a_merchant_is_said_but_once() {
+    let (log, _guard) = capture();
+    let (gateway, people) = crate::support::funded().await;
+    let set = json!({"methods": ["wallet"], "fee_basis_points": 0,
+        "urls": {"notification_url": "http://127.0.0.1:1/told"}});
+    let set = put("/api/v1/admin/merchants/warung", &set).by(&people.admin);
+    let first = gateway.send(set).await.expect(200)["server_key"].as_str().unwrap().to_owned();
+    let rotate = post("/api/v1/merchant/rotate-key", &json!({})).by(&people.warung);
+    let second = gateway.send(rotate).await.expect(200)["server_key"].as_str().unwrap().to_owned();
+    let basic = |key: &str| format!("Basic {}", STANDARD.encode(format!("{key}:")));
+    let with = |ask: Ask, key: &str| ask.header("authorization", &basic(key));
+    let order = json!({"payment_type": "qris",
+        "transaction_details": {"order_id": "order-1", "gross_amount": 44_000}});
+    let page = json!({"transaction_details": {"order_id": "order-2", "gross_amount": 44_000}});
+    let wrong = first.replace("GB-server-", "GB-server-0");
+    let mut said = Vec::new();
+    for ask in [
+        with(post("/v2/charge", &order), &first),
+        with(post("/v2/charge", &order), &second),
+        with(post("/v2/charge", &order), &wrong),
+        with(raw("/v2/charge", "application/json", format!("{{\"key\":\"{first}")), &first),
+        with(get("/v2/order-1/status"), &second),
+        with(get(&format!("/v2/{first}/status")), &second),
+        with(post("/v2/order-1/cancel", &json!({})), &first),
+        get(&format!("/v2/token?client_key={first}")),
+        get("/api/v1/merchant").by(&people.warung),
+        get("/api/v1/admin/merchants").by(&people.admin),
+        get("/api/v1/webhooks").by(&people.warung),
+        get("/api/v1/me").header("x-api-key", &first),
+        get("/api/v1/me").by(&second),
+        get("/metrics"),
+    ] {
+        said.push(gateway.send(ask).await.text);
+    }
+    let opened = gateway.send(with(post("/snap/v1/transactions", &page), &second)).await;
+    let url = opened.expect(201)["redirect_url"].as_str().unwrap().to_owned();
+    let page = gateway.send_raw(get(url.strip_prefix("http://gerbang.test").unwrap())).await;
+    said.extend([opened.text, page.body_text().to_owned()]);
+    let mut exported = Vec::new();
+    let history = gateway.gateway.view().history();
+    export::ndjson(history, Position::FIRST, &mut exported).unwrap();
+    said.push(String::from_utf8(exported).unwrap());
+    said.push(format!("{:?}", gateway.gateway.view().registry()));
+    let (row, _) = gateway.gateway.merchant_of(&Secret::new(second.clone())).unwrap();
+    said.push(format!("{row:?}"));
+    said.push(log.text());
+    let batches = gateway.journal.batches().unwrap();
+    said.extend(batches.iter().map(|it| String::from_utf8_lossy(it.bytes()).into_owned()));
+    // Its public half is shown, so what stands behind it is looked for, as it is and as it travels.
+    let travelling: Vec<String> = [&first, &second].map(|key| basic(key)[20..].to_owned()).into();
+    let secrets = [&first[27..], &second[27..], &travelling[0], &travelling[1]];
+    for text in &said {
+        assert_eq!(found(text, &secrets), Vec::<String>::new(), "in {text}");
     }
 }
 
