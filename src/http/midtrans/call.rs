@@ -60,6 +60,39 @@ pub(super) enum Family {
     Subscriptions,
 }
 
+/// A call as the API's own description names it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Operation {
+    /// The method.
+    pub method: &'static str,
+    /// The path without its first slash; `{}` stands for a variable.
+    pub pattern: &'static str,
+    /// The name.
+    pub name: &'static str,
+    /// Whether it takes a server key; else anybody may who knows the path.
+    pub keyed: bool,
+}
+
+const fn keyed(method: &'static str, pattern: &'static str, name: &'static str) -> Operation {
+    Operation { method, pattern, name, keyed: true }
+}
+
+/// Every call that a merchant has here. Cards are not among them.
+pub const OPERATIONS: [Operation; 12] = [
+    keyed("POST", "v2/charge", "midtrans_charge"),
+    keyed("GET", "v2/{}/status", "midtrans_status"),
+    keyed("GET", "v2/{}/status/b2b", "midtrans_status_of_all"),
+    keyed("POST", "v2/{}/approve", "midtrans_approve"),
+    keyed("POST", "v2/{}/deny", "midtrans_deny"),
+    keyed("POST", "v2/{}/cancel", "midtrans_cancel"),
+    keyed("POST", "v2/{}/expire", "midtrans_expire"),
+    keyed("POST", "v2/{}/refund", "midtrans_refund"),
+    keyed("POST", "v2/{}/refund/online/direct", "midtrans_refund_directly"),
+    keyed("POST", "snap/v1/transactions", "snap_open"),
+    keyed("POST", "snap/v1/transactions/{}/cancel", "snap_cancel"),
+    Operation { keyed: false, ..keyed("GET", "v2/qris/{}/qr-code", "midtrans_picture") },
+];
+
 /// Why there is no call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum NoCall {
@@ -110,6 +143,26 @@ impl Call {
             }
             _ => return None,
         })
+    }
+
+    /// As it is described; nothing for what no merchant has here.
+    pub(super) fn operation(&self) -> Option<&'static Operation> {
+        let name = match self {
+            Self::Charge => "midtrans_charge",
+            Self::Status(_) => "midtrans_status",
+            Self::StatusOfAll(_) => "midtrans_status_of_all",
+            Self::Act(Act::Approve, _) => "midtrans_approve",
+            Self::Act(Act::Deny, _) => "midtrans_deny",
+            Self::Act(Act::Cancel, _) => "midtrans_cancel",
+            Self::Act(Act::Expire, _) => "midtrans_expire",
+            Self::Refund { direct: false, .. } => "midtrans_refund",
+            Self::Refund { direct: true, .. } => "midtrans_refund_directly",
+            Self::SnapOpen => "snap_open",
+            Self::SnapCancel(_) => "snap_cancel",
+            Self::Picture(_) => "midtrans_picture",
+            Self::CardFromBrowser | Self::Card | Self::NotOffered(_) => return None,
+        };
+        OPERATIONS.iter().find(|operation| operation.name == name)
     }
 
     /// How its errors look.
@@ -188,6 +241,15 @@ mod tests {
         for (method, path, call) in rows {
             assert_eq!(find(method, path), Ok(call), "{method} {path}");
             assert_eq!(find("PUT", path), Err(NoCall::Method), "{path}");
+        }
+    }
+
+    #[test]
+    fn every_operation_is_the_one_that_its_path_leads_to() {
+        for operation in &OPERATIONS {
+            let path = format!("/{}", operation.pattern.replace("{}", "order-1"));
+            let call = find(operation.method, &path).unwrap();
+            assert_eq!(call.operation(), Some(operation));
         }
     }
 

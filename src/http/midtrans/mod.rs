@@ -35,7 +35,7 @@ mod replays;
 pub mod session;
 
 pub use backend::{Backend, Kept, Merchant, Opened};
-pub use call::Act;
+pub use call::{Act, OPERATIONS, Operation};
 use call::{Call, Family, NoCall};
 pub use places::Places;
 pub use refusal::Refusal;
@@ -71,6 +71,11 @@ impl<B> Clone for Server<B> {
 /// Whether a path, in decoded segments, is of this API at all.
 pub fn is_ours(segments: &[&str]) -> bool {
     !matches!(Call::find(&hyper::Method::GET, segments), Err(NoCall::Path))
+}
+
+/// The operation of a request, if it is of this API and to be had here.
+pub fn operation_of(method: &hyper::Method, segments: &[&str]) -> Option<&'static Operation> {
+    Call::find(method, segments).ok()?.operation()
 }
 
 impl<B: Backend> Server<B> {

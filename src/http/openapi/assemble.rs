@@ -8,6 +8,7 @@
 use super::message;
 use super::node::Node;
 use crate::http::api::routes::{Access, Route};
+use crate::http::midtrans;
 use crate::http::problem::Code;
 use crate::limits::RETRY_AFTER_SECONDS;
 
@@ -67,6 +68,12 @@ impl Assembly {
                 ));
             }
         }
+        for known in &midtrans::OPERATIONS {
+            if described(&assembly.root, known.method, known.pattern).is_none() {
+                let name = known.name;
+                assembly.complaints.push(format!("no file in docs/openapi/ describes {name}"));
+            }
+        }
         for name in message::missing(&assembly.root) {
             assembly.complaints.push(format!("no file in docs/openapi/ has the message {name}"));
         }
@@ -115,9 +122,10 @@ impl Assembly {
         self.root.entry("tags").push(tag);
         for (path, mut item) in fragment.take("paths").iter().flat_map(Node::pairs).cloned() {
             for (method, operation) in item.pairs_mut() {
-                match route_of(method, &path) {
-                    Some(route) => self.complete(&from, operation, route),
-                    None => {
+                match (route_of(method, &path), merchants_call(method, &path)) {
+                    (Some(route), _) => self.complete(&from, operation, route),
+                    (None, Some(call)) => complete_call(&from, operation, call),
+                    (None, None) => {
                         let method = method.to_uppercase();
                         self.complaints.push(format!("{file}.json: no route is {method} {path}"));
                     }
@@ -190,11 +198,30 @@ impl Assembly {
     }
 }
 
+/// Adds to an operation of merchants what follows from its call.
+fn complete_call(from: &File<'_>, operation: &mut Node, call: &midtrans::Operation) {
+    *operation.entry("operationId") = Node::text(call.name);
+    *operation.entry("tags") = Node::List(vec![from.tag.clone()]);
+    let schemes = if call.keyed { vec![scheme("merchant")] } else { Vec::new() };
+    *operation.entry("security") = Node::List(schemes);
+    *operation.entry("responses").entry("default") =
+        Node::object([("$ref", Node::text("#/components/responses/Anywhere"))]);
+}
+
 /// The operation of a route.
 pub(super) fn operation(root: &Node, route: Route) -> Option<&Node> {
-    let method = route.method().to_ascii_lowercase();
+    described(root, route.method(), route.pattern())
+}
+
+fn described<'a>(root: &'a Node, method: &str, pattern: &str) -> Option<&'a Node> {
+    let method = method.to_ascii_lowercase();
     let mut paths = root.at("paths").pairs().iter();
-    paths.find_map(|(path, item)| item.get(&method).filter(|_| same(path, route.pattern())))
+    paths.find_map(|(path, item)| item.get(&method).filter(|_| same(path, pattern)))
+}
+
+fn merchants_call(method: &str, path: &str) -> Option<&'static midtrans::Operation> {
+    let mut calls = midtrans::OPERATIONS.iter();
+    calls.find(|call| call.method.eq_ignore_ascii_case(method) && same(path, call.pattern))
 }
 
 fn route_of(method: &str, path: &str) -> Option<Route> {
@@ -212,9 +239,12 @@ fn same(path: &str, pattern: &str) -> bool {
     segments.join("/") == pattern
 }
 
+fn scheme(name: &str) -> Node {
+    Node::object([(name, Node::List(Vec::new()))])
+}
+
 /// The security schemes of a route, any of which will do, and the roles one of which is needed.
 fn secured(route: Route) -> (Vec<Node>, Vec<&'static str>) {
-    let scheme = |name: &str| Node::object([(name, Node::List(Vec::new()))]);
     let roles = match route.access() {
         Access::Anyone => return (Vec::new(), Vec::new()),
         Access::Application => return (vec![scheme("application")], Vec::new()),

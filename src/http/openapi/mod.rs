@@ -39,6 +39,7 @@ const FRAGMENTS: &[Fragment] = &[
     ("webhooks", include_str!("../../../docs/openapi/webhooks.json")),
     ("keys", include_str!("../../../docs/openapi/keys.json")),
     ("merchants", include_str!("../../../docs/openapi/merchants.json")),
+    ("midtrans", include_str!("../../../docs/openapi/midtrans.json")),
     ("qr", include_str!("../../../docs/openapi/qr.json")),
     ("transfer", include_str!("../../../docs/openapi/transfer.json")),
     ("boarding", include_str!("../../../docs/openapi/boarding.json")),

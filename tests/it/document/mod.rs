@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex};
 
 use gerbang::http::api::routes::Route;
+use gerbang::http::midtrans;
 use gerbang::http::openapi::document;
 use gerbang::http::request::Request;
 use jsonschema::{Draft, Validator};
@@ -32,21 +33,45 @@ static KNOWN: LazyLock<Mutex<HashMap<String, Arc<Validator>>>> = LazyLock::new(M
 /// Headers of answers that clients act on.
 const HEADERS: [&str; 4] = ["idempotency-replayed", "x-route", "retry-after", "etag"];
 
-/// What was asked of a route.
+/// What was asked, and of which operation.
 pub(crate) struct Asked {
-    pub(crate) route: Route,
+    pub(crate) method: &'static str,
+    pub(crate) pattern: &'static str,
+    pub(crate) name: &'static str,
+    /// Whether the wire format is Midtrans'.
+    pub(crate) is_merchants: bool,
     pub(crate) media_type: String,
     pub(crate) body: String,
 }
 
 impl Asked {
-    /// What a request asks; nothing if there is no such route.
+    /// What a request asks; nothing if there is no such operation.
     pub(crate) fn of(request: &Request) -> Option<Self> {
-        let route = Route::find(request.method(), request.segments().as_slice()).ok()?;
+        let segments = request.segments();
+        let segments = segments.as_slice();
+        let call = midtrans::operation_of(request.method(), segments);
+        let (method, pattern, name) = match call {
+            Some(call) => (call.method, call.pattern, call.name),
+            None => {
+                let route = Route::find(request.method(), segments).ok()?;
+                (route.method(), route.pattern(), route.name())
+            }
+        };
+        let is_merchants = call.is_some();
         let media_type = request.headers().get("content-type").and_then(|it| it.to_str().ok());
         let media_type = media_type.and_then(|it| it.split(';').next()).unwrap_or_default();
         let body = String::from_utf8_lossy(request.body()).into_owned();
-        Some(Self { route, media_type: media_type.to_owned(), body })
+        let media_type = media_type.to_owned();
+        Some(Self { method, pattern, name, is_merchants, media_type, body })
+    }
+}
+
+impl Asked {
+    /// Whether the request was taken. Midtrans refuses with HTTP 200 and a code in the body.
+    fn was_taken(&self, answer: &Answer) -> bool {
+        let body: Value = serde_json::from_str(&answer.text).unwrap_or_default();
+        let refused = self.is_merchants && body.get("id").is_some();
+        answer.status < 400 && !refused
     }
 }
 
@@ -69,12 +94,17 @@ fn close(node: &mut Value) {
 /// The operation of a route.
 #[track_caller]
 fn operation(root: &Value, route: Route) -> &Value {
+    named(root, route.method(), route.pattern(), route.name())
+}
+
+/// The operation of this name.
+#[track_caller]
+fn named<'a>(root: &'a Value, method: &str, pattern: &str, name: &str) -> &'a Value {
     let found = root["paths"].as_object().unwrap().values().find_map(|item| {
-        let operation = item.get(route.method().to_ascii_lowercase())?;
-        (operation["operationId"] == route.name()).then_some(operation)
+        let operation = item.get(method.to_ascii_lowercase())?;
+        (operation["operationId"] == name).then_some(operation)
     });
     found.unwrap_or_else(|| {
-        let (method, pattern) = (route.method(), route.pattern());
         panic!("{method} /{pattern} has no operation in docs/openapi/: see its README.md")
     })
 }
@@ -111,21 +141,21 @@ fn faults(name: &str, root: &Value, schema: &Value, value: &Value) -> Vec<String
 /// Panics unless the document says that this may be asked and answered.
 #[track_caller]
 pub(crate) fn judge(asked: &Asked, answer: &Answer) {
-    let Asked { route, media_type, body } = asked;
-    let operation = operation(&STRICT, *route);
+    let Asked { method, pattern: path, name: id, media_type, body, .. } = asked;
+    let operation = named(&STRICT, method, path, id);
     let wrong = |what: String| {
-        let (method, path, status) = (route.method(), route.pattern(), answer.status);
+        let status = answer.status;
         panic!(
             "the document (docs/openapi/) does not say what {method} /{path} does: {what}\n\
              answered {status} {}\nto {body}",
             answer.text
         );
     };
-    if answer.status < 400
+    if asked.was_taken(answer)
         && let Some(content) = operation["requestBody"]["content"].get(media_type)
         && !body.is_empty()
     {
-        let name = format!("{} is asked in {media_type}", route.name());
+        let name = format!("{id} is asked in {media_type}");
         check(&name, content, body, &wrong);
     }
     let status = answer.status.to_string();
@@ -140,7 +170,7 @@ pub(crate) fn judge(asked: &Asked, answer: &Answer) {
     let Some(content) = response["content"].get(essence) else {
         return wrong(format!("{status} has no {essence}"));
     };
-    check(&format!("{} answers {status} {essence}", route.name()), content, &answer.text, &wrong);
+    check(&format!("{id} answers {status} {essence}"), content, &answer.text, &wrong);
     let is_problem = essence == "application/problem+json";
     for header in HEADERS.iter().filter(|header| !is_problem && answer.header(header).is_some()) {
         let named = response["headers"].as_object().into_iter().flatten();

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use gerbang::http::api::routes::{Access, Route};
+use gerbang::http::midtrans::OPERATIONS;
 use gerbang::http::openapi::document;
 use gerbang::http::problem::Code;
 use gerbang::ledger::api_key::Scope;
 use gerbang::ledger::endpoint::EventKind;
 use serde_json::{Value, json};
 
-use super::{DOCUMENT, faults, operation, resolved, validator};
+use super::{DOCUMENT, faults, named, operation, resolved, validator};
 
 /// Every node of the document with its place.
 fn walk<'a>(place: &str, node: &'a Value, visit: &mut impl FnMut(&str, &'a Value)) {
@@ -31,6 +32,7 @@ fn every_route_has_exactly_one_operation_and_no_operation_is_without() {
     assert_eq!(document().complaints, [""; 0]);
     assert_eq!(DOCUMENT["openapi"], "3.1.0");
     let mut routes: Vec<_> = Route::ALL.iter().map(|route| route.name()).collect();
+    routes.extend(OPERATIONS.iter().map(|call| call.name));
     let items = DOCUMENT["paths"].as_object().unwrap().values();
     let operations = items.flat_map(|item| item.as_object().unwrap().values());
     let mut names: Vec<_> =
@@ -60,6 +62,11 @@ fn access_is_as_in_the_table_of_routes() {
         assert_eq!(operation.get("x-roles"), roles.as_ref(), "{route:?}");
         let scopes = route.scope().map(|scope| json!([scope.name()]));
         assert_eq!(operation.get("x-scopes"), scopes.as_ref(), "{route:?}");
+    }
+    for call in &OPERATIONS {
+        let operation = named(&DOCUMENT, call.method, call.pattern, call.name);
+        let security = if call.keyed { json!([{"merchant": []}]) } else { json!([]) };
+        assert_eq!(operation["security"], security, "{call:?}");
     }
 }
 
