@@ -12,7 +12,7 @@ use super::NAME_MAX;
 use crate::connector::midtrans::status::Status;
 use crate::connector::midtrans::transaction::{Instructions, Transaction};
 use crate::gateway::charge::standing::{Standing, State};
-use crate::gateway::merchant::details::Details;
+use crate::gateway::merchant::details::{self, Details};
 use crate::gateway::{Error, Gateway};
 use crate::http::page::{Escaped, with_headers};
 use crate::http::reply::Reply;
@@ -92,8 +92,7 @@ fn show(gateway: &Gateway, token: &str) -> Result<Reply, Error> {
         }
         _ => put(&mut body, format_args!("<p>Not paid: {}.</p>", told.status.name())),
     }
-    let goes_on = details.page.and_then(|page| page.finish);
-    if let Some(url) = goes_on {
+    if let Some(url) = goes_on(gateway, &first, details.page, told.status) {
         let url = Escaped(&url);
         put(
             &mut body,
@@ -101,6 +100,24 @@ fn show(gateway: &Gateway, token: &str) -> Result<Reply, Error> {
         );
     }
     Ok(page(200, "Payment", &body))
+}
+
+/// Where the payer goes on: who did not pay, elsewhere, if the merchant says so.
+fn goes_on(
+    gateway: &Gateway,
+    first: &Standing,
+    page: Option<details::Page>,
+    status: Status,
+) -> Option<String> {
+    let finish = page.and_then(|page| page.finish);
+    match status {
+        Status::Expire | Status::Cancel | Status::Deny | Status::Failure => {
+            let row = gateway.merchant_of_order(first).ok();
+            let unfinish = row.map(|row| row.unfinish.to_string()).filter(|url| !url.is_empty());
+            unfinish.or(finish)
+        }
+        _ => finish,
+    }
 }
 
 async fn pick(gateway: &Gateway, token: &str, name: &str) -> Result<Reply, Error> {

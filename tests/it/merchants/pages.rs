@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{World, code};
-use crate::support::{Answer, ask, get, post};
+use crate::support::{Answer, ask, get, post, put};
 
 fn session(name: &str) -> Value {
     json!({
@@ -73,6 +73,13 @@ async fn a_page_is_closed_once_and_keeps_its_order() {
     assert_eq!(taken.status, 400, "{}", taken.text);
     assert_eq!(cancel(&world, &token).await.status, 200);
     assert_eq!(cancel(&world, &token).await.status, 400);
+    let shown = page(&world, &path).await;
+    assert!(shown.contains("Not paid: cancel") && shown.contains("https://shop.example/done"));
+    let urls = json!({"unfinish_url": "https://shop.example/again?a=1&b=2"});
+    let set = put("/api/v1/merchant", &urls).by(&world.people.warung);
+    world.gateway.send(set).await.expect(200);
+    let shown = page(&world, &path).await;
+    assert!(shown.contains("https://shop.example/again?a=1&amp;b=2"), "{shown}");
     let late = world.gateway.send_raw(ask("POST", &format!("{path}/bca_va"))).await;
     assert_eq!(late.status().as_u16(), 409);
     for nothing in ["/pay/x", "/pay/00000000-0000-4000-8000-000000000000"] {
