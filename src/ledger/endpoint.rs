@@ -69,11 +69,15 @@ pub enum EventKind {
     ChargeDenied = 17,
     /// A charge was never made.
     ChargeFailed = 18,
+    /// A bill was issued, by the owner or to the owner.
+    BillIssued = 19,
+    /// A bill is not to be paid any more.
+    BillCancelled = 20,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::PaymentReceived,
         Self::PaymentSent,
         Self::RefundReceived,
@@ -93,6 +97,8 @@ impl EventKind {
         Self::ChargeExpired,
         Self::ChargeDenied,
         Self::ChargeFailed,
+        Self::BillIssued,
+        Self::BillCancelled,
     ];
 
     /// The `type` of its messages.
@@ -117,6 +123,8 @@ impl EventKind {
             Self::ChargeExpired => "charge.expired",
             Self::ChargeDenied => "charge.denied",
             Self::ChargeFailed => "charge.failed",
+            Self::BillIssued => "bill.issued",
+            Self::BillCancelled => "bill.cancelled",
         }
     }
 
@@ -172,6 +180,13 @@ pub fn events_of(fact: &Fact) -> Events {
             let kind = charge_went(&advanced.step);
             events.extend(kind.map(|kind| (advanced.account, kind)));
         }
+        Fact::BillIssued(issued) => {
+            events.extend([issued.payer, issued.account].map(|it| (it, Kind::BillIssued)));
+        }
+        Fact::BillCancelled(cancelled) => {
+            let both = [cancelled.payer, cancelled.account];
+            events.extend(both.map(|it| (it, Kind::BillCancelled)));
+        }
         Fact::Genesis
         | Fact::AccountOpened(_)
         | Fact::UserCreated(_)
@@ -185,8 +200,6 @@ pub fn events_of(fact: &Fact) -> Events {
         | Fact::PayoutAdvanced(_)
         | Fact::RegistryChanged(_)
         | Fact::CallbackTried(_)
-        | Fact::BillIssued(_)
-        | Fact::BillCancelled(_)
         | Fact::Notified(_)
         | Fact::DeliveryTried(_)
         | Fact::BoardingChanged(_) => {}

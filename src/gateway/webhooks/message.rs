@@ -7,6 +7,7 @@ use crate::gateway::Error;
 use crate::gateway::charge::public_id;
 use crate::gateway::history::change_of;
 use crate::journal::Recorded;
+use crate::ledger::bill::BillIssued;
 use crate::ledger::endpoint::{EventKind, events_of};
 use crate::ledger::event::{Fact, Movement, MovementKind};
 use crate::ledger::id::{AccountId, Position, PublicId, UserId};
@@ -67,6 +68,16 @@ fn about(view: &View, event: &Recorded, account: AccountId) -> Result<Map<String
         }
         Fact::ChargeStarted(_) => charge(view, event.position)?,
         Fact::ChargeAdvanced(advanced) => charge(view, advanced.charge)?,
+        Fact::BillIssued(issued) => bill(view, event.position, issued)?,
+        Fact::BillCancelled(cancelled) => {
+            let recorded = view.record(cancelled.bill)?;
+            let Fact::BillIssued(issued) = &recorded.event.fact else {
+                return Err(Error::NotFound);
+            };
+            let mut about = bill(view, cancelled.bill, issued)?;
+            about["reason"] = cancelled.reason.as_str().into();
+            about
+        }
         Fact::FreezeSet(set) => json!({ "reason": set.reason.as_str() }),
         _ => json!({}),
     };
@@ -131,6 +142,20 @@ fn charge(view: &View, began: Position) -> Result<Value, Error> {
         "purpose": started.purpose.name(),
         "method": started.method.as_str(),
         "reference": started.origin.reference.as_str(),
+    }))
+}
+
+fn bill(view: &View, began: Position, issued: &BillIssued) -> Result<Value, Error> {
+    Ok(json!({
+        "id": id_of(view, "bil", began)?,
+        "name": issued.name.as_str(),
+        "description": issued.description.as_str(),
+        "from": name_of(view, issued.account),
+        "to": name_of(view, issued.payer),
+        "amount": issued.amount.get(),
+        "currency": issued.currency.code(),
+        "due": issued.due.map(|due| due.to_rfc3339(BOOK_OFFSET_SECONDS)),
+        "reference": issued.origin.reference.as_str(),
     }))
 }
 

@@ -298,3 +298,23 @@ async fn the_end_of_a_withdrawal_is_told() {
     assert_eq!(told["data"][0]["type"], "withdrawal_succeeded");
     assert_eq!(told["data"][0]["payout"], begun["id"]);
 }
+
+#[tokio::test]
+async fn a_bill_is_told_to_both_when_it_is_issued_and_when_it_is_called_off() {
+    let (payer, issuer) = (Receiver::start(&[]).await, Receiver::start(&[]).await);
+    let (gateway, people) = funded().await;
+    let events = ["bill.issued", "bill.cancelled"];
+    hook(&gateway, &people.ani, &payer.url(), &events).await;
+    hook(&gateway, &people.warung, &issuer.url(), &events).await;
+    let bill = json!({"name": "Nasi", "recipient": "ani", "amount": 25_000});
+    let issued = gateway.send(post("/api/v1/bills", &bill).by(&people.warung)).await.expect(201);
+    let told = payer.messages(1).await[0].json();
+    assert_eq!(told, issuer.messages(1).await[0].json());
+    assert_eq!((&told["type"], &told["data"]["id"]), (&json!("bill.issued"), &issued["id"]));
+    assert_eq!((&told["data"]["from"], &told["data"]["to"]), (&json!("warung"), &json!("ani")));
+    let path = format!("/api/v1/bills/{}", issued["id"].as_str().unwrap());
+    assert_eq!(gateway.send(ask("DELETE", &path).by(&people.warung)).await.status, 204);
+    let told = payer.messages(2).await[1].json();
+    assert_eq!((&told["type"], &told["data"]["id"]), (&json!("bill.cancelled"), &issued["id"]));
+    assert_eq!(told, issuer.messages(2).await[1].json());
+}
