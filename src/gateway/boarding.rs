@@ -5,6 +5,8 @@
 //!
 //! # Invariants
 //!
+//! - Who has a user already is invited, and agrees before anything is billed; an administrator's word
+//!   is enough.
 //! - A tenant's first password is made here, handed out once, and kept as a hash only.
 //! - What belongs to another landlord is not found.
 
@@ -150,13 +152,13 @@ impl Gateway {
         self.change_boarding(caller.principal(), change).await
     }
 
-    /// A new tenant. A user of that name is taken; one who is not there is made.
+    /// A new tenant. A user of that name is invited; one who is not there is made.
     ///
     /// # Errors
     /// What is wrong with the row; [`Error::Conflict`] if the room or the user has somebody.
     pub async fn add_tenant(
         &self,
-        by: Principal,
+        caller: &Caller,
         issuer: UserId,
         row: TenantRow,
     ) -> Result<NewTenant, Error> {
@@ -180,6 +182,7 @@ impl Gateway {
             start: row.start,
             added_at: now,
             deleted_at: None,
+            agreed_at: (known.is_none() || caller.user.role == Role::Admin).then_some(now),
         };
         let change = BoardingChange::TenantSet(tenant.clone());
         houses.decide(&change).map_err(|error| refused(&change, error))?;
@@ -192,7 +195,9 @@ impl Gateway {
                 Some(password)
             }
         };
-        let recorded = self.record_boarding(by, BoardingChange::TenantSet(tenant), turn).await?;
+        let recorded = self
+            .record_boarding(caller.principal(), BoardingChange::TenantSet(tenant), turn)
+            .await?;
         self.moved_in.notify_one();
         Ok(NewTenant { recorded, password })
     }
@@ -204,9 +209,7 @@ impl Gateway {
     pub async fn delete_tenant(&self, caller: &Caller, id: &str) -> Result<Recorded, Error> {
         let at = self.engine.clock().now();
         let change = |houses: &Boarding| {
-            let known = houses.tenants.values().find(|tenant| tenant_id(tenant) == id);
-            let tenant = known.filter(|tenant| may_see(caller, tenant.issuer));
-            let tenant = tenant.ok_or(Error::NotFound)?.id;
+            let tenant = tenant_of(houses, caller, id)?.id;
             Ok(BoardingChange::TenantDeleted { tenant, at })
         };
         self.change_boarding(caller.principal(), change).await
@@ -262,12 +265,12 @@ impl Gateway {
         Ok((self.look_up(username.as_str())?.id, Secret::new(password)))
     }
 
-    async fn boarding_turn(&self) -> Reservation {
+    pub(super) async fn boarding_turn(&self) -> Reservation {
         self.engine.reserve(NameKind::Registry, "boarding").await
     }
 
     /// Makes a change that follows from the tables as they are.
-    async fn change_boarding(
+    pub(super) async fn change_boarding(
         &self,
         by: Principal,
         make: impl FnOnce(&Boarding) -> Result<BoardingChange, Error>,
@@ -306,6 +309,17 @@ pub fn room_of_tenant(houses: &Boarding, tenant: TenantId) -> Option<&Room> {
     houses.rooms.get(&houses.tenants.get(&tenant)?.room)
 }
 
+/// A tenant of this id, for who may see to them.
+pub(super) fn tenant_of<'a>(
+    houses: &'a Boarding,
+    caller: &Caller,
+    id: &str,
+) -> Result<&'a Tenant, Error> {
+    let known = houses.tenants.values().find(|tenant| tenant_id(tenant) == id);
+    let tenant = known.filter(|tenant| may_see(caller, tenant.issuer));
+    tenant.filter(|tenant| tenant.deleted_at.is_none()).ok_or(Error::NotFound)
+}
+
 fn may_see(caller: &Caller, issuer: UserId) -> bool {
     caller.user.role == Role::Admin || caller.user.id == issuer
 }
@@ -317,7 +331,7 @@ fn room_of<'a>(houses: &'a Boarding, caller: &Caller, id: &str) -> Result<&'a Ro
     genuine.ok_or(Error::NotFound)
 }
 
-fn is_called(room: &Room, name: &str) -> bool {
+pub(super) fn is_called(room: &Room, name: &str) -> bool {
     room.code.as_str() == name || room_id(room) == name
 }
 
@@ -349,6 +363,7 @@ fn refused(change: &BoardingChange, error: BoardingError) -> Error {
         (BoardingError::CodeTaken, _) => Error::Conflict("there is a room with this code"),
         (BoardingError::RoomTaken, _) => Error::Conflict("the room has a tenant"),
         (BoardingError::UserTaken, _) => Error::Conflict("the user has a room here"),
+        (BoardingError::Agreed, _) => Error::Conflict("you have agreed already"),
         (BoardingError::Number | BoardingError::Fixed, _) => {
             Error::Conflict("the row was changed by another at the same time")
         }

@@ -34,6 +34,7 @@ pub mod routing;
 pub mod screening;
 mod scribe;
 pub mod tables;
+pub mod tenancy;
 pub mod top_up;
 pub mod transfer;
 pub mod webhooks;

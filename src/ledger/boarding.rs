@@ -9,6 +9,7 @@
 //! # Invariants
 //!
 //! - A room has at most one tenant, and a room with a tenant is not removed.
+//! - Nobody is billed who has not agreed to live there.
 //! - A tenant is one user for good, and a user has at most one room of a landlord at a time.
 //! - Rows of rooms and tenants stay, removed or deleted: bills name them.
 
@@ -93,6 +94,8 @@ pub struct Tenant {
     pub added_at: Timestamp,
     /// When they were deleted.
     pub deleted_at: Option<Timestamp>,
+    /// When they agreed; until then the room is kept for them, and no month is billed.
+    pub agreed_at: Option<Timestamp>,
 }
 
 /// A way to pay, as people choose it.
@@ -132,6 +135,13 @@ pub enum BoardingChange {
     MethodSet(Method),
     /// A way to pay is gone.
     MethodRemoved(Line),
+    /// A tenant agrees to be one.
+    TenantAgreed {
+        /// Which.
+        tenant: TenantId,
+        /// When.
+        at: Timestamp,
+    },
 }
 
 /// A change of the boarding houses, and whose it is.
@@ -158,7 +168,7 @@ pub enum BoardingError {
     /// A new row does not come next, or is removed from the beginning.
     #[error("rows are numbered in order")]
     Number,
-    /// A row keeps its landlord, its user, its first day and the moment it was added.
+    /// A row keeps its landlord, its user, its first day, and when it was added and agreed to.
     #[error("this stays as it is")]
     Fixed,
     /// The landlord has a room with this code.
@@ -170,6 +180,9 @@ pub enum BoardingError {
     /// One room for each.
     #[error("the user has a room here")]
     UserTaken,
+    /// Once is enough.
+    #[error("the tenant has agreed")]
+    Agreed,
 }
 
 /// A month that a tenant is to pay for.
@@ -212,6 +225,9 @@ impl Boarding {
             BoardingChange::MethodRemoved(id) => {
                 require(self.methods.contains_key(id), BoardingError::NoSuchMethod)
             }
+            BoardingChange::TenantAgreed { tenant, .. } => {
+                require(self.tenant(*tenant)?.agreed_at.is_none(), BoardingError::Agreed)
+            }
         }
     }
 
@@ -238,7 +254,8 @@ impl Boarding {
                 let same = before.issuer == tenant.issuer
                     && before.user == tenant.user
                     && before.start == tenant.start
-                    && before.added_at == tenant.added_at;
+                    && before.added_at == tenant.added_at
+                    && before.agreed_at == tenant.agreed_at;
                 require(same, BoardingError::Fixed)?;
             }
         }
@@ -274,6 +291,11 @@ impl Boarding {
             }
             BoardingChange::MethodRemoved(id) => {
                 self.methods.remove(id);
+            }
+            BoardingChange::TenantAgreed { tenant, at } => {
+                if let Some(tenant) = self.tenants.get_mut(tenant) {
+                    tenant.agreed_at = Some(*at);
+                }
             }
         }
     }
@@ -331,9 +353,11 @@ impl Boarding {
     }
 
     /// What a tenant is to have been billed for at `now`, oldest month first: every month from that
-    /// of their first day to the present one. Nothing before that day, nothing once deleted.
+    /// of their first day to the present one. Nothing before that day, nothing once deleted, and
+    /// nothing before they agreed.
     pub fn rents(&self, tenant: &Tenant, now: Timestamp) -> impl Iterator<Item = Rent> + use<> {
-        let lives_here = tenant.deleted_at.is_none() && tenant.start <= now;
+        let is_one = tenant.deleted_at.is_none() && tenant.agreed_at.is_some();
+        let lives_here = is_one && tenant.start <= now;
         let room = self.rooms.get(&tenant.room).map(|room| room.rate);
         let amount = tenant.rate.or(room).filter(|_| lives_here);
         let (id, last) = (tenant.id, now.month());

@@ -9,6 +9,7 @@ use super::session::detached;
 use super::wire::{self, ListView};
 use crate::gateway::boarding::{NewTenant, RoomRow, TenantRow, room_id, tenant_id};
 use crate::gateway::caller::Caller;
+use crate::gateway::tenancy::TenantChange;
 use crate::http::amount::AmountField;
 use crate::http::problem::{ApiError, Code};
 use crate::http::reply::Reply;
@@ -45,6 +46,15 @@ struct TenantBody {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct TenantChangeBody {
+    name: String,
+    email: String,
+    room: String,
+    rate: Option<AmountField>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct MethodBody {
     name: String,
     title: String,
@@ -62,10 +72,10 @@ const fn yes() -> bool {
 
 /// A row as it is, and where the change stands that made it so.
 #[derive(Serialize)]
-struct ChangedView<T> {
+pub(super) struct ChangedView<T> {
     #[serde(flatten)]
-    row: T,
-    position: u64,
+    pub(super) row: T,
+    pub(super) position: u64,
 }
 
 #[derive(Serialize)]
@@ -81,7 +91,7 @@ struct RoomView {
 }
 
 #[derive(Serialize)]
-struct TenantView {
+pub(super) struct TenantView {
     id: String,
     username: String,
     email: String,
@@ -92,6 +102,7 @@ struct TenantView {
     rate: u64,
     formatted_rate: String,
     issuer: String,
+    agreed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     initial_password: Option<String>,
 }
@@ -151,10 +162,10 @@ pub(super) fn tenants(context: Context<'_>, caller: &Caller) -> Result<Reply, Ap
 pub(super) async fn add_tenant(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
     let body: TenantBody = context.request.json()?;
     let issuer = context.issuer(caller, body.issuer.as_deref())?;
-    let (row, by) = (body.row()?, caller.principal());
+    let (row, caller) = (body.row()?, caller.clone());
     let gateway = Arc::clone(context.gateway);
     // On a task of its own: a client that goes away does not leave a user without a room.
-    let added = detached(async move { gateway.add_tenant(by, issuer, row).await }).await??;
+    let added = detached(async move { gateway.add_tenant(&caller, issuer, row).await }).await??;
     let NewTenant { recorded, password } = added;
     let BoardingChange::TenantSet(tenant) = change_of(&recorded)? else {
         return Err(ApiError::new(Code::Internal));
@@ -162,6 +173,26 @@ pub(super) async fn add_tenant(context: Context<'_>, caller: &Caller) -> Result<
     let password = password.map(|password| password.expose().clone());
     let row = context.tenant(&context.gateway.view().boarding(), tenant, password);
     Ok(Reply::created(&ChangedView { row, position: recorded.position.get() }))
+}
+
+/// `PUT /api/v1/admin/tenants/{id}`
+pub(super) async fn change_tenant(
+    context: Context<'_>,
+    caller: &Caller,
+) -> Result<Reply, ApiError> {
+    let body: TenantChangeBody = context.request.json()?;
+    let row = TenantChange {
+        name: wire::line("name", &body.name, limits::NAME_MAX)?,
+        email: email(&body.email)?,
+        room: body.room,
+        rate: body.rate.map(rate).transpose()?,
+    };
+    let recorded = context.gateway.change_tenant(caller, context.segment(4), row).await?;
+    let BoardingChange::TenantSet(tenant) = change_of(&recorded)? else {
+        return Err(ApiError::new(Code::Internal));
+    };
+    let row = context.tenant(&context.gateway.view().boarding(), tenant, None);
+    Ok(Reply::ok(&ChangedView { row, position: recorded.position.get() }))
 }
 
 /// `DELETE /api/v1/admin/tenants/{id}`: the user, their bills and their history stay.
@@ -226,14 +257,17 @@ impl TenantBody {
         let username = self.username.as_deref();
         Ok(TenantRow {
             name: wire::line("name", &self.name, limits::NAME_MAX)?,
-            email: Email::parse(&self.email)
-                .map_err(|error| ApiError::field("email", error.to_string()))?,
+            email: email(&self.email)?,
             room: self.room,
             start: day("start_date", &self.start_date)?,
             rate: self.rate.map(rate).transpose()?,
             username: username.map(|name| wire::username("username", name)).transpose()?,
         })
     }
+}
+
+fn email(text: &str) -> Result<Email, ApiError> {
+    Email::parse(text).map_err(|error| ApiError::field("email", error.to_string()))
 }
 
 fn rate(field: AmountField) -> Result<Amount, ApiError> {
@@ -294,7 +328,7 @@ impl Context<'_> {
         }
     }
 
-    fn tenant(
+    pub(super) fn tenant(
         &self,
         houses: &Boarding,
         tenant: &Tenant,
@@ -313,6 +347,7 @@ impl Context<'_> {
             rate: rate.map_or(0, Amount::get),
             formatted_rate: rate.map(|rate| self.rate(rate)).unwrap_or_default(),
             issuer: self.username(tenant.issuer),
+            agreed: tenant.agreed_at.is_some(),
             initial_password,
         }
     }

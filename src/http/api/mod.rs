@@ -30,6 +30,7 @@
 //! *      /api/v1/webhooks, /admin/users/{}/webhooks  webhooks
 //! *      /api/v1/bills, /admin/bills            bills
 //! *      /api/v1/admin/rooms, tenants           boarding
+//! *      /api/v1/tenancies                      tenancies
 //! *      /api/v1/payment-methods                boarding
 //! *      /api/v1/admin/partners, routes, clients  tables
 //! POST   /api/v1/admin/...-preview, reconcile   previews
@@ -61,6 +62,7 @@ pub mod routes;
 mod session;
 mod stream;
 mod tables;
+mod tenancies;
 mod topups;
 mod transfer;
 mod wallet;

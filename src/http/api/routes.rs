@@ -10,7 +10,7 @@ use super::{
     operations, payments, session,
 };
 use super::{bills, boarding, callbacks, charges, codes, documents, late, merchants, payouts};
-use super::{previews, proposals, stream, tables, topups, wallet, webhooks};
+use super::{previews, proposals, stream, tables, tenancies, topups, wallet, webhooks};
 use crate::gateway::caller::Caller;
 use crate::http::problem::{ApiError, Code};
 use crate::http::reply::Reply;
@@ -142,6 +142,10 @@ routes! {
     RemoveRoom: "DELETE" "api/v1/admin/rooms/{}" "remove_room" Roles(LANDLORDS);
     Tenants: "GET" "api/v1/admin/tenants" "tenants" Roles(LANDLORDS);
     AddTenant: "POST" "api/v1/admin/tenants" "add_tenant" Roles(LANDLORDS);
+    ChangeTenant: "PUT" "api/v1/admin/tenants/{}" "change_tenant" Roles(LANDLORDS);
+    Tenancies: "GET" "api/v1/tenancies" "tenancies" AnyUser;
+    AcceptTenancy: "POST" "api/v1/tenancies/{}/accept" "accept_tenancy" AnyUser;
+    DeclineTenancy: "DELETE" "api/v1/tenancies/{}" "decline_tenancy" AnyUser;
     DeleteTenant: "DELETE" "api/v1/admin/tenants/{}" "delete_tenant" Roles(LANDLORDS);
     OpenPayouts: "GET" "api/v1/admin/payouts" "open_payouts" Roles(ADMINS);
     ReleasePayout: "POST" "api/v1/admin/payouts/{}/release" "release_payout" Roles(ADMINS);
@@ -400,6 +404,10 @@ pub(super) async fn dispatch_bills(
         Route::RemoveRoom => boarding::remove_room(context, &caller).await,
         Route::Tenants => boarding::tenants(context, &caller),
         Route::AddTenant => boarding::add_tenant(context, &caller).await,
+        Route::ChangeTenant => boarding::change_tenant(context, &caller).await,
+        Route::Tenancies => Ok(tenancies::list(context, &caller)),
+        Route::AcceptTenancy => tenancies::accept(context, &caller).await,
+        Route::DeclineTenancy => tenancies::decline(context, &caller).await,
         Route::DeleteTenant => boarding::delete_tenant(context, &caller).await,
         _ => Box::pin(dispatch_admin(route, context, caller)).await,
     }

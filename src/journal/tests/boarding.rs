@@ -14,7 +14,7 @@ use crate::ledger::event::Fact;
 use crate::ledger::id::{Position, Principal, UserId};
 use crate::ledger::time::Timestamp;
 
-const EVERY_CHANGE: &str = "0c8b04140544c727baa372b21c9a2963606cba8eb83f4260d7004686f45de5ce";
+const EVERY_CHANGE: &str = "51484c66921fb4861e1eabda7e6d363b7a0b39361692540d86bb456a7335da18";
 
 fn changed(change: BoardingChange) -> Fact {
     let by = Principal::User(UserId(1));
@@ -27,6 +27,7 @@ fn every_change() -> Vec<Fact> {
     let changes = [
         BoardingChange::RoomSet(room(0, "A1")),
         BoardingChange::RoomSet(room(1, "A2")),
+        BoardingChange::RoomSet(room(2, "A3")),
         BoardingChange::TenantSet(tenant(0, 0, 0)),
         BoardingChange::TenantSet(Tenant { rate, ..tenant(1, 1, 1) }),
         BoardingChange::TenantDeleted {
@@ -37,6 +38,11 @@ fn every_change() -> Vec<Fact> {
         BoardingChange::MethodSet(method("wallet", 1)),
         BoardingChange::MethodSet(method("bca_va", 2)),
         BoardingChange::MethodRemoved(super::line("bca_va")),
+        BoardingChange::TenantSet(Tenant { agreed_at: None, ..tenant(2, 1, 2) }),
+        BoardingChange::TenantAgreed {
+            tenant: TenantId(2),
+            at: Timestamp::from_seconds(1_791_000_001),
+        },
     ];
     changes.map(changed).into()
 }
@@ -64,7 +70,7 @@ fn an_export_shows_them() {
     let history = History::new();
     batches.into_iter().for_each(|batch| history.push(batch));
     let mut out = Vec::new();
-    assert_eq!(ndjson(&history, Position::new(8).unwrap(), &mut out).unwrap(), 9);
+    assert_eq!(ndjson(&history, Position::new(8).unwrap(), &mut out).unwrap(), 12);
     let text = String::from_utf8(out).unwrap();
     let parsed = |text: &str| -> Vec<serde_json::Value> {
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -76,7 +82,7 @@ fn an_export_shows_them() {
 fn a_checkpoint_holds_them() {
     let directory = tempfile::tempdir().unwrap();
     let (world, _) = sample();
-    assert_eq!((world.book.boarding.rooms.len(), world.book.boarding.tenants.len()), (2, 2));
+    assert_eq!((world.book.boarding.rooms.len(), world.book.boarding.tenants.len()), (3, 3));
     let mark = Mark { position: world.book.position.unwrap(), hash: world.hash };
     let checkpoint = Checkpoint { mark, time: world.time, book: world.book };
     checkpoint.write(directory.path()).unwrap();
@@ -87,11 +93,11 @@ fn a_checkpoint_holds_them() {
 fn replay_refuses_what_later_entries_cannot_stand_on() {
     let cases = [
         (
-            BoardingChange::RoomSet(Room { issuer: UserId(9), ..room(2, "A3") }),
+            BoardingChange::RoomSet(Room { issuer: UserId(9), ..room(3, "A4") }),
             "there is no such landlord",
         ),
-        (BoardingChange::TenantSet(tenant(2, 9, 0)), "there is no such user"),
-        (BoardingChange::TenantSet(tenant(2, 1, 0)), "the houses cannot follow it"),
+        (BoardingChange::TenantSet(tenant(3, 9, 0)), "there is no such user"),
+        (BoardingChange::TenantSet(tenant(3, 1, 0)), "the houses cannot follow it"),
         (BoardingChange::RoomRemoved(RoomId(0)), "the houses cannot follow it"),
     ];
     for (change, why) in cases {

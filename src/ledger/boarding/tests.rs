@@ -41,6 +41,7 @@ pub(crate) fn tenant(id: u32, user: u32, room: u32) -> Tenant {
         start: at("2026-09-20T00:00:00+07:00"),
         added_at: Timestamp::from_seconds(1_790_000_000),
         deleted_at: None,
+        agreed_at: Some(Timestamp::from_seconds(1_790_000_000)),
     }
 }
 
@@ -165,4 +166,24 @@ fn rent_is_the_tenants_own_or_the_rooms() {
     assert_eq!(due(tenant(0, 7, 0)), [850_000]);
     assert_eq!(due(Tenant { rate: Some(amount(700_000)), ..tenant(0, 7, 0) }), [700_000]);
     assert!(due(houses.tenants.get(&TenantId(1)).unwrap().clone()).is_empty(), "she has left");
+}
+
+#[test]
+fn nobody_is_billed_before_they_agree_and_they_agree_once() {
+    let mut houses = houses();
+    let id = houses.next_tenant();
+    let free = houses.next_room();
+    houses.apply(&BoardingChange::RoomSet(room(free.0, "B9")));
+    let invited = Tenant { agreed_at: None, ..tenant(id.0, 9, free.0) };
+    houses.apply(&BoardingChange::TenantSet(invited.clone()));
+    let now = at("2026-11-21T00:00:00+07:00");
+    let months = |houses: &Boarding| houses.rents(&houses.tenants[&id], now).count();
+    assert_eq!(months(&houses), 0);
+    let agreed = BoardingChange::TenantAgreed { tenant: id, at: now };
+    assert_eq!(houses.decide(&agreed), Ok(()));
+    houses.apply(&agreed);
+    assert_eq!((months(&houses), houses.decide(&agreed)), (3, Err(BoardingError::Agreed)));
+    // No other change gives or takes it.
+    let taken = BoardingChange::TenantSet(invited);
+    assert_eq!(houses.decide(&taken), Err(BoardingError::Fixed));
 }

@@ -8,7 +8,7 @@ use gerbang::ledger::time::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::support::{Ask, TestGateway, ask, funded, get, post};
+use crate::support::{Ask, TestGateway, ask, funded, get, post, put};
 
 fn at(text: &str) -> Timestamp {
     Timestamp::parse_rfc3339(text).unwrap()
@@ -23,8 +23,15 @@ async fn let_out() -> (TestGateway, String) {
     let tenant = json!({"name": "Ani", "email": "ani@contoh.id", "username": "ani",
         "start_date": "2026-11-20", "room": "A1"});
     let tenant = send("/api/v1/admin/tenants", tenant).await.expect(201);
+    assert_eq!(tenant["agreed"], false, "she has a wallet, so she is asked");
     let tenant = tenant["id"].as_str().unwrap().to_owned();
+    agree(&gateway, &tenant, &people.ani).await;
     (gateway, tenant)
+}
+
+async fn agree(gateway: &TestGateway, tenant: &str, token: &str) {
+    let accept = post(&format!("/api/v1/tenancies/{tenant}/accept"), &json!({})).by(token);
+    assert_eq!(gateway.send(accept).await.expect(200)["agreed"], true);
 }
 
 async fn get_as(gateway: &TestGateway, token: &str, path: &str) -> Value {
@@ -171,4 +178,69 @@ async fn until(gateway: &TestGateway, bills: usize) {
         }
     }
     panic!("there are not {bills} bills");
+}
+
+#[tokio::test]
+async fn who_has_not_agreed_is_not_billed_and_then_from_the_first_day_on() {
+    let (gateway, people) = funded().await;
+    let by = |ask: Ask| gateway.send(ask.by(&people.warung));
+    let room = json!({"code": "A1", "rate": 100_000});
+    by(post("/api/v1/admin/rooms", &room)).await.expect(201);
+    let tenant = json!({"name": "Ani", "email": "ani@contoh.id", "username": "ani",
+        "start_date": "2026-11-18", "room": "A1"});
+    let add = || by(post("/api/v1/admin/tenants", &tenant));
+    let first = add().await.expect(201)["id"].as_str().unwrap().to_owned();
+    let mut rents = Rents::default();
+    let path = |id: &str| format!("/api/v1/tenancies/{id}");
+    rents.look(&gateway.gateway, at("2026-12-02T00:00:00+07:00")).await;
+    assert!(billed(&gateway).await.is_empty());
+    // Her room is kept for her, and nobody else answers for her.
+    add().await.refused(409, "conflict");
+    let decline = |id: &str, token: &str| gateway.send(ask("DELETE", &path(id)).by(token));
+    decline(&first, &people.budi).await.refused(404, "not_found");
+    assert_eq!(decline(&first, &people.ani).await.status, 204);
+    decline(&first, &people.ani).await.refused(404, "not_found");
+    let accept = |id: &str| post(&format!("{}/accept", path(id)), &json!({})).by(&people.ani);
+    gateway.send(accept(&first)).await.refused(404, "not_found");
+    let second = add().await.expect(201)["id"].as_str().unwrap().to_owned();
+    let seen = get_as(&gateway, &people.ani, "/api/v1/tenancies").await["data"].clone();
+    assert_eq!((&seen[0]["id"], &seen[0]["agreed"]), (&json!(second), &json!(false)), "{seen}");
+    assert_eq!((&seen[0]["rate"], &seen[0]["issuer"]), (&json!(100_000), &json!("warung")));
+    agree(&gateway, &second, &people.ani).await;
+    gateway.send(accept(&second)).await.refused(409, "conflict");
+    decline(&second, &people.ani).await.refused(409, "conflict");
+    rents.look(&gateway.gateway, at("2026-12-02T00:00:00+07:00")).await;
+    assert_eq!(billed(&gateway).await, ["November 2026", "Desember 2026"]);
+}
+
+#[tokio::test]
+async fn another_room_and_another_rate_count_from_the_next_bill_on() {
+    let (gateway, tenant) = let_out().await;
+    let mut rents = Rents::default();
+    look(&gateway, &mut rents, "2026-11-20T00:00:00+07:00").await;
+    let warung = gateway.log_in("warung").await;
+    let by = |ask: Ask| gateway.send(ask.by(&warung));
+    let rooms = "/api/v1/admin/rooms";
+    by(post(rooms, &json!({"code": "A2", "rate": 150_000}))).await.expect(201);
+    let path = format!("/api/v1/admin/tenants/{tenant}");
+    let row = |room: &str, rate: Value| json!({"name": "Ani L", "email": "ani@contoh.id", "room": room, "rate": rate});
+    let moved = by(put(&path, &row("A2", Value::Null))).await.expect(200);
+    assert_eq!((&moved["room"], &moved["rate"]), (&json!("A2"), &json!(150_000)), "{moved}");
+    look(&gateway, &mut rents, "2026-12-01T00:00:00+07:00").await;
+    let warung = gateway.log_in("warung").await;
+    let by = |ask: Ask| gateway.send(ask.by(&warung));
+    by(put(&path, &row("A2", json!(120_000)))).await.expect(200);
+    look(&gateway, &mut rents, "2027-01-01T00:00:00+07:00").await;
+    let ani = gateway.log_in("ani").await;
+    let list = get_as(&gateway, &ani, "/api/v1/bills").await;
+    let bills = list["data"].as_array().unwrap().iter().rev();
+    let bills: Vec<_> = bills.map(|it| (it["room"].clone(), it["amount"].clone())).collect();
+    let expected = [("A2", 100_000), ("A2", 150_000), ("A2", 120_000)];
+    assert_eq!(bills, expected.map(|(room, amount)| (json!(room), json!(amount))));
+    let warung = gateway.log_in("warung").await;
+    let by = |ask: Ask| gateway.send(ask.by(&warung));
+    by(put(&path, &row("Z9", Value::Null))).await.names("room");
+    by(put(&path, &row("A2", json!(0)))).await.names("rate");
+    let strange = path.replace("ten_0", "ten_1");
+    by(put(&strange, &row("A2", Value::Null))).await.refused(404, "not_found");
 }

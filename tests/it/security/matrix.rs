@@ -129,8 +129,13 @@ const fn expected_of_houses(route: Route) -> Row {
         | Route::CountBills
         | Route::Rooms
         | Route::ChangeRoom
+        | Route::ChangeTenant
         | Route::Tenants => [401, 403, 403, 200, 403, 200, 401],
         Route::AddRoom | Route::AddTenant => [401, 403, 403, 201, 403, 201, 401],
+        Route::Tenancies => [401, 200, 200, 200, 200, 200, 401],
+        // Budi is invited.
+        Route::AcceptTenancy => [401, 404, 200, 404, 404, 404, 401],
+        Route::DeclineTenancy => [401, 404, 204, 404, 404, 404, 401],
         Route::RemoveRoom | Route::DeleteTenant => [401, 403, 403, 204, 403, 204, 401],
         _ => panic!("a route stands in no part of the matrix"),
     }
@@ -190,6 +195,9 @@ fn body(route: Route) -> Value {
         Route::AddRoom | Route::ChangeRoom => json!({"code": "A3", "name": "A3", "rate": 850_000}),
         Route::AddTenant => json!({"name": "Ani", "email": "ani@contoh.id", "username": "ani",
             "start_date": "2026-12-01", "room": "A2"}),
+        Route::ChangeTenant => {
+            json!({"name": "Budi", "email": "budi@contoh.id", "room": "A1", "rate": 800_000})
+        }
         Route::SetMethod => json!({"name": "Wallet", "title": "Dompet"}),
         Route::VirtualAccount => json!({"amount": 1, "payment_type": "echannel"}),
         Route::ResolveLate => json!({"to": "bill", "reason": "x"}),
@@ -250,7 +258,7 @@ fn request(route: Route, fixture: &Fixture) -> Ask {
         _ if path.contains("/api-keys/") => key,
         _ if path.contains("/bills/") => bill,
         _ if path.contains("/rooms/") => room,
-        _ if path.contains("/tenants/") => tenant,
+        _ if path.contains("/tenants/") || path.contains("/tenancies/") => tenant,
         _ if path.contains("/payment-methods/") => "wallet",
         _ if path.contains("/partners/") => "009",
         _ if path.contains("/clients/") => "iki-modal",

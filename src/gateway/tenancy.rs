@@ -1,0 +1,95 @@
+//! Tenants from their own side: who is invited agrees, or does not; and what a landlord changes about
+//! them.
+//!
+//! A room is kept for who is invited. Months are billed from the first day on once they agree, so
+//! whoever agrees sees that day and the rate before.
+
+use super::boarding::{is_called, tenant_id, tenant_of};
+use super::caller::Caller;
+use super::{Error, Gateway};
+use crate::journal::Recorded;
+use crate::ledger::boarding::{Boarding, BoardingChange, Tenant};
+use crate::ledger::money::Amount;
+use crate::ledger::text::{Email, Line};
+
+/// What a landlord may change about a tenant.
+#[derive(Clone, Debug)]
+pub struct TenantChange {
+    /// For display.
+    pub name: Line,
+    /// Where they can be written to.
+    pub email: Email,
+    /// The room: its id or its code.
+    pub room: String,
+    /// What a month costs them, if not what it costs others.
+    pub rate: Option<Amount>,
+}
+
+impl Gateway {
+    /// A tenant's row is so from here on: another room, another rate. Bills that are there stay.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Invalid`] for a room that is none of the house's;
+    /// [`Error::Conflict`] if somebody has it.
+    pub async fn change_tenant(
+        &self,
+        caller: &Caller,
+        id: &str,
+        row: TenantChange,
+    ) -> Result<Recorded, Error> {
+        let change = |houses: &Boarding| {
+            let before = tenant_of(houses, caller, id)?.clone();
+            let room = houses.rooms_of(before.issuer).find(|room| is_called(room, &row.room));
+            let room = room.ok_or_else(|| Error::invalid("room", "there is no such room"))?.id;
+            let TenantChange { name, email, rate, .. } = row;
+            Ok(BoardingChange::TenantSet(Tenant { name, email, room, rate, ..before }))
+        };
+        self.change_boarding(caller.principal(), change).await
+    }
+
+    /// Where the caller lives, or is invited to, oldest first.
+    pub fn tenancies(&self, caller: &Caller) -> Vec<Tenant> {
+        let houses = self.view().boarding();
+        let theirs =
+            |tenant: &&Tenant| tenant.user == caller.user.id && tenant.deleted_at.is_none();
+        houses.tenants.values().filter(theirs).cloned().collect()
+    }
+
+    /// The caller agrees to live where they were invited to.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Conflict`] if they have agreed.
+    pub async fn agree(&self, caller: &Caller, id: &str) -> Result<Recorded, Error> {
+        let at = self.engine.clock().now();
+        let change = |houses: &Boarding| {
+            let tenant = own(houses, caller, id)?.id;
+            Ok(BoardingChange::TenantAgreed { tenant, at })
+        };
+        let recorded = self.change_boarding(caller.principal(), change).await?;
+        self.moved_in.notify_one();
+        Ok(recorded)
+    }
+
+    /// The caller does not want to live where they were invited to.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Conflict`] if they have agreed.
+    pub async fn decline(&self, caller: &Caller, id: &str) -> Result<Recorded, Error> {
+        let at = self.engine.clock().now();
+        let change = |houses: &Boarding| {
+            let tenant = own(houses, caller, id)?;
+            if tenant.agreed_at.is_some() {
+                return Err(Error::Conflict("you have agreed already: your landlord ends it"));
+            }
+            Ok(BoardingChange::TenantDeleted { tenant: tenant.id, at })
+        };
+        self.change_boarding(caller.principal(), change).await
+    }
+}
+
+/// The caller's own tenancy of this id.
+fn own<'a>(houses: &'a Boarding, caller: &Caller, id: &str) -> Result<&'a Tenant, Error> {
+    let known = houses.tenants.values().find(|tenant| tenant_id(tenant) == id);
+    let own = known.filter(|it| it.user == caller.user.id && it.deleted_at.is_none());
+    own.ok_or(Error::NotFound)
+}
