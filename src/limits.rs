@@ -319,6 +319,8 @@ pub const TOP_UP_CHARGES_MAX: usize = 20;
 pub const BILL_CHARGES_MAX: usize = 5;
 /// Attempts at one order of a merchant.
 pub const ORDER_ATTEMPTS_MAX: usize = 50;
+/// Payers who pick a way on a page at once: each waits for the provider.
+pub const PICKS_MAX: usize = 1_024;
 /// How long money in suspense may wait to be resolved, in seconds: two weeks.
 pub const LATE_SECONDS: i64 = 14 * 24 * 3600;
 /// Lines of a list of money in suspense: what is older than the rest comes first.

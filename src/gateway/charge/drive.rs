@@ -28,6 +28,9 @@ use crate::ledger::text::{Line, Reference};
 use crate::ledger::time::Timestamp;
 use crate::limits;
 
+/// Why a page's own charge ends when its payer picks another way.
+pub(in crate::gateway) const PICKED: &str = "the payer picks a way";
+
 /// What a charge's entry says.
 pub(super) struct Case {
     pub(super) charge: Position,
@@ -48,7 +51,7 @@ impl Desk {
     }
 
     /// Whether it is worth asking now.
-    pub(super) fn is_reachable(&self) -> bool {
+    pub(in crate::gateway) fn is_reachable(&self) -> bool {
         let now = self.engine.clock().now();
         self.provider.as_ref().is_none_or(|provider| provider.is_available(now))
     }
@@ -257,6 +260,12 @@ impl Desk {
     pub(super) async fn call_off(&self, charge: Position) {
         let case = self.case(charge).await;
         self.cancel(&case, Principal::System, line("its bill is closed"), false).await;
+    }
+
+    /// Ends what a page can be paid by from a wallet, since the payer picks another way.
+    pub async fn close_page(&self, charge: Position) {
+        let case = self.case(charge).await;
+        self.cancel(&case, Principal::System, line(PICKED), false).await;
     }
 
     /// Cancels a charge, or lets it expire. If that is not certain, it stays open and is asked about.

@@ -23,7 +23,7 @@
 //! - A charge of the provider ends by its word; one from a wallet by our clock.
 
 mod desk;
-mod drive;
+pub(in crate::gateway) mod drive;
 pub mod late;
 pub mod method;
 pub mod notified;

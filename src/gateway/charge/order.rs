@@ -218,6 +218,12 @@ impl Gateway {
     }
 }
 
+/// The reference of the attempt that follows the one of this reference.
+pub(in crate::gateway) fn following(reference: &Reference) -> Option<Reference> {
+    let (name, number) = reference.as_str().strip_prefix("order/")?.rsplit_once('/')?;
+    attempt(name, number.parse::<usize>().ok()?.checked_add(1)?).ok()
+}
+
 /// The reference of an attempt.
 fn attempt(name: &str, number: usize) -> Result<Reference, Error> {
     Reference::parse(&format!("order/{name}/{number}"))

@@ -13,6 +13,7 @@
 pub mod details;
 pub mod orders;
 pub mod pay;
+pub mod pick;
 pub mod qr;
 pub mod rows;
 pub mod scan;

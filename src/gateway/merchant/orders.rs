@@ -41,12 +41,12 @@ pub struct Refunded {
 }
 
 /// Who brings the money of an order: `None` for a wallet here.
-type Way = Option<Method>;
+pub(super) type Way = Option<Method>;
 
 impl Gateway {
     /// By which way a merchant's order is paid that asks for `wanted`; `None` if by none. A QR is
     /// one of ours where the merchant takes wallets.
-    fn way(&self, merchant: &Merchant, wanted: Method) -> Option<Way> {
+    pub(super) fn way(&self, merchant: &Merchant, wanted: Method) -> Option<Way> {
         if merchant.disabled {
             return None;
         }
@@ -89,7 +89,7 @@ impl Gateway {
         told::told(self.view(), &self.vault, &standing, None)
     }
 
-    async fn begin_order(
+    pub(super) async fn begin_order(
         &self,
         merchant: &Merchant,
         wanted: Wanted,
@@ -250,39 +250,6 @@ impl Gateway {
             Principal::User(user) => self.merchant(user),
             Principal::System | Principal::Operator => Err(Error::NotFound),
         }
-    }
-
-    /// The payer picks a way on the page: the order goes on as one of its own, by that way.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] for what cannot be picked; [`Error::Conflict`] if it is picked, paid or
-    /// closed; as [`Gateway::take_order`].
-    pub async fn pick(&self, page: &Standing, name: &str) -> Result<(), Error> {
-        let details = Details::of(page.started())?;
-        let of_page = details.page.as_ref().ok_or(Error::NotFound)?;
-        let picked = of_page.methods.iter().find(|(known, _)| known == name);
-        let picked = picked.ok_or(Error::NotFound)?.1;
-        let merchant = self.merchant_of_order(page)?;
-        let way = self.way(&merchant, picked).ok_or(Error::NotFound)?;
-        if way.is_none() {
-            // It can be paid from a wallet as it is.
-            return Ok(());
-        }
-        let by = Principal::User(merchant.user);
-        let charge = page.recorded.position;
-        let closed = self.call_off_order(charge, by, CallOff::Cancel).await?;
-        if !matches!(closed.state, State::Ended { .. }) {
-            return Err(Error::Conflict("it is paid"));
-        }
-        let now = self.engine.clock().now();
-        let left = page.expires().seconds() - now.seconds();
-        let bounds = picked.bounds();
-        let wanted = Wanted {
-            amount: page.started().amount,
-            seconds: left.clamp(bounds.min, bounds.max),
-            details: Details { method: picked, page: None, ..details },
-        };
-        self.take_order(&merchant, wanted).await.map(drop)
     }
 }
 

@@ -16,6 +16,7 @@ use super::message::{self, message_id};
 use crate::engine::deliveries::Next;
 use crate::engine::{self, Engine, View};
 use crate::gateway::Error;
+use crate::gateway::merchant::pick::Picks;
 use crate::gateway::messenger::{Message, Messenger};
 use crate::identity::vault::Vault;
 use crate::journal::Recorded;
@@ -40,6 +41,8 @@ pub struct Courier {
     messenger: Arc<Messenger>,
     /// Turns at messages that somebody waits for with a request.
     asked: Semaphore,
+    /// What payers are picking: of that there is nothing to tell yet.
+    picks: Arc<Picks>,
 }
 
 /// How one try went.
@@ -120,12 +123,17 @@ impl Courier {
     /// A courier with the secrets that `vault` opens.
     pub fn new(engine: Engine, vault: Arc<Vault>, messenger: Arc<Messenger>) -> Arc<Self> {
         let asked = Semaphore::new(limits::WEBHOOKS_ASKED_MAX);
-        Arc::new(Self { engine, vault, messenger, asked })
+        Arc::new(Self { engine, vault, messenger, asked, picks: Arc::default() })
     }
 
     /// What opens secrets.
     pub(super) fn vault(&self) -> &Vault {
         &self.vault
+    }
+
+    /// What payers are picking.
+    pub(in crate::gateway) const fn picks(&self) -> &Arc<Picks> {
+        &self.picks
     }
 
     /// How receivers are reached.
@@ -232,7 +240,7 @@ impl Courier {
         round.sends.spawn(async move {
             let task = async move { courier.tell(delivery, &pending, None).await };
             let heard = match tokio::spawn(task).await {
-                Ok(told) => told.is_some_and(|told| is_heard(told.status)),
+                Ok(told) => told.is_some_and(|told| told.nowhere || is_heard(told.status)),
                 Err(error) => {
                     if error.is_panic() {
                         tracing::error!(event = %delivery.event, "telling a webhook panicked");

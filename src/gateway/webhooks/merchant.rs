@@ -6,14 +6,17 @@
 use super::courier::{Courier, Told, is_heard};
 use crate::connector::midtrans::notification;
 use crate::gateway::Error;
-use crate::gateway::charge::standing::standing;
+use crate::gateway::charge::order::following;
+use crate::gateway::charge::standing::{Standing, standing};
 use crate::gateway::merchant::details::Details;
+use crate::gateway::merchant::pick::was_picked;
 use crate::gateway::merchant::rows;
 use crate::gateway::merchant::told;
 use crate::journal::Recorded;
 use crate::ledger::charge::ChargePurpose;
 use crate::ledger::event::{Fact, MovementKind};
 use crate::ledger::id::{Position, UserId};
+use crate::limits;
 
 /// What is told, and where.
 struct Notice {
@@ -29,7 +32,7 @@ impl Courier {
         owner: UserId,
     ) -> Result<Told, Error> {
         const NOWHERE: &str = "this is told to nobody";
-        let Some(Notice { places, body }) = self.notification(event, owner)? else {
+        let Some(Notice { places, body }) = self.notification(event, owner).await? else {
             return Ok(Told { status: None, note: NOWHERE.to_owned(), nowhere: true });
         };
         if places.is_empty() {
@@ -49,7 +52,7 @@ impl Courier {
     }
 
     /// Where an event is told, and in which words; `None` if it is none of a merchant's order.
-    fn notification(&self, event: &Recorded, owner: UserId) -> Result<Option<Notice>, Error> {
+    async fn notification(&self, event: &Recorded, owner: UserId) -> Result<Option<Notice>, Error> {
         let Some(charge) = self.charge_of(event)? else { return Ok(None) };
         let standing = standing(self.view(), charge)?;
         if standing.started().purpose != ChargePurpose::Order {
@@ -58,7 +61,7 @@ impl Courier {
         let details = Details::of(standing.started())?;
         // On a page there is no order before the payer picks a way or pays.
         let is_money = matches!(event.event.fact, Fact::Moved(_));
-        if details.page.is_some() && !is_money {
+        if details.page.is_some() && !is_money && !self.is_left_behind(event, &standing).await? {
             return Ok(None);
         }
         let registry = self.view().registry();
@@ -68,6 +71,27 @@ impl Courier {
         let body = notification::write(&told.transaction, told.method, &key);
         let places = details.places.all(row.notify.as_str()).map(ToOwned::to_owned).collect();
         Ok(Some(Notice { places, body: body.to_string().into_bytes() }))
+    }
+
+    /// Whether an event closes a page whose order did not go on.
+    async fn is_left_behind(&self, event: &Recorded, page: &Standing) -> Result<bool, Error> {
+        if !matches!(event.event.fact, Fact::ChargeAdvanced(_)) || !was_picked(&page.state) {
+            return Ok(false);
+        }
+        let origin = &page.started().origin;
+        let Some(next) = following(&origin.reference) else { return Ok(true) };
+        loop {
+            // Asked first: what follows is written before the picking is over.
+            let is_picking = self.picks().contains(page.recorded.position);
+            let followed = self.view().answered(origin.principal, &next)?;
+            if followed.is_some_and(|it| matches!(it.event.fact, Fact::ChargeStarted(_))) {
+                return Ok(false);
+            }
+            if !is_picking {
+                return Ok(true);
+            }
+            tokio::time::sleep(limits::INSIST_PAUSE).await;
+        }
     }
 
     /// The charge that an event is about.

@@ -188,19 +188,14 @@ impl Backend for Merchants {
         if Details::of(standing.started()).map_err(refusal)?.page.is_none() {
             return Err(Refusal::NotFound);
         }
-        let cancelled =
-            |state: &State| matches!(state, State::Ended { end: ChargeEnd::Cancelled, .. });
-        if cancelled(&standing.state) {
-            let order_id = Details::of(standing.started()).map_err(refusal)?.order_id;
-            let last = self.gateway.page_or_order(&row, &order_id).map_err(refusal)?;
-            let picked = last.recorded.position != standing.recorded.position;
-            return Err(if picked {
-                Refusal::SessionInProgress
-            } else {
-                Refusal::SessionCancelled
-            });
+        let last = self.gateway.after_page(&standing).map_err(refusal)?;
+        if Details::of(last.started()).map_err(refusal)?.page.is_none() {
+            return Err(Refusal::SessionInProgress);
         }
-        let ended = self.gateway.end_order(&row, &standing, CallOff::Cancel).await;
+        if matches!(last.state, State::Ended { end: ChargeEnd::Cancelled, .. }) {
+            return Err(Refusal::SessionCancelled);
+        }
+        let ended = self.gateway.end_order(&row, &last, CallOff::Cancel).await;
         ended.map_err(|error| match error {
             Error::Conflict(_) => Refusal::SessionInProgress,
             other => refusal(other),

@@ -4,6 +4,7 @@
 //! nobody. Whoever has its address may see it and pick; money moves only by who pays.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LOCATION};
@@ -11,14 +12,14 @@ use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LOCATION};
 use super::NAME_MAX;
 use crate::connector::midtrans::status::Status;
 use crate::connector::midtrans::transaction::{Instructions, Transaction};
-use crate::gateway::charge::standing::{Standing, State};
+use crate::gateway::charge::standing::Standing;
 use crate::gateway::merchant::details::{self, Details};
+use crate::gateway::merchant::pick::is_open_page;
 use crate::gateway::{Error, Gateway};
 use crate::http::page::{Escaped, with_headers};
 use crate::http::reply::Reply;
 use crate::http::request::Request;
 use crate::language::rupiah;
-use crate::ledger::charge::ChargeEnd;
 use crate::ledger::id::Principal;
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:32rem;margin:2rem auto;\
@@ -31,7 +32,7 @@ pub(super) fn is_ours(segments: &[&str]) -> bool {
 }
 
 /// Answers a payer.
-pub(super) async fn answer(gateway: &Gateway, request: &Request) -> Reply {
+pub(super) async fn answer(gateway: &Arc<Gateway>, request: &Request) -> Reply {
     let segments = request.segments();
     let answered = match (request.method().as_str(), segments.as_slice()) {
         ("GET" | "HEAD", ["pay", "style.css"]) => {
@@ -63,12 +64,7 @@ fn find(gateway: &Gateway, token: &str) -> Result<(Standing, Standing), Error> {
         return Err(Error::NotFound);
     }
     let Principal::User(_) = first.started().origin.principal else { return Err(Error::NotFound) };
-    let last = match first.state {
-        State::Ended { end: ChargeEnd::Cancelled, .. } => {
-            gateway.order(first.started().origin.principal, &details.order_id)?
-        }
-        _ => first.clone(),
-    };
+    let last = gateway.after_page(&first)?;
     Ok((first, last))
 }
 
@@ -79,7 +75,7 @@ fn show(gateway: &Gateway, token: &str) -> Result<Reply, Error> {
     let order = Escaped(&details.order_id);
     let amount = rupiah(told.amount.get());
     let mut body = format!("<p>Order <b>{order}</b>, <b>Rp {amount}</b></p>");
-    let picking = last.recorded.position == first.recorded.position;
+    let picking = is_open_page(&last)?;
     match told.status {
         Status::Pending => {
             numbers(&mut body, &told, &last);
@@ -120,10 +116,10 @@ fn goes_on(
     }
 }
 
-async fn pick(gateway: &Gateway, token: &str, name: &str) -> Result<Reply, Error> {
-    let (first, last) = find(gateway, token)?;
-    if last.recorded.position == first.recorded.position {
-        gateway.pick(&first, name).await?;
+async fn pick(gateway: &Arc<Gateway>, token: &str, name: &str) -> Result<Reply, Error> {
+    let (_, last) = find(gateway, token)?;
+    if Details::of(last.started())?.page.is_some() {
+        gateway.pick(&last, name).await?;
     }
     let place = HeaderValue::from_str(&format!("/pay/{token}")).map_err(|_| Error::NotFound)?;
     Ok(reply(303, String::new(), "text/plain; charset=utf-8").header(LOCATION, place))

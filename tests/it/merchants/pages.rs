@@ -1,9 +1,13 @@
 //! Orders that begin on a page.
 
+use gerbang::ledger::event::Fact;
 use serde_json::{Value, json};
 
+use super::told::told_at;
 use super::{World, code};
+use crate::charges::provider::Next;
 use crate::support::{Answer, ask, get, post, put};
+use crate::webhooks::receiver::Receiver;
 
 fn session(name: &str) -> Value {
     json!({
@@ -85,4 +89,112 @@ async fn a_page_is_closed_once_and_keeps_its_order() {
     for nothing in ["/pay/x", "/pay/00000000-0000-4000-8000-000000000000"] {
         assert_eq!(world.gateway.send_raw(get(nothing)).await.status().as_u16(), 404);
     }
+}
+
+async fn pick(world: &World, path: &str, name: &str) -> u16 {
+    world.gateway.send_raw(ask("POST", &format!("{path}/{name}"))).await.status().as_u16()
+}
+
+/// How many orders stand in the journal, attempts and pages.
+fn begun(world: &World) -> usize {
+    let batches = world.gateway.journal.batches().unwrap();
+    let records = batches.iter().flat_map(|batch| batch.records()).map(Result::unwrap);
+    records.filter(|it| matches!(it.event.fact, Fact::ChargeStarted(_))).count()
+}
+
+#[tokio::test]
+async fn a_page_is_left_alone_while_the_provider_is_away() {
+    let world = World::new().await;
+    let (token, path) = opened(&world, "order-1").await;
+    world.gateway.provider.set_down(true);
+    let before = world.gateway.position();
+    assert_eq!(pick(&world, &path, "bca_va").await, 503);
+    assert_eq!(world.gateway.position(), before, "something was stored");
+    world.pay(&json!({"transaction_id": token})).await.expect(201);
+    assert_eq!(world.status("order-1").await["transaction_status"], "settlement");
+}
+
+#[tokio::test]
+async fn what_is_not_made_can_be_picked_again() {
+    for next in [Next::NotSent, Next::Refused] {
+        let world = World::new().await;
+        let (token, path) = opened(&world, "order-1").await;
+        world.gateway.provider.next(next);
+        assert_eq!(pick(&world, &path, "bca_va").await, 503, "{next:?}");
+        // The page is there again, under the same address, for wallets too.
+        let shown = page(&world, &path).await;
+        for there in ["bca_va", "echannel", "From your wallet"] {
+            assert!(shown.contains(there), "{there}: {shown}");
+        }
+        assert_eq!(code(&world.status("order-1").await), "404", "nothing is picked");
+        assert_eq!(begun(&world), 3);
+        assert_eq!(pick(&world, &path, "bca_va").await, 303);
+        let status = world.status("order-1").await;
+        assert_eq!((code(&status), &status["payment_type"]), ("201", &json!("bank_transfer")));
+        assert_eq!(cancel(&world, &token).await.status, 400);
+    }
+    let world = World::new().await;
+    let (token, path) = opened(&world, "order-1").await;
+    world.gateway.provider.next(Next::NotSent);
+    pick(&world, &path, "bca_va").await;
+    assert_eq!(cancel(&world, &token).await.status, 200, "it is a page again");
+    assert_eq!(cancel(&world, &token).await.status, 400);
+    assert_eq!(pick(&world, &path, "bca_va").await, 409);
+}
+
+#[tokio::test]
+async fn a_payer_who_leaves_cuts_nothing_off() {
+    let world = World::new().await;
+    let (_, path) = opened(&world, "order-1").await;
+    let mut request = Box::pin(pick(&world, &path, "bca_va"));
+    std::future::poll_fn(|context| {
+        assert!(request.as_mut().poll(context).is_pending());
+        std::task::Poll::Ready(())
+    })
+    .await;
+    drop(request);
+    for _ in 0..10_000 {
+        if code(&world.status("order-1").await) == "201" {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+    panic!("the order is over: {}", page(&world, &path).await);
+}
+
+#[tokio::test]
+async fn of_two_picks_one_is_followed() {
+    let world = World::new().await;
+    for number in 0..10 {
+        let name = format!("order-{number}");
+        let (_, path) = opened(&world, &name).await;
+        let (one, other) =
+            tokio::join!(pick(&world, &path, "bca_va"), pick(&world, &path, "echannel"));
+        let mut answers = [one, other];
+        answers.sort_unstable();
+        assert_eq!(answers, [303, 409]);
+        assert_eq!(code(&world.status(&name).await), "201");
+    }
+}
+
+#[tokio::test]
+async fn a_merchant_is_told_of_an_order_that_ended_between_page_and_pick() {
+    let world = World::new().await;
+    let receiver = Receiver::start(&[]).await;
+    told_at(&world, &receiver).await;
+    // Of one that is picked, only what follows is told.
+    let (_, path) = opened(&world, "order-1").await;
+    assert_eq!(pick(&world, &path, "bca_va").await, 303);
+    receiver.messages(1).await;
+    // As if the process had ended right after the page was closed.
+    let (token, _) = opened(&world, "order-2").await;
+    let page = world.gateway.gateway.order_by_id(&token).unwrap().unwrap();
+    world.gateway.gateway.charges().close_page(page.recorded.position).await;
+    let told = receiver.messages(2).await;
+    let words = |number: usize| {
+        let told = told[number].json();
+        (told["order_id"].clone(), told["transaction_status"].clone())
+    };
+    assert_eq!(words(0), (json!("order-1"), json!("pending")));
+    assert_eq!(words(1), (json!("order-2"), json!("cancel")));
 }

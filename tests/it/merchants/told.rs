@@ -8,7 +8,7 @@ use super::{World, order, with};
 use crate::support::{get, post, put};
 use crate::webhooks::receiver::{Act, Came, Receiver};
 
-async fn told_at(world: &World, receiver: &Receiver) {
+pub(super) async fn told_at(world: &World, receiver: &Receiver) {
     let urls = json!({"notification_url": receiver.url()});
     let set = put("/api/v1/merchant", &urls).by(&world.people.warung);
     world.gateway.send(set).await.expect(200);
