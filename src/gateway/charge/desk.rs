@@ -362,9 +362,9 @@ impl Round {
             }
             News::Told(charge) => self.schedule.told(charge, self.now()),
             News::BillClosed(bill) => {
+                // What can still be paid is called off by whoever asks about it.
                 for charge in self.desk.charges_of(bill) {
-                    let desk = Arc::clone(&self.desk);
-                    tokio::spawn(async move { desk.call_off(charge).await });
+                    self.schedule.told(charge, self.now());
                 }
             }
             News::Late(late) => self.settle_late(late),
@@ -429,7 +429,8 @@ impl Round {
     /// When a charge is asked about next, and why then.
     fn due(&self, charge: Position, state: &Charge) -> (Duration, Urgency) {
         let asked = self.schedule.asked(charge);
-        let is_payable = state.state == ChargeState::Pending;
+        let is_payable =
+            state.state == ChargeState::Pending && !self.desk.is_unwanted(state.purpose);
         let mut wait = schedule::pause(asked, is_payable, charge.get());
         if let Some(within) = self.desk.options.ask_within {
             wait = wait.min(within);

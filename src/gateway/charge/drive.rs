@@ -17,12 +17,15 @@ use crate::connector::outcome::{Outcome, Reason};
 use crate::connector::provider::Known;
 use crate::gateway::scribe::{self, line};
 use crate::journal::Recorded;
+use crate::ledger::bill::BillState;
 use crate::ledger::charge::{
-    self, Charge, ChargeAdvanced, ChargeEnd, ChargeSource, ChargeStarted, ChargeState, ChargeStep,
+    self, Charge, ChargeAdvanced, ChargeEnd, ChargePurpose, ChargeSource, ChargeStarted,
+    ChargeState, ChargeStep,
 };
 use crate::ledger::command::Command;
 use crate::ledger::event::{AccountKind, Fact, Fee, Movement, MovementKind, Origin};
 use crate::ledger::id::{Position, Principal};
+use crate::ledger::order::Order;
 use crate::ledger::rejection::Rejection;
 use crate::ledger::text::{Line, Reference};
 use crate::ledger::time::Timestamp;
@@ -89,12 +92,32 @@ impl Desk {
         true
     }
 
-    /// Asks how a charge stands, and follows the answer. `watched`: for how long this process has
-    /// seen to it. False if there was no answer: news that were the reason to ask are news still.
+    /// Asks how a charge stands, follows the answer, and calls off what can be paid and nobody has to
+    /// pay any more. `watched`: for how long this process has seen to it. False if there was no
+    /// answer: news that were the reason to ask are news still.
     pub(super) async fn look(&self, charge: Position, watched: Duration) -> bool {
         let case = self.case(charge).await;
+        let answered = self.ask(&case, watched).await;
+        let is_left_over =
+            |state: &Charge| state.state == ChargeState::Pending && self.is_unwanted(state.purpose);
+        if answered && self.charge(charge).as_ref().is_some_and(is_left_over) {
+            // A payer who was quicker has paid late. Without an answer it stays open, and this is
+            // said again.
+            self.cancel(&case, Principal::System, line("its bill is closed"), false).await;
+        }
+        answered
+    }
+
+    /// Whether nobody has to pay for this any more: its bill is paid, or called off.
+    pub(super) fn is_unwanted(&self, purpose: ChargePurpose) -> bool {
+        let Some(bill) = purpose.bill() else { return false };
+        !matches!(self.view().order(bill), Some(Order::Bill(bill)) if bill.state == BillState::Open)
+    }
+
+    async fn ask(&self, case: &Case, watched: Duration) -> bool {
+        let charge = case.charge;
         if case.started.source == ChargeSource::Wallet {
-            self.look_at_clock(&case).await;
+            self.look_at_clock(case).await;
             return true;
         }
         let Some(provider) = &self.provider else { return true };
@@ -105,7 +128,7 @@ impl Desk {
         let is_final = age >= self.options.not_found_is_final;
         let stage = self.stage(charge).await;
         let verdict = verdict::of(stage, case.started.amount, &known, is_final);
-        self.follow(&case, stage, verdict, &known).await;
+        self.follow(case, stage, verdict, &known).await;
         !matches!(known, Known::Unanswered(_))
     }
 
@@ -255,13 +278,6 @@ impl Desk {
         }
     }
 
-    /// Nobody has to pay a charge any more: the provider is told, and what it says is followed. A
-    /// payer who was quicker has paid late.
-    pub(super) async fn call_off(&self, charge: Position) {
-        let case = self.case(charge).await;
-        self.cancel(&case, Principal::System, line("its bill is closed"), false).await;
-    }
-
     /// Ends what a page can be paid by from a wallet, since the payer picks another way.
     pub async fn close_page(&self, charge: Position) {
         let case = self.case(charge).await;
@@ -293,7 +309,7 @@ impl Desk {
             other => {
                 let outcome = other.name();
                 tracing::info!(charge = %case.charge, outcome, "a charge could not be called off");
-                self.look(case.charge, Duration::ZERO).await;
+                self.ask(case, Duration::ZERO).await;
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Bills: issued, seen by whom they concern, paid once and called off.
 
+use gerbang::connector::midtrans::status::Status;
 use serde_json::{Value, json};
 
 use super::{keys, strict};
@@ -218,4 +219,40 @@ async fn of_payments_and_cancellations_at_once_one_wins() {
         let after = gateway.balance(&people.ani).await;
         assert_eq!(before - after, if won[0] == 201 { 25_000 } else { 0 });
     }
+}
+
+#[tokio::test]
+async fn what_could_not_be_called_off_is_called_off_after_a_restart() {
+    use crate::charges::provider::Faults;
+    let (gateway, people) = funded().await;
+    let offered = json!({"name": "BCA", "title": "Virtual account", "active": true});
+    let path = "/api/v1/admin/payment-methods/bca_va";
+    gateway.send(put(path, &offered).by(&people.admin)).await.expect(200);
+    let mut orders = Vec::new();
+    for number in 0..8 {
+        let bill = issued(&gateway, &people).await;
+        let body = json!({"payment": "bca_va"});
+        let charge = post(&format!("{BILLS}/{bill}/pay"), &body).by(&people.ani);
+        let charge = gateway.send(charge.key(&format!("c-{number}"))).await.expect(201);
+        orders.push(charge["invoice"].as_str().unwrap().to_owned());
+        // Nothing that is asked of the provider goes well while the bill is paid.
+        gateway.provider.set_faults(Faults { percent: 100, ..Faults::NONE });
+        pay(&gateway, &people.ani, &bill, &format!("w-{number}")).await.expect(201);
+        crate::routes::charges::rest(&gateway).await;
+        gateway.provider.set_faults(Faults::NONE);
+    }
+    let left = |gateway: &TestGateway| {
+        let entries = gateway.provider.entries();
+        let is_left = |order: &&String| entries[*order].transaction.status == Status::Pending;
+        orders.iter().filter(is_left).count()
+    };
+    assert!(left(&gateway) > 0, "all were called off");
+    let gateway = gateway.reopened();
+    for _ in 0..10_000 {
+        if left(&gateway) == 0 {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+    panic!("{} can still be paid", left(&gateway));
 }

@@ -47,7 +47,7 @@ async fn until(gateway: &TestGateway, people: &People, charge: &Value, status: &
 }
 
 /// Lets the desk come to rest: whatever it was told of is asked about and followed.
-async fn rest(gateway: &TestGateway) {
+pub(super) async fn rest(gateway: &TestGateway) {
     let (mut before, mut still) = (0, 0);
     while still < 20 {
         tokio::time::sleep(Duration::from_millis(1)).await;
