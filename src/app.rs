@@ -132,14 +132,14 @@ impl App {
             .name("writer".to_owned())
             .spawn(move || run_writer(writer, &queue, &teller))?;
         let (stop, stopped) = watch::channel(false);
-        tokio::spawn(engine::run_timers(engine.clone(), stopped));
+        spawn_vital(engine::run_timers(engine.clone(), stopped));
         let desk = payouts(config, &engine, &vault);
-        tokio::spawn(Arc::clone(&desk).run(inbox));
+        spawn_vital(Arc::clone(&desk).run(inbox));
         let (provider, key) = provider.unzip();
         let ask_within = config.midtrans.as_ref().and_then(|midtrans| midtrans.ask_within);
         let options = charge::Options { ask_within, ..charge::Options::standard() };
         let charges = charge::Desk::new(engine.clone(), provider, key, options);
-        tokio::spawn(Arc::clone(&charges).run(charge_inbox));
+        spawn_vital(Arc::clone(&charges).run(charge_inbox));
         let screening = Screening::new(config.screening.clone());
         let settings = settings(config);
         let outbox = sender.map(|sender| Outbox::start(sender, Arc::clone(&metrics)));
@@ -157,8 +157,8 @@ impl App {
         };
         let gateway = Arc::new(Gateway::new(parts));
         gateway.recall()?;
-        tokio::spawn(Arc::clone(gateway.courier()).run());
-        tokio::spawn(rent::run(Arc::clone(&gateway), stop.subscribe()));
+        spawn_vital(Arc::clone(gateway.courier()).run());
+        spawn_vital(rent::run(Arc::clone(&gateway), stop.subscribe()));
         Ok(Self { gateway, metrics, report, stop, writer, sealer })
     }
 
@@ -191,6 +191,12 @@ impl App {
             Err(_) => tracing::warn!("the sealer is still in use at the end"),
         }
     }
+}
+
+/// Starts a task without which nobody would see to what is open: a panic in it ends the process, and
+/// the next start takes everything up again.
+fn spawn_vital(task: impl Future<Output = ()> + Send + 'static) {
+    tokio::spawn(engine::vital(task));
 }
 
 /// The settings of the use cases.

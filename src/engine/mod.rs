@@ -31,6 +31,7 @@ mod teller;
 mod tests;
 mod timers;
 mod view;
+mod vital;
 mod writer;
 
 use std::sync::Arc;
@@ -42,6 +43,7 @@ pub use self::references::References;
 pub use self::teller::Teller;
 pub use self::timers::{Wall, expire_due, run as run_timers};
 pub use self::view::{Known, View};
+pub use self::vital::{AbortOnPanic, vital};
 pub use self::writer::{AfterBatch, Observer, Writer, WriterParts};
 
 use self::actor::{Message, Request};
@@ -450,17 +452,5 @@ impl Shared {
         self.queue.try_send(entry).map_err(|error| match error {
             TrySendError::Full(_) | TrySendError::Disconnected(_) => Busy,
         })
-    }
-}
-
-/// Ends the process if what it guards panics: what a half-decided account knows is lost, and
-/// the journal makes a restart safe.
-pub struct AbortOnPanic;
-
-impl Drop for AbortOnPanic {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            std::process::abort();
-        }
     }
 }
