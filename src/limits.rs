@@ -299,6 +299,10 @@ pub const REASON_MESSAGE_MAX: usize = 200;
 /// Questions to the provider about charges under way at once: half of its places, so that what is
 /// asked after a restart leaves room for what is made.
 pub const CHARGE_QUESTIONS_MAX: usize = BANK_IN_FLIGHT_MAX / 2;
+/// Charges that are being made at once: as many as the provider's client lets wait.
+pub const CHARGE_MAKES_MAX: usize = BANK_IN_FLIGHT_MAX + BANK_WAITING_MAX;
+/// Sums in suspense that are looked at at once.
+pub const LATE_SETTLED_MAX: usize = 64;
 /// Questions a second that nothing but time is the reason of: an hour for 72,000 charges.
 pub const CHARGE_SWEEPS_PER_SECOND: u32 = 20;
 /// How long after its end a charge is asked about: the provider's clock is not ours.

@@ -7,20 +7,18 @@ use std::time::Duration;
 
 use dashmap::DashMap;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 
-use super::schedule::{self, Schedule, Urgency};
+use super::round::Round;
 use super::verdict::Odd;
 use crate::connector::midtrans::key::ServerKey;
 use crate::connector::provider::Provider;
 use crate::engine::{Engine, View};
 use crate::gateway::scribe::{Scribe, Waiting};
 use crate::journal::Recorded;
-use crate::ledger::charge::{Charge, ChargePurpose, ChargeSource, ChargeState};
+use crate::ledger::charge::{Charge, ChargePurpose, ChargeState};
 use crate::ledger::event::{Fact, MovementKind};
 use crate::ledger::id::{AccountId, Position};
 use crate::ledger::order::Order;
-use crate::ledger::time::Timestamp;
 use crate::limits;
 
 /// What can be set apart from the rules.
@@ -28,6 +26,8 @@ use crate::limits;
 pub struct Options {
     /// Questions to the provider under way at once.
     pub asking_max: usize,
+    /// Charges that are being made at once.
+    pub making_max: usize,
     /// Questions a second that nothing but time is the reason of.
     pub sweeps_per_second: u32,
     /// The longest wait between two questions about a charge; else as the schedule says.
@@ -43,6 +43,7 @@ impl Options {
     pub const fn standard() -> Self {
         Self {
             asking_max: limits::CHARGE_QUESTIONS_MAX,
+            making_max: limits::CHARGE_MAKES_MAX,
             sweeps_per_second: limits::CHARGE_SWEEPS_PER_SECOND,
             ask_within: None,
             not_found_is_final: limits::NOT_FOUND_IS_FINAL,
@@ -58,7 +59,7 @@ pub struct Announcer(mpsc::UnboundedSender<News>);
 pub struct Inbox(mpsc::UnboundedReceiver<News>);
 
 #[derive(Clone, Copy, Debug)]
-enum News {
+pub(super) enum News {
     /// A charge is written, by this process.
     Begun(Position),
     /// It went on, or ended.
@@ -111,7 +112,7 @@ impl Announcer {
 
 /// What is open, by what it is for.
 #[derive(Default)]
-struct Open {
+pub(super) struct Open {
     /// Charges of a bill.
     of_bill: DashMap<Position, Vec<Position>>,
     /// How many top-ups an account awaits.
@@ -121,7 +122,7 @@ struct Open {
 }
 
 impl Open {
-    fn begun(&self, charge: Position, state: &Charge) {
+    pub(super) fn begun(&self, charge: Position, state: &Charge) {
         let about = (state.account, state.purpose);
         if self.charges.insert(charge, about).is_some() {
             return;
@@ -133,7 +134,7 @@ impl Open {
         }
     }
 
-    fn ended(&self, charge: Position) {
+    pub(super) fn ended(&self, charge: Position) {
         let Some((_, (account, purpose))) = self.charges.remove(&charge) else { return };
         match purpose {
             ChargePurpose::Bill(bill) => {
@@ -162,14 +163,16 @@ pub struct Desk {
     pub(super) key: Option<ServerKey>,
     pub(super) options: Options,
     /// Who waits for a charge to be made.
-    waiting: Waiting,
-    open: Open,
+    pub(super) waiting: Waiting,
+    pub(super) open: Open,
     /// What a person has to look at.
     pub(super) odd: DashMap<Position, Odd>,
     /// How often something odd was said.
     pub(super) oddities: AtomicU64,
     /// What one administrator wants done with much money, until another agrees.
     pub(super) proposals: Mutex<HashMap<Position, super::late::Proposal>>,
+    /// The last entry that was written before this process began.
+    pub(super) began_at: Position,
     /// What was open when this process began, until it is taken up.
     resumed: Mutex<Vec<(Position, Order)>>,
     /// Charges to ask about though nothing was written.
@@ -186,6 +189,7 @@ impl Desk {
         key: Option<ServerKey>,
         options: Options,
     ) -> Arc<Self> {
+        let began_at = engine.view().position();
         let is_ours = |order: &Order| matches!(order, Order::Charge(_) | Order::Late(_));
         let resumed = engine.view().orders(is_ours);
         let open = Open::default();
@@ -206,6 +210,7 @@ impl Desk {
             odd: DashMap::new(),
             oddities: AtomicU64::new(0),
             proposals: Mutex::default(),
+            began_at,
             resumed: Mutex::new(resumed),
             again,
             heard_again: Mutex::new(Some(heard_again)),
@@ -259,19 +264,14 @@ impl Desk {
     /// Takes up what is open, then what is written, for as long as the runtime lives.
     pub async fn run(self: Arc<Self>, mut inbox: Inbox) {
         let (done, mut finished) = mpsc::unbounded_channel();
-        let mut round = Round {
-            desk: Arc::clone(&self),
-            schedule: Schedule::default(),
-            done,
-            under_way: 0,
-            began: Instant::now(),
-            next_sweep: Duration::ZERO,
-        };
+        let mut round = Round::new(Arc::clone(&self), done);
         let resumed = std::mem::take(&mut *self.resumed.lock().expect("no holder panics"));
         round.resume(resumed);
         let again = self.heard_again.lock().expect("no holder panics").take();
         let Some(mut again) = again else { return };
+        let mut reading = std::pin::pin!(self.told_before());
         loop {
+            round.begin_work();
             round.ask();
             let wait = round.wait();
             tokio::select! {
@@ -290,195 +290,9 @@ impl Desk {
                         round.hear(News::Told(charge));
                     }
                 }
+                told = &mut reading, if round.is_reading() => round.told_before(told),
                 () = tokio::time::sleep(wait) => {}
             }
         }
     }
-}
-
-/// What came of seeing to a charge.
-struct Done {
-    charge: Position,
-    /// Whether it was a question that the schedule had sent.
-    asked: bool,
-    /// Whether there was an answer.
-    answered: bool,
-}
-
-/// The desk's one task: owns the schedule, and starts a task for each question.
-struct Round {
-    desk: Arc<Desk>,
-    schedule: Schedule,
-    done: mpsc::UnboundedSender<Done>,
-    /// Questions under way.
-    under_way: usize,
-    began: Instant,
-    /// When the next sweep may go.
-    next_sweep: Duration,
-}
-
-impl Round {
-    fn now(&self) -> Duration {
-        self.began.elapsed()
-    }
-
-    fn resume(&mut self, open: Vec<(Position, Order)>) {
-        if !open.is_empty() {
-            tracing::info!(orders = open.len(), "open charges are taken up again");
-        }
-        let now = self.now();
-        for (position, order) in open {
-            match order {
-                Order::Charge(state) => {
-                    // Nobody knows how far it came, so it is asked about soon.
-                    let mut soon = schedule::pause(0, false, position.get());
-                    if let Some(within) = self.desk.options.ask_within {
-                        soon = soon.min(within);
-                    }
-                    let due = match state.source {
-                        ChargeSource::Provider => (now + soon, Urgency::Sweep),
-                        ChargeSource::Wallet => self.due(position, &state),
-                    };
-                    self.schedule.put(position, now, due);
-                }
-                Order::Late(_) => self.settle_late(position),
-                _ => {}
-            }
-        }
-        for charge in self.desk.told_before() {
-            self.schedule.told(charge, now);
-        }
-    }
-
-    fn hear(&mut self, news: News) {
-        match news {
-            News::Begun(charge) => self.begin(charge),
-            News::Advanced(charge) => {
-                if self.desk.charge(charge).is_none() {
-                    self.desk.open.ended(charge);
-                    self.schedule.gone(charge, self.now());
-                }
-                self.desk.waiting.tell(charge);
-            }
-            News::Told(charge) => self.schedule.told(charge, self.now()),
-            News::BillClosed(bill) => {
-                // What can still be paid is called off by whoever asks about it.
-                for charge in self.desk.charges_of(bill) {
-                    self.schedule.told(charge, self.now());
-                }
-            }
-            News::Late(late) => self.settle_late(late),
-        }
-    }
-
-    fn begin(&mut self, charge: Position) {
-        // It may have ended before this was heard.
-        let Some(state) = self.desk.charge(charge) else { return };
-        self.desk.open.begun(charge, &state);
-        let now = self.now();
-        match state.source {
-            ChargeSource::Wallet => self.schedule.put(charge, now, self.due(charge, &state)),
-            ChargeSource::Provider => {
-                self.schedule.put_away(charge, now);
-                let desk = Arc::clone(&self.desk);
-                self.see_to((charge, false), async move { desk.make(charge).await });
-            }
-        }
-    }
-
-    /// Runs a task to its end, also if it panics: that is a bug, and the charge is asked about later
-    /// like any other.
-    fn see_to(
-        &self,
-        (charge, asked): (Position, bool),
-        task: impl Future<Output = bool> + Send + 'static,
-    ) {
-        let (sender, task) = (self.done.clone(), tokio::spawn(task));
-        tokio::spawn(async move {
-            let answered = task.await.unwrap_or_else(|error| {
-                tracing::error!(%charge, %error, "the task of a charge did not end well");
-                false
-            });
-            // An error means that the desk is gone.
-            let _ = sender.send(Done { charge, asked, answered });
-        });
-    }
-
-    fn settle_late(&self, late: Position) {
-        let desk = Arc::clone(&self.desk);
-        tokio::spawn(async move { desk.resolve_by_rule(late).await });
-    }
-
-    fn finished(&mut self, Done { charge, asked, answered }: Done) {
-        self.under_way = self.under_way.saturating_sub(usize::from(asked));
-        let now = self.now();
-        match self.desk.charge(charge) {
-            Some(state) => self.schedule.back(charge, now, self.due(charge, &state)),
-            // The provider spoke of one that has ended, and did not answer.
-            None if !answered => {
-                let pause = schedule::pause(self.schedule.asked(charge), false, charge.get());
-                self.schedule.back(charge, now, (now + pause, Urgency::Told));
-            }
-            None => {
-                self.desk.open.ended(charge);
-                self.schedule.gone(charge, now);
-            }
-        }
-    }
-
-    /// When a charge is asked about next, and why then.
-    fn due(&self, charge: Position, state: &Charge) -> (Duration, Urgency) {
-        let asked = self.schedule.asked(charge);
-        let is_payable =
-            state.state == ChargeState::Pending && !self.desk.is_unwanted(state.purpose);
-        let mut wait = schedule::pause(asked, is_payable, charge.get());
-        if let Some(within) = self.desk.options.ask_within {
-            wait = wait.min(within);
-        }
-        let mut urgency = Urgency::Sweep;
-        let left = left(state.expires, self.desk.engine.clock().now());
-        if state.source == ChargeSource::Wallet {
-            // The clock may jump, so it is looked at again before long.
-            wait = left.min(limits::CHARGE_LOOK_MAX);
-            urgency = Urgency::Expiring;
-        } else if is_payable && !left.is_zero() && left + limits::CHARGE_EXPIRY_LOOK < wait {
-            wait = left + limits::CHARGE_EXPIRY_LOOK;
-            urgency = Urgency::Expiring;
-        }
-        (self.now() + wait, urgency)
-    }
-
-    /// Starts as many questions as may be under way.
-    fn ask(&mut self) {
-        while self.under_way < self.desk.options.asking_max && self.desk.is_reachable() {
-            let now = self.now();
-            let Some(turn) = self.schedule.take(now, now >= self.next_sweep) else { return };
-            if turn.urgency == Urgency::Sweep {
-                let step = Duration::from_secs(1) / self.desk.options.sweeps_per_second.max(1);
-                self.next_sweep = self.next_sweep.max(now) + step;
-            }
-            self.under_way += 1;
-            let (desk, watched) = (Arc::clone(&self.desk), now.saturating_sub(turn.since));
-            let task = async move { desk.look(turn.charge, watched).await };
-            self.see_to((turn.charge, true), task);
-        }
-    }
-
-    /// How long nothing has to be done unless something is heard.
-    fn wait(&self) -> Duration {
-        let now = self.now();
-        let ready = self.schedule.ready() > 0;
-        if ready && (self.under_way >= self.desk.options.asking_max || !self.desk.is_reachable()) {
-            return limits::CHARGE_RETRY_LOOK;
-        }
-        let sweep = ready.then(|| self.next_sweep.saturating_sub(now));
-        let due = self.schedule.next_due().map(|due| due.saturating_sub(now));
-        let wait = sweep.into_iter().chain(due).min().unwrap_or(limits::CHARGE_LOOK_MAX);
-        wait.max(Duration::from_millis(1)).min(limits::CHARGE_LOOK_MAX)
-    }
-}
-
-/// How long from `now` until `then`; nothing if that is over.
-pub(super) fn left(then: Timestamp, now: Timestamp) -> Duration {
-    Duration::from_micros(u64::try_from(then.micros_since(now)).unwrap_or(0))
 }

@@ -28,10 +28,12 @@ pub mod late;
 pub mod method;
 pub mod notified;
 pub mod order;
+mod round;
 mod schedule;
 pub mod standing;
 pub mod start;
 mod verdict;
+mod work;
 
 pub use self::desk::{Announcer, Desk, Inbox, Options, channel};
 pub use self::verdict::Odd;

@@ -4,6 +4,7 @@
 //! acknowledged once it stands in the journal; the same bytes again write nothing and are a reason
 //! to ask all the same.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::desk::Desk;
@@ -17,7 +18,7 @@ use crate::journal;
 use crate::ledger::charge::{Notified, notification_reference};
 use crate::ledger::event::Fact;
 use crate::ledger::id::Position;
-use crate::ledger::order::Order;
+use crate::ledger::time::Timestamp;
 use crate::limits;
 
 /// What became of a notification.
@@ -90,32 +91,52 @@ impl Gateway {
 
 impl Desk {
     /// Ended charges of which the provider spoke shortly before this process began: perhaps nobody
-    /// has asked yet. Open ones are asked about anyhow.
-    pub(super) fn told_before(&self) -> Vec<Position> {
-        let mut told = Vec::new();
-        if let Err(error) = self.read_told(&mut told) {
-            tracing::error!(%error, "the journal could not be read: the sweep goes on without it");
-        }
-        told.sort_unstable();
-        told.dedup();
-        told
-    }
-
-    fn read_told(&self, told: &mut Vec<Position>) -> Result<(), journal::Error> {
+    /// has asked yet. Open ones are asked about anyhow. What is read at once is one batch of the
+    /// journal: others have their turn in between.
+    pub(super) async fn told_before(&self) -> BTreeSet<Position> {
+        let mut told = BTreeSet::new();
         if self.provider.is_none() {
-            return Ok(());
+            return told;
         }
-        let history = self.view().history();
         let from = self.engine.clock().now().plus_seconds(-limits::NOTIFIED_REACH_SECONDS);
-        let first = history.last_at_or_before(from)?.unwrap_or(Position::FIRST);
-        for batch in history.batches_from(first) {
-            for recorded in batch?.records() {
-                let Fact::Notified(notified) = recorded?.event.fact else { continue };
-                if !matches!(self.view().order(notified.charge), Some(Order::Charge(_))) {
-                    told.push(notified.charge);
+        let (mut next, mut pause) = (None, limits::INSIST_PAUSE);
+        loop {
+            match self.read_told(from, next, &mut told) {
+                Ok(None) => return told,
+                Ok(Some(position)) => {
+                    (next, pause) = (Some(position), limits::INSIST_PAUSE);
+                    tokio::task::yield_now().await;
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the journal could not be read");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(limits::INSIST_PAUSE_MAX);
                 }
             }
         }
-        Ok(())
+    }
+
+    /// Reads the batch at `next`, at first that of the moment `from`; where the one after it begins,
+    /// if that was written before this process began.
+    fn read_told(
+        &self,
+        from: Timestamp,
+        next: Option<Position>,
+        told: &mut BTreeSet<Position>,
+    ) -> Result<Option<Position>, journal::Error> {
+        let history = self.view().history();
+        let next = match next {
+            Some(next) => next,
+            None => history.last_at_or_before(from)?.unwrap_or(Position::FIRST),
+        };
+        let Some(batch) = history.batch_at(next)? else { return Ok(None) };
+        for recorded in batch.records() {
+            let Fact::Notified(notified) = recorded?.event.fact else { continue };
+            if self.charge(notified.charge).is_none() {
+                told.insert(notified.charge);
+            }
+        }
+        let after = batch.last().plus(1);
+        Ok(Some(after).filter(|after| *after <= self.began_at))
     }
 }

@@ -2,6 +2,7 @@
 //! notifications come late, twice, out of order and untrue, or not at all, lives end at any point;
 //! and in the end ours and the provider's books agree to the rupiah.
 
+mod desk;
 mod life;
 pub(crate) mod provider;
 mod world;

@@ -89,6 +89,8 @@ struct Books {
     due: Vec<(Timestamp, Charge)>,
     counts: BTreeMap<&'static str, u64>,
     down: bool,
+    /// Charges that are being made, and the most there were.
+    making: (usize, usize),
 }
 
 impl SimulatedProvider {
@@ -102,6 +104,7 @@ impl SimulatedProvider {
             due: Vec::new(),
             counts: BTreeMap::new(),
             down: false,
+            making: (0, 0),
         };
         Arc::new(Self { books: Mutex::new(books) })
     }
@@ -119,6 +122,11 @@ impl SimulatedProvider {
     /// Whether it is known to be down.
     pub(crate) fn set_down(&self, down: bool) {
         self.with(|books| books.down = down);
+    }
+
+    /// The most charges that were being made at once.
+    pub(crate) fn most_at_once(&self) -> usize {
+        self.with(|books| books.making.1)
     }
 
     pub(crate) fn next(&self, next: Next) {
@@ -386,7 +394,12 @@ impl Provider for SimulatedProvider {
     fn charge<'a>(&'a self, charge: &'a Charge) -> Asked<'a, Outcome<Transaction>> {
         Box::pin(async move {
             let (wait, outcome) = self.charged(charge);
+            self.with(|books| {
+                let now = books.making.0 + 1;
+                books.making = (now, books.making.1.max(now));
+            });
             sleep(wait).await;
+            self.with(|books| books.making.0 -= 1);
             outcome
         })
     }
