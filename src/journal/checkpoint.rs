@@ -200,14 +200,16 @@ fn decode(bytes: &[u8]) -> Option<Checkpoint> {
         sections.push(Section { kind, raw_length: reader.u32()?, bytes: reader.framed()? });
     }
     let mut book = Book { position: Some(position), ..Book::new() };
-    let (mut orders, mut revoked) = (BTreeMap::new(), BTreeMap::new());
+    let mut revoked = BTreeMap::new();
     let (mut registry, mut boarding) = (Registry::default(), Boarding::default());
     let (mut outbox, mut backlogs) = (BTreeMap::new(), BTreeMap::new());
     for rows in decode_all(&sections) {
         match rows? {
             Rows::Accounts(rows) => rows.into_iter().for_each(|row| book.accounts.push(row)),
             Rows::Users(rows) => rows.into_iter().for_each(|row| book.users.push(row)),
-            Rows::Orders(rows) => orders.extend(rows),
+            Rows::Orders(rows) => {
+                rows.into_iter().for_each(|(position, order)| book.orders.insert(position, order));
+            }
             Rows::Revoked(rows) => revoked.extend(rows),
             Rows::Registry(rows) => rows.iter().for_each(|change| registry.apply(change)),
             Rows::Outbox(rows) => outbox.extend(rows),
@@ -215,7 +217,6 @@ fn decode(bytes: &[u8]) -> Option<Checkpoint> {
             Rows::Boarding(rows) => rows.iter().for_each(|change| boarding.apply(change)),
         }
     }
-    book.orders = Arc::new(orders);
     book.revoked = Arc::new(revoked);
     book.registry = Arc::new(registry);
     book.outbox = Outbox::new(outbox, backlogs);

@@ -28,6 +28,7 @@ use super::event::{
 use super::id::{AccountId, Position, UserId};
 use super::money::{Balance, Currency, Total};
 use super::order::{Order, TopUpState};
+use super::orders::Orders;
 use super::payout::{Callback, Payout};
 use super::policy::Policies;
 use super::registry::Registry;
@@ -47,7 +48,7 @@ pub struct Book {
     /// Users by number.
     pub users: Table<Arc<User>>,
     /// Orders by the position that began them.
-    pub orders: Arc<BTreeMap<Position, Order>>,
+    pub orders: Orders,
     /// Tokens dead before their time, and when they would have ended.
     pub revoked: Arc<BTreeMap<[u8; 16], Timestamp>>,
     /// Partners, routes, clients and endpoints.
@@ -216,15 +217,11 @@ impl Book {
 
     fn follow_orders(&mut self, position: Position, event: &Event) {
         let next = next_orders(position, &event.fact, |order| self.orders.get(&order).copied());
-        if next.is_empty() {
-            return;
-        }
-        let orders = Arc::make_mut(&mut self.orders);
         for (subject, order) in next {
             match order {
-                Some(order) => orders.insert(subject, order),
-                None => orders.remove(&subject),
-            };
+                Some(order) => self.orders.insert(subject, order),
+                None => self.orders.remove(subject),
+            }
         }
     }
 

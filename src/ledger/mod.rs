@@ -31,6 +31,7 @@ pub mod merchant;
 pub mod money;
 pub mod movement;
 pub mod order;
+pub mod orders;
 pub mod payout;
 pub mod policy;
 pub mod posting;
