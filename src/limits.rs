@@ -319,6 +319,9 @@ pub const CHARGE_INSTRUCTIONS_MAX: usize = 4 * 1024;
 pub const WALLET_CHARGE_SECONDS: i64 = 24 * 3600;
 /// Top-ups that one account may await through the provider.
 pub const TOP_UP_CHARGES_MAX: usize = 20;
+/// Bills that one issuer may have made and that are still to be paid: each is kept in memory. Rents
+/// beyond it are made all the same, as there are no more than tenants and months.
+pub const BILLS_OPEN_MAX: usize = 10_000;
 /// Open charges of one bill.
 pub const BILL_CHARGES_MAX: usize = 5;
 /// Attempts at one order of a merchant.

@@ -24,6 +24,7 @@ mod directory;
 mod entry;
 mod gate;
 mod names;
+pub mod orders;
 mod references;
 mod slots;
 mod teller;

@@ -3,9 +3,8 @@
 //! The writer publishes a batch here after it is durable and before anyone is answered, so what a
 //! reader sees survives a crash, and what a client was told is there. Nobody else writes here.
 
-use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
 
@@ -13,6 +12,7 @@ use super::cell::Cell;
 use super::deliveries::Deliveries;
 use super::gate::SpreadMap;
 use super::names::Names;
+use super::orders::Orders;
 use super::references::References;
 use super::slots::Slots;
 use crate::journal::{self, History, Recorded};
@@ -40,9 +40,7 @@ pub struct View {
     further: SpreadMap<u32, Vec<(Currency, AccountId)>>,
     /// The house's own accounts.
     house: SpreadMap<(u8, Currency), AccountId>,
-    orders: SpreadMap<Position, Order>,
-    /// Open holds by when they expire.
-    expiries: Mutex<BTreeSet<(Timestamp, Position)>>,
+    orders: Orders,
     revoked: SpreadMap<[u8; 16], Timestamp>,
     registry: ArcSwap<Registry>,
     deliveries: Deliveries,
@@ -78,8 +76,7 @@ impl View {
             emails: Names::new(),
             further: SpreadMap::default(),
             house: SpreadMap::default(),
-            orders: SpreadMap::default(),
-            expiries: Mutex::default(),
+            orders: Orders::default(),
             revoked: SpreadMap::default(),
             registry: ArcSwap::new(Arc::clone(&book.registry)),
             deliveries: Deliveries::new(book),
@@ -96,7 +93,7 @@ impl View {
             view.publish_account(account);
         }
         for (position, order) in book.orders.iter() {
-            view.publish_order(*position, Some(*order));
+            view.orders.publish(*position, Some(*order));
         }
         for (token, expires) in book.revoked.iter() {
             view.revoked.insert(*token, *expires);
@@ -181,25 +178,22 @@ impl View {
 
     /// The state of an order.
     pub fn order(&self, position: Position) -> Option<Order> {
-        self.orders.get(&position).map(|order| *order)
+        self.orders.get(position)
     }
 
-    /// Open orders that `wanted` picks, oldest first.
+    /// Open orders that `wanted` picks, oldest first. Looks at all there are: for a start, and tests.
     pub fn orders(&self, wanted: impl Fn(&Order) -> bool) -> Vec<(Position, Order)> {
-        let mut found: Vec<_> = self
-            .orders
-            .iter()
-            .filter(|entry| wanted(entry.value()))
-            .map(|entry| (*entry.key(), *entry.value()))
-            .collect();
-        found.sort_by_key(|(position, _)| *position);
-        found
+        self.orders.picked(wanted)
+    }
+
+    /// What is listed and counted of open orders.
+    pub const fn open(&self) -> &Orders {
+        &self.orders
     }
 
     /// Holds that have expired at `now`.
     pub fn expired_holds(&self, now: Timestamp) -> Vec<Position> {
-        let expiries = self.expiries.lock().expect("no holder of this lock panics");
-        expiries.iter().take_while(|(at, _)| *at <= now).map(|(_, hold)| *hold).collect()
+        self.orders.expired_holds(now)
     }
 
     /// Whether a token was revoked.
@@ -354,14 +348,14 @@ impl View {
             orders.map(|order| (order, book.orders.get(&order).copied()))
         };
         for (position, order) in orders().filter(|(_, order)| order.is_some()) {
-            self.publish_order(position, order);
+            self.orders.publish(position, order);
         }
         if let Some(origin) = fact.origin() {
             let fingerprint = fingerprint.unwrap_or_else(|| origin.fingerprint());
             self.references.insert(fingerprint, recorded.position);
         }
         for (position, order) in orders().filter(|(_, order)| order.is_none()) {
-            self.publish_order(position, order);
+            self.orders.publish(position, order);
         }
         // Last, so that whoever tells of an event finds all that it changed.
         if !is_try {
@@ -402,22 +396,6 @@ impl View {
         self.users.set(user.id.0, ArcSwap::new(Arc::clone(user)));
         self.usernames.insert(user.username(), user.id);
         self.emails.insert(user.email(), user.id);
-    }
-
-    fn publish_order(&self, position: Position, order: Option<Order>) {
-        let before = match order {
-            Some(order) => self.orders.insert(position, order),
-            None => self.orders.remove(&position).map(|(_, order)| order),
-        };
-        let expiry = |order: Option<Order>| match order {
-            Some(Order::Hold { expires, .. }) => Some((expires, position)),
-            _ => None,
-        };
-        if expiry(before).is_some() || expiry(order).is_some() {
-            let mut expiries = self.expiries.lock().expect("no holder of this lock panics");
-            expiry(before).map(|key| expiries.remove(&key));
-            expiry(order).map(|key| expiries.insert(key));
-        }
     }
 
     fn is(&self, id: UserId, text: &str, part: impl Fn(&User) -> &str) -> bool {

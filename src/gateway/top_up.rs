@@ -72,13 +72,6 @@ impl Gateway {
         announce: Announce,
     ) -> Result<Outcome, Error> {
         let (account, currency) = self.account_in(&caller.user, announce.currency)?;
-        let awaiting = |order: &Order| {
-            matches!(order, Order::TopUp { account: of, state: TopUpState::Awaiting, .. }
-                if *of == account)
-        };
-        if self.view().orders(awaiting).len() >= limits::TOP_UPS_AWAITING_MAX {
-            return Err(Error::RateLimited { retry_after_seconds: 3600 });
-        }
         let Announce { amount, bank, sender, reference, .. } = announce;
         let digest = DigestBuilder::new("top_up_request")
             .number(amount.get())
@@ -87,6 +80,10 @@ impl Gateway {
             .text(sender.as_str())
             .finish();
         let origin = reference::origin(caller.principal(), reference, digest);
+        let is_known = self.engine.known(&origin)?.is_some();
+        if !is_known && self.view().open().top_ups_of(account) >= limits::TOP_UPS_AWAITING_MAX {
+            return Err(Error::RateLimited { retry_after_seconds: 3600 });
+        }
         let request = TopUpRequested { origin, account, amount, currency, bank, sender };
         self.submit(Command::RequestTopUp(request)).await
     }
@@ -187,12 +184,9 @@ impl Gateway {
         }
     }
 
-    /// Requests that wait for an administrator, oldest first.
-    pub fn awaiting_top_ups(&self) -> Vec<Requested> {
-        let awaiting =
-            |order: &Order| matches!(order, Order::TopUp { state: TopUpState::Awaiting, .. });
-        let orders = self.view().orders(awaiting);
-        orders.into_iter().filter_map(|(position, order)| requested(position, order)).collect()
+    /// At most `limit` requests that wait for an administrator, oldest first, those after `after`.
+    pub fn awaiting_top_ups(&self, after: Option<Position>, limit: usize) -> Vec<Position> {
+        self.view().open().top_ups(after, limit)
     }
 
     /// The request with this public id.

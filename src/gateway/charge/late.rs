@@ -152,17 +152,14 @@ impl Gateway {
     /// [`Error::Forbidden`]; the journal cannot be read.
     pub fn late_money(&self, caller: &Caller) -> Result<Vec<Waits>, Error> {
         caller.require_admin()?;
-        let waiting = self.view().orders(|order| matches!(order, Order::Late(_)));
-        waiting.into_iter().map(|(position, order)| self.waits(position, order)).collect()
+        let waiting = self.view().open().late().into_iter().take(limits::LATE_LIST_MAX);
+        let open = waiting.filter_map(|position| Some((position, self.view().order(position)?)));
+        open.map(|(position, order)| self.waits(position, order)).collect()
     }
 
     /// How much money stands in suspense, in entries: all, and those past their deadline.
     pub fn late_open(&self) -> (usize, usize) {
-        let now = self.engine.clock().now();
-        let waiting = self.view().orders(|order| matches!(order, Order::Late(_)));
-        let is_overdue = |order: &Order| matches!(order, Order::Late(late) if late.deadline < now);
-        let overdue = waiting.iter().filter(|(_, order)| is_overdue(order)).count();
-        (waiting.len(), overdue)
+        self.view().open().late_counts(self.engine.clock().now())
     }
 
     /// Charges of which the provider says what cannot be, and what that is.

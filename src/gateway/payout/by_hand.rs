@@ -35,8 +35,8 @@ impl Gateway {
     /// [`Error::Forbidden`]; the journal cannot be read.
     pub fn open_payouts(&self, caller: &Caller, states: &[&str]) -> Result<Vec<Standing>, Error> {
         caller.require_admin()?;
-        let open = self.view().orders(|order| matches!(order, Order::Payout(_)));
-        let standings = open.into_iter().map(|(payout, _)| standing(self.view(), payout));
+        let open = self.view().open().payouts();
+        let standings = open.into_iter().map(|payout| standing(self.view(), payout));
         let wanted =
             |standing: &Standing| states.is_empty() || states.contains(&standing.state.name());
         standings.filter(|found| found.as_ref().map_or(true, wanted)).collect()

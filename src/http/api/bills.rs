@@ -169,19 +169,15 @@ pub(super) async fn list(context: Context<'_>, caller: &Caller) -> Result<Reply,
 }
 
 /// `GET /api/v1/bills/total`: what the caller is to pay in all.
-pub(super) async fn total(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
+pub(super) fn total(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
     let query = context.request.query()?.only(&["currency"])?;
     let (account, currency) = context.account(caller, &query)?;
-    let gateway = Arc::clone(context.gateway);
-    // All orders are looked at, and there may be many.
-    let bills = context.blocking(move || Ok(gateway.open_bills(|bill| bill.payer == account)));
-    let bills = bills.await?;
-    let total: u128 = bills.iter().map(|(_, bill)| u128::from(bill.amount.get())).sum();
+    let owed = context.gateway.owed(account);
     Ok(Reply::ok(&TotalView {
-        total: Units(i128::try_from(total).unwrap_or(i128::MAX)),
-        count: bills.len(),
+        total: Units(i128::try_from(owed.units).unwrap_or(i128::MAX)),
+        count: owed.count,
         currency: currency.to_string(),
-        formatted_total: context.language().amount(currency, total),
+        formatted_total: context.language().amount(currency, owed.units),
     }))
 }
 
@@ -255,11 +251,9 @@ pub(super) async fn house(context: Context<'_>, caller: &Caller) -> Result<Reply
 }
 
 /// `GET /api/v1/admin/bills/count`: how many are still to be paid.
-pub(super) async fn count(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
+pub(super) fn count(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
     let issuers = context.issuers(caller, &[])?;
-    let gateway = Arc::clone(context.gateway);
-    let total = context.blocking(move || Ok(gateway.count_unpaid(&issuers))).await?;
-    Ok(Reply::ok(&CountView { total }))
+    Ok(Reply::ok(&CountView { total: context.gateway.count_unpaid(&issuers) }))
 }
 
 fn due(text: &str) -> Result<Timestamp, ApiError> {

@@ -115,10 +115,9 @@ pub(super) async fn awaiting(context: Context<'_>) -> Result<Reply, ApiError> {
     let (limit, after) = place(&context.request.query()?.only(&["limit", "cursor"])?)?;
     let gateway = Arc::clone(context.gateway);
     let work = move || {
-        let requests = gateway.awaiting_top_ups().into_iter();
-        let behind = requests.filter(|r| after.is_none_or(|after| r.position > after));
-        let records = behind.map(|r| Ok(gateway.view().record(r.position)?));
-        records.take(limit + 1).collect::<Result<Vec<_>, gateway::Error>>()
+        let requests = gateway.awaiting_top_ups(after, limit + 1).into_iter();
+        let records = requests.map(|request| Ok(gateway.view().record(request)?));
+        records.collect::<Result<Vec<_>, gateway::Error>>()
     };
     let mut records = context.blocking(work).await?;
     let more = records.len() > limit;

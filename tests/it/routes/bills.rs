@@ -1,6 +1,12 @@
 //! Bills: issued, seen by whom they concern, paid once and called off.
 
 use gerbang::connector::midtrans::status::Status;
+use gerbang::ledger::bill::{BillIssued, BillSource};
+use gerbang::ledger::command::Command;
+use gerbang::ledger::id::{AccountId, Principal, UserId};
+use gerbang::ledger::money::Currency;
+use gerbang::ledger::text::Line;
+use gerbang::limits;
 use serde_json::{Value, json};
 
 use super::{keys, strict};
@@ -255,4 +261,43 @@ async fn what_could_not_be_called_off_is_called_off_after_a_restart() {
         tokio::time::sleep(std::time::Duration::from_millis(1)).await;
     }
     panic!("{} can still be paid", left(&gateway));
+}
+
+/// A bill of warung's to ani, without a request.
+fn issued_by_machine(number: usize) -> Command {
+    let name = format!("bill-{number}");
+    Command::IssueBill(Box::new(BillIssued {
+        origin: crate::world::origin(Principal::User(UserId(2)), &name, &name),
+        account: AccountId(2),
+        payer: AccountId(0),
+        amount: crate::world::amount(1),
+        currency: Currency::IDR,
+        name: Line::empty(),
+        description: Line::empty(),
+        due: None,
+        source: BillSource::Issuer,
+    }))
+}
+
+#[tokio::test]
+async fn one_user_has_so_many_open_bills_and_no_more() {
+    let (gateway, people) = funded().await;
+    let first = gateway.send(post(BILLS, &lunch()).by(&people.warung).key("first")).await;
+    let bill = first.expect(201)["id"].as_str().unwrap().to_owned();
+    for from in (1..limits::BILLS_OPEN_MAX).step_by(500) {
+        let some = (from..limits::BILLS_OPEN_MAX).take(500);
+        let some = some.map(|number| gateway.gateway.engine().submit(issued_by_machine(number)));
+        for made in futures_util::future::join_all(some).await {
+            made.unwrap();
+        }
+    }
+    let issue = |key: &str| gateway.send(post(BILLS, &lunch()).by(&people.warung).key(key));
+    issue("more").await.refused(409, "conflict");
+    issue("first").await.replays(&first);
+    let total = gateway.send(get("/api/v1/bills/total").by(&people.ani)).await.expect(200);
+    assert_eq!(total["count"], limits::BILLS_OPEN_MAX);
+    assert_eq!(total["total"], 25_000 + limits::BILLS_OPEN_MAX - 1);
+    pay(&gateway, &people.ani, &bill, "p").await.expect(201);
+    issue("more").await.expect(201);
+    issue("most").await.refused(409, "conflict");
 }
