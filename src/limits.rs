@@ -398,8 +398,9 @@ pub const CHECKPOINT_ENTRIES: u64 = 500_000;
 /// Largest block of a segment once decompressed: a block holds whole batches, and one of them may
 /// exceed [`BLOCK_BYTES`] by far.
 pub const BLOCK_BYTES_MAX: usize = 256 * 1024 * 1024;
-/// Decoded blocks of sealed history kept for the next reader.
-pub const BLOCK_CACHE: usize = 64;
+/// Decoded blocks of sealed history kept for the next reader: 32 MiB, two segments. With fewer, many
+/// readers of short histories push out each other's blocks.
+pub const BLOCK_CACHE: usize = 256;
 /// sled's own cache, in bytes; the tail is in memory anyway.
 pub const SLED_CACHE_BYTES: u64 = 8 * 1024 * 1024;
 /// Keys that one trim removes from sled at least, if there are so many: the writer waits for it.
@@ -408,6 +409,9 @@ pub const TRIM_KEYS: usize = 32;
 pub const CHECKPOINT_ROWS: usize = 4_096;
 /// Until the sealer tries again what the disk refused.
 pub const SEAL_RETRY: Duration = Duration::from_secs(5);
+/// Days with a change, of all accounts together, whose sums are kept for the next report: some 100
+/// bytes each.
+pub const FLOW_DAYS_KEPT: usize = 500_000;
 /// Changes one cash-flow report may read.
 pub const REPORT_SCAN_MAX: usize = 500_000;
 /// Longest reach of one history request, in records looked at.

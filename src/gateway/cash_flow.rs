@@ -1,15 +1,15 @@
 //! Money in and out of an account by day, week or month.
 
 use std::collections::BTreeMap;
+use std::sync::PoisonError;
 
 use jiff::civil::Date;
 
-use super::history::{Page, change_of};
+use super::day_sums::{Day, Reader};
 use super::{Error, Gateway};
 use crate::ledger::id::AccountId;
-use crate::ledger::money::{Balance, Total};
+use crate::ledger::money::{Amount, Balance, Total};
 use crate::ledger::time::Timestamp;
-use crate::limits;
 
 /// How long a bucket is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -58,9 +58,27 @@ pub struct Flow {
 }
 
 impl Flow {
+    /// One change.
+    pub(super) fn of(incoming: bool, amount: Amount) -> Self {
+        let (nothing, some) = (Total::ZERO, Total::ZERO.plus(amount));
+        let (money_in, money_out) = if incoming { (some, nothing) } else { (nothing, some) };
+        Self { money_in, money_out, count: 1 }
+    }
+
     /// What is left of it.
     pub fn net(&self) -> Balance {
         self.money_in.minus(self.money_out)
+    }
+
+    /// Both together.
+    #[must_use]
+    pub(super) fn plus(&self, other: &Self) -> Self {
+        let sum = |a: Total, b: Total| Total::from_units(a.units().saturating_add(b.units()));
+        Self {
+            money_in: sum(self.money_in, other.money_in),
+            money_out: sum(self.money_out, other.money_out),
+            count: self.count + other.count,
+        }
     }
 }
 
@@ -77,49 +95,68 @@ pub struct CashFlow {
     pub buckets: BTreeMap<Date, Flow>,
     /// All of them together.
     pub total: Flow,
+    /// How many entries were read for it.
+    pub read: usize,
 }
 
 impl Gateway {
     /// The flow of an account from `from` to `to` (both included), in buckets of the calendar at
-    /// `offset_seconds` from UTC. Blocks while it reads.
+    /// `offset_seconds` from UTC. Blocks while it reads: what came since the last report, and days of
+    /// which only a part is wanted.
     ///
     /// # Errors
     /// [`Error::Invalid`] if there are more changes than one report may read.
     pub fn cash_flow(
         &self,
         account: AccountId,
-        range: (Option<Timestamp>, Option<Timestamp>),
+        (from, to): (Option<Timestamp>, Option<Timestamp>),
         bucket: Bucket,
         offset_seconds: i32,
     ) -> Result<CashFlow, Error> {
+        let mut reader = Reader::new(self.view(), (account, offset_seconds));
+        let sums = self.day_sums.of((account, offset_seconds));
+        let mut sums = sums.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = sums.days.len();
+        let completed = reader.complete(&mut sums, from);
+        self.day_sums.grown(sums.days.len().saturating_sub(before));
+        completed?;
+        let day_of = |time: Timestamp| time.date(offset_seconds);
+        let (first, last) = (from.map(day_of), to.map(day_of));
+        let range = (first.unwrap_or(Date::MIN), last.unwrap_or(Date::MAX));
         let mut report = CashFlow::default();
-        let mut cursor = None;
-        let mut read = 0;
-        loop {
-            let (from, to) = range;
-            let page = Page { limit: limits::HISTORY_SCAN_MAX, cursor, from, to };
-            let lines = self.walk(account, page, |recorded| change_of(account, recorded))?;
-            read += limits::HISTORY_SCAN_MAX;
-            for change in &lines.lines {
-                let day = bucket.start(change.recorded.time.date(offset_seconds));
-                for flow in [report.buckets.entry(day).or_default(), &mut report.total] {
-                    flow.count += 1;
-                    if change.incoming {
-                        flow.money_in = flow.money_in.plus(change.amount);
-                    } else {
-                        flow.money_out = flow.money_out.plus(change.amount);
-                    }
-                }
-            }
-            cursor = lines.next;
-            if cursor.is_none() {
-                return Ok(report);
-            }
-            if read >= limits::REPORT_SCAN_MAX {
-                return Err(Error::invalid("from", "the range has too many changes: narrow it"));
+        if range.0 > range.1 {
+            return Ok(report);
+        }
+        for (&day, Day { flow, latest }) in sums.days.range(range.0..=range.1) {
+            let cut_in =
+                first == Some(day) && from.is_some_and(|it| !begins_day(it, offset_seconds));
+            let cut_off = last == Some(day) && to.is_some_and(|it| !ends_day(it, offset_seconds));
+            let flow =
+                if cut_in || cut_off { reader.part((day, *latest), (from, to))? } else { *flow };
+            if flow.count > 0 {
+                let of_bucket = report.buckets.entry(bucket.start(day)).or_default();
+                *of_bucket = of_bucket.plus(&flow);
+                report.total = report.total.plus(&flow);
             }
         }
+        report.read = reader.read;
+        Ok(report)
     }
+}
+
+const DAY_MICROS: i64 = 86_400_000_000;
+
+/// How far into its day a moment is, in microseconds.
+const fn into_day(time: Timestamp, offset_seconds: i32) -> i64 {
+    time.plus_seconds(offset_seconds as i64).micros().rem_euclid(DAY_MICROS)
+}
+
+const fn begins_day(time: Timestamp, offset_seconds: i32) -> bool {
+    into_day(time, offset_seconds) == 0
+}
+
+const fn ends_day(time: Timestamp, offset_seconds: i32) -> bool {
+    into_day(time, offset_seconds) == DAY_MICROS - 1
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ pub mod cash_flow;
 pub mod charge;
 pub mod client;
 pub mod codes;
+mod day_sums;
 pub mod error;
 pub mod history;
 pub mod house;
@@ -50,6 +51,8 @@ pub use self::error::Error;
 use self::allowance::Allowance;
 use self::api_keys::Uses;
 use self::client::{AllowLists, Rates};
+use self::client::Rates;
+use self::day_sums::DaySums;
 use self::notify::Hub;
 use self::payout::Desk;
 use self::payout::start::Names;
@@ -112,6 +115,8 @@ pub struct Gateway {
     moved_in: Notify,
     outbox: Option<Outbox>,
     uses: Uses,
+    /// For reports of money in and out.
+    day_sums: DaySums,
 }
 
 /// What a gateway is made of.
@@ -166,6 +171,7 @@ impl Gateway {
             moved_in: Notify::new(),
             outbox,
             uses: Uses::default(),
+            day_sums: DaySums::default(),
         }
     }
 

@@ -1,8 +1,12 @@
 //! What has happened to the caller's money: lines, pages, sums, messages.
 
+use gerbang::gateway::cash_flow::Bucket;
+use gerbang::ledger::id::AccountId;
+use gerbang::ledger::time::Timestamp;
 use serde_json::{Value, json};
 
-use crate::support::{People, START_TEXT, TestGateway, funded, get, id, post};
+use crate::random::Random;
+use crate::support::{People, START, START_TEXT, TestGateway, funded, get, id, post};
 
 /// Pays budi 130 times, a minute apart, 1 to 130 rupiah.
 async fn busy() -> (TestGateway, People) {
@@ -229,6 +233,57 @@ async fn a_cash_flow_sums_by_day_week_and_month() {
     let expected = json!({"money_in": 1_000_000, "money_out": 1_500, "net": 998_500, "count": 5});
     assert_eq!(out["total"], expected);
     drop(people);
+}
+
+/// Ranges that begin and end anywhere, day after day, held against a sum over every change.
+#[tokio::test]
+async fn a_cash_flow_reads_what_is_new_and_agrees_with_every_change() {
+    let (gateway, _) = funded().await;
+    let (budi, offset) = (AccountId(1), 7 * 3600);
+    let mut random = Random::new(5);
+    let (mut seconds, mut changes) = (0_u64, Vec::new());
+    for round in 0..12 {
+        let ani = gateway.log_in("ani").await;
+        let some = random.below(6);
+        for _ in 0..some {
+            let amount = random.range(1, 1_000);
+            let body = json!({"to": "budi", "amount": amount});
+            gateway.send(post("/api/v1/payments", &body).by(&ani)).await.expect(201);
+            changes.push((START.plus_seconds(i64::try_from(seconds).unwrap()), amount));
+            seconds += random.range(1, 20_000);
+            gateway.at(i64::try_from(seconds).unwrap());
+        }
+        let report =
+            |from, to| gateway.gateway.cash_flow(budi, (from, to), Bucket::Day, offset).unwrap();
+        for _ in 0..20 {
+            let mut moment = || match random.below(5) {
+                0 => None,
+                // On a change itself, and next to it.
+                1 if !changes.is_empty() => {
+                    let at = usize::try_from(random.below(changes.len() as u64)).unwrap();
+                    let micros = i64::try_from(random.below(3)).unwrap() - 1;
+                    Some(Timestamp::from_micros(changes[at].0.micros() + micros))
+                }
+                // Midnight in Jakarta.
+                2 => Some(
+                    START.plus_seconds(-65_200 + i64::try_from(random.below(9)).unwrap() * 86_400),
+                ),
+                _ => Some(START.plus_seconds(i64::try_from(random.below(seconds + 9)).unwrap())),
+            };
+            let (from, to) = (moment(), moment());
+            let is_in =
+                |time| from.is_none_or(|from| from <= time) && to.is_none_or(|to| time <= to);
+            let wanted = changes.iter().filter(|(time, _)| is_in(*time));
+            let (count, sum) = wanted.fold((0, 0), |(n, sum), (_, amount)| (n + 1, sum + amount));
+            let report = report(from, to);
+            let total = (report.total.count, report.total.money_in.units());
+            assert_eq!(total, (count, u128::from(sum)), "{from:?} to {to:?}");
+            let buckets: u64 = report.buckets.values().map(|flow| flow.count).sum();
+            assert_eq!(buckets, count);
+        }
+        report(None, None);
+        assert_eq!(report(None, None).read, 0, "round {round}: what was read is read again");
+    }
 }
 
 #[tokio::test]
