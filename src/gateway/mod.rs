@@ -99,6 +99,8 @@ pub struct Gateway {
     tokens: TokenCache,
     /// Failed logins by network.
     networks: Throttle,
+    /// Forged notifications by network.
+    forgers: Throttle,
     /// Failed logins by name given.
     names: Throttle,
     hub: Arc<Hub>,
@@ -157,6 +159,7 @@ impl Gateway {
             keys,
             tokens: TokenCache::new(),
             networks: Throttle::new(crate::identity::throttle::Policy::ADDRESS),
+            forgers: Throttle::new(crate::identity::throttle::Policy::ADDRESS),
             names: Throttle::new(crate::identity::throttle::Policy::NAME),
             hub,
             vault,

@@ -51,17 +51,10 @@ impl Gateway {
     /// forged; [`Error::Invalid`]; [`Error::Forbidden`] with a wrong signature; no room.
     pub async fn notified(&self, address: IpAddr, body: &[u8]) -> Result<Heard, Error> {
         let key = self.charges.key.as_ref().ok_or(Error::NotFound)?;
-        let (now, network) = (self.engine.clock().now(), network(address));
-        if let Err(wait) = self.networks.check(&network, now) {
-            return Err(Error::RateLimited { retry_after_seconds: wait.0 });
-        }
         let told =
             Notification::read(body).map_err(|error| Error::invalid("body", error.to_string()))?;
         if !told.is_signed_with(key) {
-            // Further ones are refused before anything is looked at, so this line is bounded too.
-            self.networks.failed(&network, now);
-            tracing::warn!(%address, "a notification with a wrong signature");
-            return Err(Error::Forbidden("the signature is wrong"));
+            return Err(self.forged(address));
         }
         let order_id = &told.transaction.order_id;
         let charge = match place_in(self.view(), order_id) {
@@ -86,6 +79,21 @@ impl Gateway {
             self.charges.told_again(charge);
         }
         Ok(if outcome.replayed { Heard::Replayed } else { Heard::New })
+    }
+}
+
+impl Gateway {
+    /// What is said to a forged notification. What was signed is heard whoever forges beside it, and
+    /// whoever forges is no reason to turn away logins from there.
+    fn forged(&self, address: IpAddr) -> Error {
+        let (now, network) = (self.engine.clock().now(), network(address));
+        if let Err(wait) = self.forgers.check(&network, now) {
+            return Error::RateLimited { retry_after_seconds: wait.0 };
+        }
+        self.forgers.failed(&network, now);
+        // Bounded as the failures are.
+        tracing::warn!(%address, "a notification with a wrong signature");
+        Error::Forbidden("the signature is wrong")
     }
 }
 

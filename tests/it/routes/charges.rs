@@ -210,6 +210,20 @@ async fn forgers_are_turned_away_before_long() {
         turned_away += usize::from(answer.status == 429);
     }
     assert!(turned_away > 0, "guesses are free");
+    // Somebody else's guesses are counted apart, and what is signed is heard from anywhere.
+    let from = |last: u8, body: &[u8]| {
+        let ask = raw(TELL, "application/json", body.to_vec());
+        gateway.send_from(ask, std::net::IpAddr::from([192, 0, 2, last]), &gateway.api)
+    };
+    for last in [1, 2] {
+        from(last, &forged).await.refused(403, "forbidden");
+    }
+    tell(&gateway, body.into_bytes()).await.expect(200);
+    gateway.log_in("budi").await;
+    gateway
+        .send(crate::support::login_of("budi", "salah"))
+        .await
+        .refused(401, "invalid_credentials");
 }
 
 #[tokio::test]
