@@ -484,6 +484,9 @@ pub const ORDER_MADE_WAIT: Duration = Duration::from_secs(20);
 pub const ORDER_REFUNDS_MAX: usize = 100;
 /// Longest `Idempotency-Key` of a merchant that is looked at (Midtrans), in characters.
 pub const MIDTRANS_IDEMPOTENCY_KEY_MAX: usize = 46;
+/// Calls of merchants under way at once: each goes on when its client leaves, and waits for a
+/// provider at the longest.
+pub const MIDTRANS_CALLS_MAX: usize = 4_096;
 /// How long the answer to a merchant's `Idempotency-Key` is kept (Midtrans), in seconds.
 pub const MIDTRANS_REPLAY_SECONDS: i64 = 5 * 60;
 /// Answers kept so at once; beyond it the oldest are forgotten early.

@@ -51,7 +51,6 @@ pub use self::error::Error;
 use self::allowance::Allowance;
 use self::api_keys::Uses;
 use self::client::{AllowLists, Rates};
-use self::client::Rates;
 use self::day_sums::DaySums;
 use self::notify::Hub;
 use self::payout::Desk;

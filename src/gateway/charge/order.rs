@@ -129,13 +129,13 @@ impl Gateway {
         &self,
         charge: Position,
         by: Principal,
-        what: CallOff,
+        (what, reason): (CallOff, &str),
     ) -> Result<Standing, Error> {
         if self.charges.charge(charge).is_none() {
             return Err(Error::Conflict("the charge has ended"));
         }
         let case = self.charges.case(charge).await;
-        let reason = Line::cut("by the merchant", limits::REASON_BYTES_MAX);
+        let reason = Line::cut(reason, limits::REASON_BYTES_MAX);
         self.charges.cancel(&case, by, reason, what == CallOff::Expire).await;
         standing(self.view(), charge)
     }

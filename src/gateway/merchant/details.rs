@@ -23,6 +23,8 @@ pub struct Details {
     pub places: Places,
     /// The page that it began with, if it did.
     pub page: Option<Page>,
+    /// The `Idempotency-Key` of the request that began it.
+    pub request_key: Option<String>,
 }
 
 /// Where one order is told.
@@ -68,6 +70,9 @@ impl Details {
             let picks = page.methods.iter().map(|(name, of)| json!([name, method::name(*of)]));
             kept["page"] = json!({"methods": picks.collect::<Value>(), "finish": page.finish});
         }
+        if let Some(key) = &self.request_key {
+            kept["request_key"] = json!(key);
+        }
         // What is left as it is by JSON, and is no text of the ledger.
         let text: String = kept.to_string().chars().map(plain).collect();
         Line::parse(&text, limits::ORDER_DETAILS_MAX)
@@ -100,6 +105,7 @@ impl Details {
             },
             places: Places { usual: kept.get("usual")?.as_bool()?, others },
             page,
+            request_key: words("request_key"),
         })
     }
 }
@@ -140,6 +146,7 @@ mod tests {
             echo: Echo { custom: [Some("a\"b".to_owned()), None, None], metadata: None },
             places: Places { usual: false, others: vec!["https://a.example/".to_owned()] },
             page: Some(page),
+            request_key: Some("kunci".to_owned()),
         };
         let kept = details.write().unwrap();
         assert_eq!(Details::read(kept.as_str()), Some(details.clone()));

@@ -10,6 +10,7 @@
 //!   alike.
 //! - What a merchant is told follows from the journal: the same event is told in the same words.
 
+mod again;
 pub mod details;
 pub mod orders;
 pub mod pay;

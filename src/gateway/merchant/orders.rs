@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use super::again;
 use super::details::{self, Details};
 use super::told::{self, Told, place_of, refund_reference};
 use crate::connector::midtrans::method::{Acquirer, Method};
@@ -13,7 +14,8 @@ use crate::gateway::charge::method;
 use crate::gateway::charge::order::{CallOff, Ordered};
 use crate::gateway::charge::standing::{Standing, State, standing};
 use crate::gateway::{Error, Gateway};
-use crate::ledger::charge::ChargePurpose;
+use crate::journal::Recorded;
+use crate::ledger::charge::{ChargeEnd, ChargePurpose};
 use crate::ledger::id::Principal;
 use crate::ledger::merchant::Merchant;
 use crate::ledger::money::{Amount, Currency};
@@ -71,6 +73,9 @@ impl Gateway {
     /// [`Error::Unavailable`] if the provider did not make it, or has not said so in time.
     pub async fn take_order(&self, merchant: &Merchant, wanted: Wanted) -> Result<Told, Error> {
         const NOT_ENABLED: Error = Error::Forbidden("the method is not enabled");
+        if let Some(first) = self.order_again(merchant, &wanted.details)? {
+            return Ok(first);
+        }
         let way = self.way(merchant, wanted.details.method).ok_or(NOT_ENABLED)?;
         let standing = self.begin_order(merchant, wanted, way).await?;
         match standing.state {
@@ -85,6 +90,9 @@ impl Gateway {
     /// # Errors
     /// As [`Gateway::take_order`].
     pub async fn take_page(&self, merchant: &Merchant, wanted: Wanted) -> Result<Told, Error> {
+        if let Some(first) = self.order_again(merchant, &wanted.details)? {
+            return Ok(first);
+        }
         let standing = self.begin_order(merchant, wanted, None).await?;
         told::told(self.view(), &self.vault, &standing, None)
     }
@@ -165,14 +173,19 @@ impl Gateway {
         &self,
         merchant: &Merchant,
         standing: &Standing,
-        what: CallOff,
+        (what, request_key): (CallOff, Option<&str>),
     ) -> Result<Told, Error> {
         let by = Principal::User(merchant.user);
-        let standing = self.call_off_order(standing.recorded.position, by, what).await?;
         let wanted = match what {
-            CallOff::Cancel => crate::ledger::charge::ChargeEnd::Cancelled,
-            CallOff::Expire => crate::ledger::charge::ChargeEnd::Expired,
+            CallOff::Cancel => ChargeEnd::Cancelled,
+            CallOff::Expire => ChargeEnd::Expired,
         };
+        if self.ended_under(standing, request_key)? == Some(wanted) {
+            return told::told(self.view(), &self.vault, standing, Some(standing.position()));
+        }
+        let reason = request_key.map_or_else(|| "by the merchant".to_owned(), again::reason_under);
+        let charge = standing.recorded.position;
+        let standing = self.call_off_order(charge, by, (what, &reason)).await?;
         match standing.state {
             State::Ended { end, .. } if end == wanted => self.told(&standing),
             _ => Err(Error::Conflict("the charge went another way")),
@@ -188,12 +201,15 @@ impl Gateway {
         &self,
         merchant: &Merchant,
         standing: &Standing,
-        request: &RefundRequest,
+        (request, request_key): (&RefundRequest, Option<&str>),
     ) -> Result<Refunded, Error> {
         let charge = standing.recorded.position;
         let principal = Principal::User(merchant.user);
         loop {
             let before = told::refunds(self.view(), standing)?;
+            if let Some(place) = before.iter().position(|it| self.is_under(it, request_key)) {
+                return self.refunded(standing, (&before[place], place));
+            }
             let parts: Vec<_> = before.iter().filter_map(told::part).collect();
             if request.key.is_some() && parts.iter().any(|part| part.key == request.key) {
                 return Err(Error::ReferenceReused);
@@ -208,22 +224,32 @@ impl Gateway {
                 return Err(more());
             }
             let reference = refund_reference(charge, number);
-            let note = json!({"key": request.key, "reason": request.reason}).to_string();
-            let note: String = note.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+            let mut note = json!({"key": request.key, "reason": request.reason});
+            if let Some(key) = request_key {
+                note["request_key"] = json!(key);
+            }
+            let note: String =
+                note.to_string().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
             let note = Line::cut(&note, limits::ORDER_DETAILS_MAX);
             match self.refund_charge(principal, charge, amount, (reference, note)).await {
                 // Another refund was quicker: this one is looked at again after it.
                 Ok(outcome) if outcome.replayed => {}
                 Err(Error::ReferenceReused | Error::Rejected { replayed: true, .. }) => {}
                 Err(error) => return Err(error),
-                Ok(outcome) => {
-                    let part = told::part(&outcome.recorded).ok_or(Error::NotFound)?;
-                    let chargeback_id = parts.len() as u64 + 1;
-                    let told = told::told(self.view(), &self.vault, standing, None)?;
-                    return Ok(Refunded { told, part: RefundPart { chargeback_id, ..part } });
-                }
+                Ok(outcome) => return self.refunded(standing, (&outcome.recorded, parts.len())),
             }
         }
+    }
+
+    /// An order right after its refund number `place`, counted from 0.
+    fn refunded(
+        &self,
+        standing: &Standing,
+        (refund, place): (&Recorded, usize),
+    ) -> Result<Refunded, Error> {
+        let part = told::part(refund).ok_or(Error::NotFound)?;
+        let told = told::told(self.view(), &self.vault, standing, Some(refund.position))?;
+        Ok(Refunded { told, part: RefundPart { chargeback_id: place as u64 + 1, ..part } })
     }
 
     /// How many refunds of an order were asked for, refused ones with them.

@@ -146,7 +146,7 @@ impl Gateway {
         let bounds = method.bounds();
         let seconds = self.seconds_left(page).clamp(bounds.min, bounds.max);
         let (amount, of_page) = (page.started().amount, details.page.clone());
-        let details = Details { method, page: None, ..details };
+        let details = Details { method, page: None, request_key: None, ..details };
         let wanted = Wanted { amount, seconds, details };
         let error = match self.begin_order(merchant, wanted.clone(), way).await {
             Ok(order) if !matches!(order.state, State::Ended { .. }) => return Ok(()),

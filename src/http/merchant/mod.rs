@@ -94,7 +94,8 @@ impl Backend for Merchants {
 
     fn merchant(&self, key: &Secret<String>) -> Option<Merchant> {
         let (row, key) = self.gateway.merchant_of(key)?;
-        Some(Merchant { id: Arc::from(row.user.0.to_string()), key: Arc::new(key) })
+        let (id, key) = (Arc::from(row.user.0.to_string()), Arc::new(key));
+        Some(Merchant { id, key, request_key: None })
     }
 
     fn knows_client_key(&self, key: &str) -> bool {
@@ -110,7 +111,7 @@ impl Backend for Merchants {
 
     async fn charge(&self, of: &Merchant, charge: Charge, to: Places) -> Result<Kept, Refusal> {
         let row = self.row(of)?;
-        let wanted = wanted(&charge, to, self.now());
+        let wanted = wanted(of, &charge, to, self.now());
         let told = self.gateway.take_order(&row, wanted).await.map_err(refusal)?;
         Ok(self.kept(told))
     }
@@ -128,6 +129,7 @@ impl Backend for Merchants {
             Act::Expire => CallOff::Expire,
             Act::Approve | Act::Deny => return Err(Refusal::State),
         };
+        let what = (what, of.request_key.as_deref());
         let told = self.gateway.end_order(&row, &standing, what).await.map_err(refusal)?;
         Ok(self.kept(told))
     }
@@ -141,7 +143,8 @@ impl Backend for Merchants {
     ) -> Result<(Kept, Done), Refusal> {
         let row = self.row(of)?;
         let standing = self.gateway.order_named(&row, id).map_err(refusal)?;
-        let refunded = self.gateway.refund_order(&row, &standing, &request).await;
+        let request = (&request, of.request_key.as_deref());
+        let refunded = self.gateway.refund_order(&row, &standing, request).await;
         let refunded = refunded.map_err(|error| match error {
             Error::ReferenceReused => Refusal::RefundKeyTaken,
             Error::Invalid { .. } => Refusal::RefundAmount,
@@ -168,7 +171,7 @@ impl Backend for Merchants {
         if methods.is_empty() || !wallet && !self.gateway.charges().has_provider() {
             return Err(Refusal::NotEnabled);
         }
-        let Wanted { amount, details, .. } = wanted(&charge, to, self.now());
+        let Wanted { amount, details, .. } = wanted(of, &charge, to, self.now());
         let finish = session
             .finish
             .clone()
@@ -192,19 +195,21 @@ impl Backend for Merchants {
         if Details::of(last.started()).map_err(refusal)?.page.is_none() {
             return Err(Refusal::SessionInProgress);
         }
-        if matches!(last.state, State::Ended { end: ChargeEnd::Cancelled, .. }) {
+        let key = of.request_key.as_deref();
+        let is_again = self.gateway.ended_under(&last, key).map_err(refusal)?.is_some();
+        if !is_again && matches!(last.state, State::Ended { end: ChargeEnd::Cancelled, .. }) {
             return Err(Refusal::SessionCancelled);
         }
-        let ended = self.gateway.end_order(&row, &last, CallOff::Cancel).await;
+        let ended = self.gateway.end_order(&row, &last, (CallOff::Cancel, key)).await;
         ended.map_err(|error| match error {
             Error::Conflict(_) => Refusal::SessionInProgress,
             other => refusal(other),
         })?;
-        Ok(self.now())
+        self.gateway.latest_word(&last).map_err(refusal)
     }
 }
 
-fn wanted(charge: &Charge, places: Places, now: Timestamp) -> Wanted {
+fn wanted(of: &Merchant, charge: &Charge, places: Places, now: Timestamp) -> Wanted {
     let (usual, others) = match places {
         Places::Usual => (true, Vec::new()),
         Places::Also(urls) => (true, urls),
@@ -219,6 +224,7 @@ fn wanted(charge: &Charge, places: Places, now: Timestamp) -> Wanted {
             echo: charge.echo.clone(),
             places: details::Places { usual, others },
             page: None,
+            request_key: of.request_key.as_ref().map(ToString::to_string),
         },
     }
 }

@@ -22,6 +22,8 @@ pub struct Merchant {
     pub id: Arc<str>,
     /// With which what it is told is signed.
     pub key: Arc<ServerKey>,
+    /// The `Idempotency-Key` of this request, to be kept with what it does.
+    pub request_key: Option<Arc<str>>,
 }
 
 /// A transaction as it stands, with everything there is to tell of it.

@@ -24,6 +24,7 @@ use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 mod backend;
 mod call;
@@ -49,7 +50,7 @@ use crate::connector::midtrans::charge::Charge;
 use crate::connector::midtrans::method::Method;
 use crate::connector::midtrans::refund::RefundRequest;
 use crate::ledger::time::BOOK_OFFSET_SECONDS;
-use crate::limits::MIDTRANS_IDEMPOTENCY_KEY_MAX;
+use crate::limits::{MIDTRANS_CALLS_MAX, MIDTRANS_IDEMPOTENCY_KEY_MAX};
 
 /// The API over a backend. Clones are the same API.
 pub struct Server<B>(Arc<Inner<B>>);
@@ -57,6 +58,8 @@ pub struct Server<B>(Arc<Inner<B>>);
 struct Inner<B> {
     backend: B,
     replays: Mutex<Replays<Arc<str>>>,
+    /// For calls, which go on when their client leaves.
+    turns: Arc<Semaphore>,
 }
 
 /// A good answer: its HTTP status, and its body.
@@ -81,7 +84,8 @@ pub fn operation_of(method: &hyper::Method, segments: &[&str]) -> Option<&'stati
 impl<B: Backend> Server<B> {
     /// The API over `backend`.
     pub fn new(backend: B) -> Self {
-        Self(Arc::new(Inner { backend, replays: Mutex::new(Replays::new()) }))
+        let turns = Arc::new(Semaphore::new(MIDTRANS_CALLS_MAX));
+        Self(Arc::new(Inner { backend, replays: Mutex::new(Replays::new()), turns }))
     }
 
     /// What stands behind it.
@@ -105,9 +109,15 @@ impl<B: Backend> Server<B> {
             Ok(merchant) => merchant,
             Err(refusal) => return self.refused(family, refusal),
         };
+        let Ok(turn) = Arc::clone(&self.0.turns).try_acquire_owned() else {
+            return self.refused(family, Refusal::TooMany);
+        };
         let (headers, body) = (request.headers().clone(), request.body().clone());
         let server = self.clone();
-        let run = async move { server.run(&merchant, call, &headers, &body).await };
+        let run = async move {
+            let _turn = turn;
+            server.run(&merchant, call, &headers, &body).await
+        };
         // A panic in it was logged where it happened.
         let run = tokio::spawn(run).await;
         run.unwrap_or_else(|_| self.refused(family, Refusal::Internal))
@@ -162,9 +172,10 @@ impl<B: Backend> Server<B> {
             Turn::Running => return self.in_progress(),
             Turn::First => {}
         }
+        let under = Merchant { request_key: Some(Arc::from(key.as_str())), ..merchant.clone() };
         // Given back also if what follows panics.
         let turn = Running { server: self, merchant, key: &key, kept: None };
-        let answered = self.perform(merchant, call, headers, body).await;
+        let answered = self.perform(&under, call, headers, body).await;
         turn.end(family, answered)
     }
 

@@ -11,7 +11,8 @@
 //! - A key belongs to one merchant, whatever the path: the first good answer is repeated whatever
 //!   is asked (Midtrans does not compare bodies either).
 //! - Only good answers are kept: what failed may be tried again under the same key.
-//! - It is a courtesy to retries, no guarantee: that an order is charged once rests on its order id.
+//! - It is in memory: what a request did is found again by its backend, which is given the key (the
+//!   gateway writes it down with what was done); that an order is charged once rests on its order id.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;

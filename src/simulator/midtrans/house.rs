@@ -62,7 +62,7 @@ impl House {
         let notices = Notices::new(seed, Arc::clone(&key), notify);
         let state = State { desk, faults, notices, requests: 0, outage: 0, named: 0 };
         Ok(Self(Arc::new(Inner {
-            merchant: Merchant { id: Arc::from("merchant"), key },
+            merchant: Merchant { id: Arc::from("merchant"), key, request_key: None },
             client_key,
             seed,
             clock,

@@ -390,7 +390,7 @@ impl World {
             }
         } else if random.percent(30) {
             let what = if random.percent(50) { CallOff::Cancel } else { CallOff::Expire };
-            drop(self.gateway.call_off_order(charge, merchant, what).await);
+            drop(self.gateway.call_off_order(charge, merchant, (what, "enough")).await);
             // The name is free once it has ended unpaid, and not before.
             drop(self.gateway.start_order(ordered, most).await);
         }

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, Ask, People, TestGateway, funded, get, post, put, settings};
 
+mod again;
 mod codes;
 mod orders;
 mod pages;

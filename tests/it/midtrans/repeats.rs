@@ -11,6 +11,7 @@ use gerbang::http::midtrans::session::Session;
 use gerbang::http::midtrans::{Act, Backend, Kept, Merchant, Opened, Places, Refusal, Server};
 use gerbang::identity::secret::Secret;
 use gerbang::ledger::time::Timestamp;
+use gerbang::limits::MIDTRANS_CALLS_MAX;
 use gerbang::simulator::midtrans::House;
 use gerbang::simulator::midtrans::faults::Faults;
 use serde_json::{Value, json};
@@ -194,4 +195,21 @@ async fn a_panic_gives_the_key_back() {
     let (status, told) = world.charge("k", "panic").await;
     assert_eq!((status, code(&told)), (500, "500"));
     assert_eq!(code(&world.charge("k", "a").await.1), "201");
+}
+
+#[tokio::test]
+async fn calls_whose_clients_left_are_bounded() {
+    let world = World::new();
+    for number in 0..MIDTRANS_CALLS_MAX {
+        let key = format!("k-{number}");
+        let call = Box::pin(world.charge(&key, &key));
+        assert!(futures_util::FutureExt::now_or_never(call).is_none());
+    }
+    let (_, told) = world.charge("more", "more").await;
+    assert_eq!(code(&told), "429", "{told}");
+    world.held.gate.add_permits(MIDTRANS_CALLS_MAX + 1);
+    while world.charges() < MIDTRANS_CALLS_MAX {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(code(&world.charge("more", "more").await.1), "201");
 }
