@@ -1,7 +1,8 @@
 //! From a key's fingerprint to the entries that may have answered it.
 //!
-//! One pair of words per answered reference, for ever: 16 bytes and a control byte. The table is a
-//! cache of the journal: segments carry their fingerprints, the tail is read at the start.
+//! One pair of words per answered reference, for ever: 16 bytes and a control byte; one more where an
+//! entry settles something under another reference than its own. The table is a cache of the
+//! journal: segments carry their fingerprints, the tail is read at the start.
 
 use std::sync::RwLock;
 

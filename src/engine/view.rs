@@ -19,11 +19,12 @@ use crate::journal::{self, History, Recorded};
 use crate::ledger::account::Account;
 use crate::ledger::boarding::Boarding;
 use crate::ledger::book::Book;
+use crate::ledger::charge;
 use crate::ledger::event::{AccountKind, Fact, Origin};
 use crate::ledger::id::{AccountId, Position, Principal, UserId};
 use crate::ledger::money::Currency;
 use crate::ledger::order::Order;
-use crate::ledger::reference::{Match, fingerprint};
+use crate::ledger::reference::{Match, fingerprint, further_fingerprint};
 use crate::ledger::registry::Registry;
 use crate::ledger::text::Reference;
 use crate::ledger::time::Timestamp;
@@ -253,6 +254,21 @@ impl View {
         Ok(None)
     }
 
+    /// The entry that settles what this reference of the system stands for (see
+    /// [`charge::settles`]), under whatever reference it was asked for.
+    ///
+    /// # Errors
+    /// If a record cannot be read.
+    pub fn settled(&self, settles: &Reference) -> Result<Option<Recorded>, journal::Error> {
+        for position in self.references.find(fingerprint(Principal::System, settles)) {
+            let recorded = self.record(position)?;
+            if charge::settles(&recorded.event.fact).as_ref() == Some(settles) {
+                return Ok(Some(recorded));
+            }
+        }
+        Ok(None)
+    }
+
     /// The record at a position that is known to exist.
     ///
     /// # Errors
@@ -353,6 +369,9 @@ impl View {
         if let Some(origin) = fact.origin() {
             let fingerprint = fingerprint.unwrap_or_else(|| origin.fingerprint());
             self.references.insert(fingerprint, recorded.position);
+        }
+        if let Some(further) = further_fingerprint(fact) {
+            self.references.insert(further, recorded.position);
         }
         for (position, order) in orders().filter(|(_, order)| order.is_none()) {
             self.orders.publish(position, order);

@@ -9,9 +9,11 @@
 //!           | previous [u8; 32] | hash [u8; 32]      chain: before the first, of the last batch
 //!  blocks   zstd of (length u32, batch)*, about BLOCK_BYTES before compression
 //!  table    fingerprint u64 per record, 0 where there is no reference
+//!  further  fingerprint u64 | position u64 of each record that is found by what it settles too
 //!  index    per block: first u64 | time i64 of its first batch | length u32 | raw length u32
 //!           | check [u8; 16] of the compressed bytes
-//!  footer   blocks u32 | time i64 of the last batch | check [u8; 32] of header, table, index, footer
+//!  footer   blocks u32 | further u32 | time i64 of the last batch
+//!           | check [u8; 32] of header, table, further, index, footer
 //! ```
 
 use std::fs::{self, File};
@@ -26,6 +28,7 @@ use super::files::{self, Reader};
 use super::sidefile::Mark;
 use crate::ledger::event::Origin;
 use crate::ledger::id::Position;
+use crate::ledger::reference::further_fingerprint;
 use crate::ledger::time::Timestamp;
 use crate::limits;
 
@@ -33,7 +36,8 @@ const MAGIC: &[u8; 8] = b"gerbangS";
 const VERSION: u16 = 1;
 const HEADER: usize = 8 + 2 + 8 + 8 + 32 + 32;
 const INDEX_ROW: usize = 8 + 8 + 4 + 4 + 16;
-const FOOTER: usize = 4 + 8 + 32;
+const FURTHER_ROW: usize = 8 + 8;
+const FOOTER: usize = 4 + 4 + 8 + 32;
 const COMPRESSION_LEVEL: i32 = 3;
 
 /// A sealed stretch. Its file is opened for each block that is read and not held: there are more
@@ -78,8 +82,8 @@ impl Segment {
             hash: last.hash(),
         };
         let path = directory.join(format!("{:020}.seg", head.first.get()));
-        let table = fingerprint_table(batches)?;
-        files::replace(&path, |file| write_content(file, &head, batches, &table))?;
+        let tables = Tables::of(batches)?;
+        files::replace(&path, |file| write_content(file, &head, batches, &tables))?;
         // The log is trimmed next, and this is the only copy then: read it back before that.
         let proved = Self::open(&path, &mut |_, _| {}).and_then(|segment| segment.prove(batches));
         if proved.is_err() {
@@ -121,13 +125,14 @@ impl Segment {
         let head = read_header(&header).map_err(broken)?;
         let footer = read(length - FOOTER as u64, FOOTER)?;
         let mut reader = Reader(&footer);
-        let blocks = reader.u32().unwrap_or(0);
+        let (blocks, further) = (reader.u32().unwrap_or(0), reader.u32().unwrap_or(0));
         let last_time = Timestamp::from_micros(reader.i64().unwrap_or(0));
         let records = (head.last.get() - head.first.get()).checked_add(1);
         let table_length = records.and_then(|records| records.checked_mul(8));
         let index_length = u64::from(blocks) * INDEX_ROW as u64;
+        let further_length = u64::from(further) * FURTHER_ROW as u64;
         let sections = table_length
-            .and_then(|table| table.checked_add(index_length))
+            .and_then(|table| table.checked_add(further_length)?.checked_add(index_length))
             .filter(|&sections| sections <= body)
             .ok_or_else(|| broken("its sections do not fit it"))?;
         let sections_at = length - FOOTER as u64 - sections;
@@ -137,8 +142,11 @@ impl Segment {
         if Hash::of(&[&*header, &*sections, content].concat()).0 != *check {
             return Err(broken("its index is not what was written"));
         }
-        let (table, index) = sections.split_at(sections_length - index_length as usize);
+        let (tables, index) = sections.split_at(sections_length - index_length as usize);
+        let (table, further) = tables.split_at(tables.len() - further_length as usize);
         tell(table, head.first, reference);
+        tell_further(further, head, reference)
+            .ok_or_else(|| broken("its references are of another stretch"))?;
         let blocks =
             read_index(index, sections_at).ok_or_else(|| broken("its blocks have gaps"))?;
         Ok(Self { path: path.to_owned(), head, last_time, blocks })
@@ -223,20 +231,43 @@ impl Segment {
         Ok(batches)
     }
 
-    /// The table of references: a fingerprint per record, 0 where there is none.
+    /// The table of references: two fingerprints per record, 0 where there is none.
     ///
     /// # Errors
     /// It cannot be read.
-    pub fn fingerprints(&self) -> Result<Vec<u64>, Error> {
-        let mut table =
-            vec![0; usize::try_from(self.last().get() - self.first().get() + 1).unwrap_or(0)];
+    pub fn fingerprints(&self) -> Result<Vec<[u64; 2]>, Error> {
+        let records = usize::try_from(self.last().get() - self.first().get() + 1).unwrap_or(0);
+        let mut table = vec![[0; 2]; records];
         Self::open(&self.path, &mut |fingerprint, position| {
             let place = usize::try_from(position.get() - self.first().get());
-            if let Some(slot) = place.ok().and_then(|place| table.get_mut(place)) {
-                *slot = fingerprint;
+            if let Some([own, further]) = place.ok().and_then(|place| table.get_mut(place)) {
+                // What a record settles is told after the references of all.
+                *(if *own == 0 { own } else { further }) = fingerprint;
             }
         })?;
         Ok(table)
+    }
+}
+
+/// What a segment says of the references in it.
+struct Tables {
+    own: Vec<u8>,
+    further: Vec<u8>,
+}
+
+impl Tables {
+    fn of(batches: &[Batch]) -> Result<Self, Error> {
+        let (mut own, mut further) = (Vec::new(), Vec::new());
+        for record in batches.iter().flat_map(Batch::records) {
+            let record = record?;
+            let fact = &record.event.fact;
+            own.extend_from_slice(&fingerprint_of(fact.origin()).to_le_bytes());
+            if let Some(fingerprint) = further_fingerprint(fact) {
+                further.extend_from_slice(&fingerprint.to_le_bytes());
+                further.extend_from_slice(&record.position.get().to_le_bytes());
+            }
+        }
+        Ok(Self { own, further })
     }
 }
 
@@ -245,20 +276,11 @@ pub(super) fn fingerprint_of(origin: Option<&Origin>) -> u64 {
     origin.map_or(0, Origin::fingerprint)
 }
 
-fn fingerprint_table(batches: &[Batch]) -> Result<Vec<u8>, Error> {
-    let mut table = Vec::new();
-    for record in batches.iter().flat_map(Batch::records) {
-        let fingerprint = fingerprint_of(record?.event.fact.origin());
-        table.extend_from_slice(&fingerprint.to_le_bytes());
-    }
-    Ok(table)
-}
-
 fn write_content(
     file: &mut impl Write,
     head: &Head,
     batches: &[Batch],
-    table: &[u8],
+    tables: &Tables,
 ) -> io::Result<()> {
     let mut header = Vec::with_capacity(HEADER);
     header.extend_from_slice(MAGIC);
@@ -277,13 +299,16 @@ fn write_content(
         blocks += 1;
         write_block(file, block, &mut index)?;
     }
-    file.write_all(table)?;
+    let Tables { own, further } = tables;
+    file.write_all(own)?;
+    file.write_all(further)?;
     file.write_all(&index)?;
     let mut footer = Vec::with_capacity(FOOTER);
     footer.extend_from_slice(&blocks.to_le_bytes());
+    footer.extend_from_slice(&length_bytes(further.len() / FURTHER_ROW)?);
     let last_time = batches.last().map_or(Timestamp::EPOCH, Batch::time);
     footer.extend_from_slice(&last_time.micros().to_le_bytes());
-    let check = Hash::of(&[&*header, table, &*index, &*footer].concat());
+    let check = Hash::of(&[&*header, own, further, &*index, &*footer].concat());
     footer.extend_from_slice(&check.0);
     file.write_all(&footer)
 }
@@ -343,6 +368,23 @@ fn tell(table: &[u8], first: Position, reference: &mut dyn FnMut(u64, Position))
         }
         place += 1;
     }
+}
+
+/// `None` if a position is not within the segment.
+fn tell_further(
+    further: &[u8],
+    head: Head,
+    reference: &mut dyn FnMut(u64, Position),
+) -> Option<()> {
+    let mut reader = Reader(further);
+    while let Some(fingerprint) = reader.u64() {
+        let position = Position::new(reader.u64()?)?;
+        if position < head.first || head.last < position {
+            return None;
+        }
+        reference(fingerprint, position);
+    }
+    Some(())
 }
 
 /// The rows of the index; `None` unless the blocks fill the file between header and `end`.

@@ -31,6 +31,7 @@ use super::{Hash, Journal, chain, files, replay};
 use crate::ledger::book::Book;
 use crate::ledger::event::{Event, Fact};
 use crate::ledger::id::Position;
+use crate::ledger::reference::further_fingerprint;
 use crate::ledger::time::Timestamp;
 
 /// How far an opening is.
@@ -311,6 +312,11 @@ pub(super) fn follow_all(
             let fingerprint = fingerprint_of(record.event.fact.origin());
             if record.position >= tail && fingerprint != 0 {
                 reference(fingerprint, record.position);
+            }
+            if let Some(further) = further_fingerprint(&record.event.fact)
+                && record.position >= tail
+            {
+                reference(further, record.position);
             }
         }
         progress(Progress { done: batch.last().get() + 1 - begin.get(), total });

@@ -22,7 +22,7 @@ use super::{Hash, chain, replay};
 use crate::ledger::book::Book;
 use crate::ledger::event::{Fact, Origin};
 use crate::ledger::id::Position;
-use crate::ledger::reference::Match;
+use crate::ledger::reference::{Match, further_fingerprint};
 
 /// What was proved.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -197,7 +197,7 @@ fn is_other_key(history: &History, position: Position, origin: &Origin) -> Resul
 #[derive(Default)]
 struct Table {
     first: u64,
-    fingerprints: Vec<u64>,
+    fingerprints: Vec<[u64; 2]>,
 }
 
 impl Table {
@@ -213,7 +213,8 @@ impl Table {
         let place = record.position.get().checked_sub(self.first);
         let place = place.and_then(|place| usize::try_from(place).ok());
         let said = place.and_then(|place| self.fingerprints.get(place));
-        let is = fingerprint_of(record.event.fact.origin());
+        let fact = &record.event.fact;
+        let is = [fingerprint_of(fact.origin()), further_fingerprint(fact).unwrap_or(0)];
         if said.is_some_and(|&said| said != is) {
             return Err(Error::broken(record.position, Flaw::Fingerprint));
         }

@@ -26,8 +26,10 @@
 //! - Nothing is credited on a notification's word: a notification is kept as a reason to ask.
 //! - Money that comes when nothing awaits it goes to suspense, once for a charge, and waits there
 //!   until it is resolved, once. The suspense account decides that.
+//! - The entry that pays a charge, and the one that takes its money out of suspense, are found by
+//!   what they settle, whoever asked for them under whatever reference (see [`settles`]).
 
-use super::event::{Movement, Origin};
+use super::event::{Fact, Movement, MovementKind, Origin};
 use super::id::{AccountId, Position, Principal};
 use super::money::{Amount, Currency};
 use super::order::Order;
@@ -333,6 +335,31 @@ pub fn end_reference(charge: Position) -> Reference {
 /// The reference, in the system's name space, of the movement that pays a charge.
 pub fn paid_reference(charge: Position) -> Reference {
     reference(format!("charge/{charge}/paid"))
+}
+
+/// The reference, in the system's name space, under which money is found that left suspense, whoever
+/// decided where it goes.
+pub fn resolved_reference(late: Position) -> Reference {
+    reference(format!("late/{late}/resolved"))
+}
+
+/// What `fact` settles, as a reference in the system's name space. An entry is found by it beside
+/// its own reference, which is the payer's or an administrator's to choose: how an order ended is
+/// known without a walk through anybody's history.
+pub fn settles(fact: &Fact) -> Option<Reference> {
+    let Fact::Moved(movement) = fact else { return None };
+    match movement.kind {
+        MovementKind::ChargePaid { charge, .. } => Some(paid_reference(charge)),
+        MovementKind::Resolved { late, .. } => Some(resolved_reference(late)),
+        MovementKind::Payment
+        | MovementKind::Refund { .. }
+        | MovementKind::TopUp { .. }
+        | MovementKind::Adjustment { .. }
+        | MovementKind::HoldPosted { .. }
+        | MovementKind::PaidOut { .. }
+        | MovementKind::BillPaid { .. }
+        | MovementKind::Suspended { .. } => None,
+    }
 }
 
 /// The reference, in the system's name space, of the movement that puts its money into suspense:

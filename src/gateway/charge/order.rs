@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::standing::{self, Standing, State, standing};
+use super::standing::{Standing, State, standing};
 use super::start::{Begun, StartCharge};
 use crate::connector::midtrans::method::Method;
 use crate::engine::Outcome;
@@ -191,10 +191,7 @@ impl Gateway {
     ) -> Result<Outcome, Error> {
         const NONE: Error = Error::Conflict("nothing was paid from a wallet");
         let found = standing(self.view(), charge)?;
-        let payment = standing::payment(self.view(), charge, found.started())?;
-        let Some(payment) = payment.filter(|_| matches!(found.state, State::Paid { .. })) else {
-            return Err(NONE);
-        };
+        let State::Paid { position: payment } = found.state else { return Err(NONE) };
         let Fact::Moved(paid) = self.view().record(payment)?.event.fact else { return Err(NONE) };
         if self.view().owner(paid.debit).is_none() {
             return Err(NONE);

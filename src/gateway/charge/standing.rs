@@ -7,10 +7,8 @@ use crate::engine::View;
 use crate::gateway::caller::Caller;
 use crate::gateway::{Error, Gateway};
 use crate::journal::Recorded;
-use crate::ledger::charge::{
-    self, ChargeEnd, ChargeSource, ChargeStarted, ChargeState, ChargeStep,
-};
-use crate::ledger::event::{Fact, MovementKind, Role};
+use crate::ledger::charge::{self, ChargeEnd, ChargeStarted, ChargeState, ChargeStep};
+use crate::ledger::event::{Fact, Role};
 use crate::ledger::id::{Position, Principal, PublicId};
 use crate::ledger::order::Order;
 use crate::ledger::text::Line;
@@ -110,14 +108,16 @@ pub fn standing(view: &View, position: Position) -> Result<Standing, Error> {
     // The order first: if it closes in between, its end is there.
     let order = view.order(position);
     let recorded = view.record(position)?;
-    let Fact::ChargeStarted(started) = &recorded.event.fact else { return Err(Error::NotFound) };
+    if !matches!(recorded.event.fact, Fact::ChargeStarted(_)) {
+        return Err(Error::NotFound);
+    }
     let state = match order {
         Some(Order::Charge(charge)) => match charge.state {
             ChargeState::Asked => State::Asked,
             ChargeState::Pending => State::Pending,
             ChargeState::Unknown => State::Unknown,
         },
-        _ => end(view, position, started)?,
+        _ => end(view, position)?,
     };
     let opened = opened(view, position)?;
     Ok(Standing { recorded, opened, state })
@@ -160,7 +160,7 @@ fn opened(view: &View, charge: Position) -> Result<Option<Opened>, Error> {
 }
 
 /// The end of a charge that is not open.
-fn end(view: &View, charge: Position, started: &ChargeStarted) -> Result<State, Error> {
+fn end(view: &View, charge: Position) -> Result<State, Error> {
     let ended = view.answered(Principal::System, &charge::end_reference(charge))?;
     if let Some(recorded) = ended
         && let Fact::ChargeAdvanced(advanced) = recorded.event.fact
@@ -169,36 +169,14 @@ fn end(view: &View, charge: Position, started: &ChargeStarted) -> Result<State, 
         let (position, reason) = (recorded.position, reason.to_string());
         return Ok(State::Ended { end, position, reason });
     }
-    let paid = match started.source {
-        ChargeSource::Provider => {
-            let reference = charge::paid_reference(charge);
-            view.answered(Principal::System, &reference)?.map(|recorded| recorded.position)
-        }
-        ChargeSource::Wallet => payment(view, charge, started)?,
-    };
+    let paid = payment(view, charge)?.map(|recorded| recorded.position);
     // What was looked at first may have been shown in part only.
     Ok(paid.map_or(State::Pending, |position| State::Paid { position }))
 }
 
-/// The payment of a charge from a wallet: under the payer's reference, so it is looked for in the
-/// receiver's history.
-pub(super) fn payment(
-    view: &View,
-    charge: Position,
-    started: &ChargeStarted,
-) -> Result<Option<Position>, Error> {
-    let mut at = view.account(started.account).and_then(|account| account.last);
-    while let Some(position) = at.filter(|position| *position > charge) {
-        let recorded = view.record(position)?;
-        if let Fact::Moved(movement) = &recorded.event.fact
-            && matches!(movement.kind, MovementKind::ChargePaid { charge: of, .. } if of == charge)
-        {
-            return Ok(Some(position));
-        }
-        let link = recorded.links.iter().find(|link| link.account == started.account);
-        at = link.and_then(|link| link.previous);
-    }
-    Ok(None)
+/// The movement that paid a charge, under whatever reference it was asked for.
+fn payment(view: &View, charge: Position) -> Result<Option<Recorded>, Error> {
+    Ok(view.settled(&charge::paid_reference(charge))?)
 }
 
 impl Gateway {

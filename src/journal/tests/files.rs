@@ -11,7 +11,9 @@ use crate::journal::lock::Lock;
 use crate::journal::segment::Segment;
 use crate::journal::sidefile::{Mark, SideFile};
 use crate::journal::{Batch, Error, Hash};
-use crate::ledger::id::Position;
+use crate::ledger::charge;
+use crate::ledger::id::{Position, Principal};
+use crate::ledger::reference::fingerprint;
 use crate::ledger::time::Timestamp;
 
 /// Calls `check` with the file cut at every length and with every byte flipped.
@@ -38,6 +40,10 @@ fn sealed_sample() -> (World, Vec<Batch>) {
     let mut batches = world.begin(2);
     batches.push(world.batch(every_fact()));
     (world, batches)
+}
+
+fn at(place: u64) -> Position {
+    Position::new(place).unwrap()
 }
 
 fn read_all(path: &Path) -> Result<Vec<u8>, Error> {
@@ -93,8 +99,12 @@ fn segments_know_their_references() {
         let fingerprint = record.event.fact.origin().map(|origin| origin.fingerprint());
         expected.extend(fingerprint.map(|fingerprint| (fingerprint, record.position)));
     }
+    // What pays a charge and what leaves suspense is found by that too, whoever asked for it.
+    let settled = [charge::paid_reference(at(39)), charge::resolved_reference(at(48))];
+    let settled = settled.map(|reference| fingerprint(Principal::System, &reference));
+    expected.extend([(settled[0], at(42)), (settled[1], at(50))]);
     assert_eq!(told, expected);
-    assert_eq!(told.len(), 40);
+    assert_eq!(told.len(), 42);
 }
 
 #[test]

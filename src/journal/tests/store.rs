@@ -1,6 +1,6 @@
 //! Opening a store: what is adopted, what is cut, what is refused, and that nothing is lost.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -17,13 +17,14 @@ use crate::ledger::event::{Event, Fact};
 use crate::ledger::id::Position;
 use crate::ledger::time::Timestamp;
 
-type References = BTreeMap<Position, u64>;
+/// The fingerprints that a position was told with.
+type References = BTreeMap<Position, BTreeSet<u64>>;
 
 fn open_quietly(directory: &Path) -> Result<(Opened, References), Error> {
     let mut references = References::new();
     let now = Timestamp::from_seconds(1_790_000_001);
     let opened = open(directory, now, &mut |_| {}, &mut |fingerprint, position| {
-        assert!(references.insert(position, fingerprint).is_none(), "told once");
+        assert!(references.entry(position).or_default().insert(fingerprint), "told once");
     })?;
     Ok((opened, references))
 }
@@ -377,7 +378,7 @@ fn a_journal_cut_anywhere_is_a_prefix() {
         memory.append(&batches[kept]).unwrap_err();
         let mut again = References::new();
         let mut tell =
-            |fingerprint, position| assert!(again.insert(position, fingerprint).is_none());
+            |fingerprint, position| assert!(again.entry(position).or_default().insert(fingerprint));
         let restarted = memory.restart(Timestamp::EPOCH, &mut tell).unwrap();
         assert_eq!((restarted.book, restarted.last_hash), (opened.book, opened.last_hash));
         assert_eq!(again, references);

@@ -13,6 +13,7 @@ use crate::support::{Answer, Ask, People, TestGateway, funded, get, post, put, s
 
 mod again;
 mod codes;
+mod found;
 mod orders;
 mod pages;
 mod qr;

@@ -14,6 +14,7 @@ use gerbang::engine::{expire_due, run_timers};
 use gerbang::journal::memory::Fault;
 use gerbang::journal::{Batch, Hash, History, Journal, MemoryJournal};
 use gerbang::ledger::book::Book;
+use gerbang::ledger::reference::further_fingerprint;
 use gerbang::ledger::time::Timestamp;
 use gerbang::telemetry::Metrics;
 use tokio::time::sleep;
@@ -106,17 +107,25 @@ pub(crate) struct Recovered {
 
 /// What a restart makes of stored batches.
 pub(crate) fn recover(batches: &[Batch]) -> Recovered {
+    recover_of(batches, batches.len())
+}
+
+/// The same, where readers can read no more than the first `kept` batches.
+pub(crate) fn recover_of(batches: &[Batch], kept: usize) -> Recovered {
     let book = replay(batches);
     let history = Arc::new(History::new());
     let (mut hash, mut time) = (Hash::GENESIS, Timestamp::EPOCH);
     for batch in batches {
         (hash, time) = (batch.hash(), batch.time());
-        history.push(batch.clone());
     }
+    batches[..kept].iter().for_each(|batch| history.push(batch.clone()));
     let references = References::new();
     for recorded in batches.iter().flat_map(Batch::records).map(Result::unwrap) {
         if let Some(origin) = recorded.event.fact.origin() {
             references.insert(origin.fingerprint(), recorded.position);
+        }
+        if let Some(further) = further_fingerprint(&recorded.event.fact) {
+            references.insert(further, recorded.position);
         }
     }
     let view = Arc::new(View::new(&book, references, history, time));

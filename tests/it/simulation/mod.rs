@@ -12,7 +12,7 @@ mod life;
 mod plant;
 mod workload;
 
-pub(crate) use life::{Recovered, recover};
+pub(crate) use life::{Recovered, recover, recover_of};
 
 use std::collections::BTreeMap;
 
