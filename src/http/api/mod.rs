@@ -48,6 +48,7 @@ mod boarding;
 mod callbacks;
 mod charges;
 mod codes;
+mod desks;
 mod documents;
 mod history;
 mod late;
