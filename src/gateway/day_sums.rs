@@ -188,8 +188,8 @@ impl<'a> Reader<'a> {
 
 impl Sums {
     fn add(&mut self, day: Date, flow: Flow, position: Position) {
-        let known = self.days.entry(day);
-        let known = known.or_insert(Day { flow: Flow::default(), latest: position });
+        let new = || Day { flow: Flow::default(), latest: position };
+        let known = self.days.entry(day).or_insert_with(new);
         known.flow = known.flow.plus(&flow);
         known.latest = known.latest.max(position);
     }

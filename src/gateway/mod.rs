@@ -25,6 +25,7 @@ pub mod pay;
 pub mod payout;
 pub mod preview;
 pub mod proposals;
+pub mod provider_day;
 pub mod reconcile;
 pub mod reconciliation;
 pub mod reference;

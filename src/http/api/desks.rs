@@ -2,7 +2,9 @@
 
 use super::Context;
 use super::routes::Route;
-use super::{api_keys, callbacks, late, merchants, payouts, previews, proposals, tables};
+use super::{
+    api_keys, callbacks, late, merchants, payouts, previews, proposals, provider_day, tables,
+};
 use crate::gateway::caller::Caller;
 use crate::http::problem::ApiError;
 use crate::http::reply::Reply;
@@ -47,6 +49,7 @@ pub(super) async fn dispatch(
         Route::PreviewRoute => previews::route(context),
         Route::PreviewScreening => previews::screen(context),
         Route::Reconcile => previews::reconcile(context).await,
+        Route::ReconcileDay => provider_day::reconcile(context).await,
         Route::Proposals | Route::ApproveProposal | Route::RefuseProposal => {
             proposals::dispatch(route, context, &caller).await
         }

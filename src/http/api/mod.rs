@@ -34,6 +34,7 @@
 //! *      /api/v1/payment-methods                boarding
 //! *      /api/v1/admin/partners, routes, clients  tables
 //! POST   /api/v1/admin/...-preview, reconcile   previews
+//! POST   /api/v1/admin/reconcile/midtrans       provider_day
 //! *      /api/v1/admin/...                      admin
 //! GET    /openapi.json, /docs                   documents
 //! ```
@@ -58,6 +59,7 @@ mod payments;
 mod payouts;
 mod previews;
 mod proposals;
+mod provider_day;
 mod qr;
 pub mod routes;
 mod session;
@@ -231,7 +233,9 @@ impl Service for Api {
         // Large bodies are collected only for those who may send them.
         let large = match (&head.method, head.uri.path()) {
             (&Method::POST, "/api/v1/payments/batch") => self.is_one_of(TRUSTED, head),
-            (&Method::POST, "/api/v1/admin/reconcile") => self.is_one_of(ADMINS, head),
+            (&Method::POST, "/api/v1/admin/reconcile" | "/api/v1/admin/reconcile/midtrans") => {
+                self.is_one_of(ADMINS, head)
+            }
             _ => false,
         };
         if large { limits::BATCH_BODY_MAX } else { limits::BODY_MAX }

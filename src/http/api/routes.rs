@@ -175,6 +175,7 @@ routes! {
     PreviewRoute: "POST" "api/v1/admin/route-preview" "preview_route" Roles(ADMINS);
     PreviewScreening: "POST" "api/v1/admin/screen-preview" "preview_screening" Roles(ADMINS);
     Reconcile: "POST" "api/v1/admin/reconcile" "reconcile" Roles(ADMINS);
+    ReconcileDay: "POST" "api/v1/admin/reconcile/midtrans" "reconcile_day" Roles(ADMINS);
     AwaitingTopUps: "GET" "api/v1/admin/topups" "awaiting_top_ups" Roles(ADMINS);
     TopUp: "POST" "api/v1/admin/topups" "top_up" Roles(ADMINS);
     ApproveTopUp: "POST" "api/v1/admin/topups/{}/approve" "approve_top_up" Roles(ADMINS);

@@ -7,7 +7,7 @@ use std::process::Command;
 use gerbang::clock::Clock;
 use serde_json::{Value, json};
 
-use super::demo::{Demo, OPENING};
+use super::demo::{Demo, OPENING, gerbang};
 use super::kills::verify;
 use super::paying::{Counter, Person, exported, movements, taken, until};
 use crate::client::Connection;
@@ -99,7 +99,22 @@ fn a_bill_is_paid_once_although_all_die_and_the_provider_tells_of_it_again_and_a
     assert_eq!((dewi.balance(), person(&demo, "kost").balance()), (OPENING, RENT));
     let paid = counter.paid(begun);
     assert_eq!(paid.values().collect::<Vec<_>>(), [&RENT]);
+    let list = counter.list(begun);
     agree(demo, &data, &paid);
+    assert_eq!(reconciled(home.path(), &list), Some(0));
+    let other = list.replace("650000.00", "650001.00");
+    assert_ne!(other, list);
+    assert_eq!(reconciled(home.path(), &other), Some(1));
+    assert_eq!(reconciled(home.path(), "[]"), Some(2));
+}
+
+/// How `gerbang reconcile` ends with the provider's list of a day.
+fn reconciled(home: &Path, list: &str) -> Option<i32> {
+    let file = home.join("list.json");
+    std::fs::write(&file, list).unwrap();
+    let mut command = gerbang();
+    command.args(["reconcile", "--provider", "midtrans", "--list"]).arg(file);
+    command.arg("--data").arg(home.join("data")).output().unwrap().status.code()
 }
 
 #[test]

@@ -107,14 +107,17 @@ impl Counter {
         });
     }
 
+    /// The provider's list of a day, as it is.
+    pub(super) fn list(&self, moment: Timestamp) -> String {
+        let path = format!("/simulator/transactions?date={}", moment.date(BOOK_OFFSET_SECONDS));
+        Connection::open(self.0).unwrap().send(("GET", &path), "", &[], "").unwrap().body
+    }
+
     /// What was paid since `begun`, by the provider's book: each transaction, and how much.
     pub(super) fn paid(&self, begun: Timestamp) -> BTreeMap<String, u64> {
         let mut paid = BTreeMap::new();
         for moment in [begun, Clock::system().now()] {
-            let date = moment.date(BOOK_OFFSET_SECONDS);
-            let path = format!("/simulator/transactions?date={date}");
-            let mut connection = Connection::open(self.0).unwrap();
-            let told = connection.send(("GET", &path), "", &[], "").unwrap().json();
+            let told: Value = serde_json::from_str(&self.list(moment)).unwrap();
             let transactions = told["transactions"].as_array().unwrap().iter();
             let settled = transactions.filter(|one| one["transaction_status"] == "settlement");
             paid.extend(settled.map(|one| {

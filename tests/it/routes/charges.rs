@@ -19,13 +19,13 @@ fn echannel() -> Value {
 }
 
 /// A charge of ani's, and its name at the provider.
-async fn begun(gateway: &TestGateway, people: &People) -> (Value, String) {
+pub(super) async fn begun(gateway: &TestGateway, people: &People) -> (Value, String) {
     let charge = gateway.send(post(TOP_UP, &echannel()).by(&people.ani)).await.expect(201);
     let order = charge["invoice"].as_str().unwrap().to_owned();
     (charge, order)
 }
 
-async fn tell(gateway: &TestGateway, body: Vec<u8>) -> Answer {
+pub(super) async fn tell(gateway: &TestGateway, body: Vec<u8>) -> Answer {
     gateway.send(raw(TELL, "application/json", body)).await
 }
 

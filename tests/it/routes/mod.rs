@@ -13,6 +13,7 @@ mod history;
 mod payments;
 mod payouts;
 mod proposals;
+mod provider_day;
 mod rents;
 mod session;
 pub(crate) mod stream;

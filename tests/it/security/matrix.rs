@@ -146,7 +146,9 @@ const fn of_codes_and_keys(route: Route) -> Row {
     match route {
         Route::AskCode => [401, 202, 202, 202, 403, 403, 401],
         Route::EnrolApp => [401, 201, 201, 201, 403, 403, 401],
-        Route::Merchants | Route::SetMerchant => [401, 403, 403, 403, 403, 200, 401],
+        Route::Merchants | Route::SetMerchant | Route::ReconcileDay => {
+            [401, 403, 403, 403, 403, 200, 401]
+        }
         Route::RemoveMerchant => [401, 403, 403, 403, 403, 204, 401],
         Route::Merchant | Route::ChangeMerchant | Route::RotateServerKey => {
             [401, 403, 403, 200, 403, 403, 401]
@@ -267,6 +269,7 @@ fn request(route: Route, fixture: &Fixture) -> Ask {
     let path = path.replace("{}", variable);
     match (route, route.method()) {
         (Route::PayBatch, _) => raw(&path, "application/x-ndjson", ""),
+        (Route::ReconcileDay, _) => post(&path, &json!({"date": "2026-11-18", "transactions": []})),
         (Route::Reconcile, _) => raw(&format!("{path}?bank=009"), "text/csv", STATEMENT),
         (Route::ReadQr | Route::PayQr, _) => {
             let warung = fixture.gateway.gateway.own_code(UserId(2)).unwrap().0;
