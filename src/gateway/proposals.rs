@@ -31,9 +31,9 @@ impl Gateway {
         if may_alone {
             return change;
         }
-        match TableChange::of(change) {
-            Err(other) => other,
-            Ok(change) => {
+        match TableChange::of(&change) {
+            None => change,
+            Some(change) => {
                 let at = self.engine.clock().now();
                 let until = at.plus_seconds(limits::PROPOSAL_SECONDS);
                 let id = ProposalId(self.view().position());

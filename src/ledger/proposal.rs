@@ -77,19 +77,16 @@ enum Row<'a> {
 }
 
 impl TableChange {
-    /// The change, if it is one that may be proposed; else as it was.
-    ///
-    /// # Errors
-    /// The change.
-    pub fn of(change: RegistryChange) -> Result<Self, RegistryChange> {
+    /// The change, if it is one that may be proposed.
+    pub fn of(change: &RegistryChange) -> Option<Self> {
         match change {
-            RegistryChange::PartnerSet(row) => Ok(Self::PartnerSet(row)),
-            RegistryChange::PartnerRemoved(bank) => Ok(Self::PartnerRemoved(bank)),
-            RegistryChange::RouteSet(row) => Ok(Self::RouteSet(row)),
-            RegistryChange::RouteRemoved(bank, usage) => Ok(Self::RouteRemoved(bank, usage)),
-            RegistryChange::ClientSet(row) => Ok(Self::ClientSet(row)),
-            RegistryChange::ClientRemoved(id) => Ok(Self::ClientRemoved(id)),
-            other @ (RegistryChange::ApiKeySet(_)
+            RegistryChange::PartnerSet(row) => Some(Self::PartnerSet(row.clone())),
+            RegistryChange::PartnerRemoved(bank) => Some(Self::PartnerRemoved(*bank)),
+            RegistryChange::RouteSet(row) => Some(Self::RouteSet(row.clone())),
+            RegistryChange::RouteRemoved(bank, usage) => Some(Self::RouteRemoved(*bank, *usage)),
+            RegistryChange::ClientSet(row) => Some(Self::ClientSet(row.clone())),
+            RegistryChange::ClientRemoved(id) => Some(Self::ClientRemoved(id.clone())),
+            RegistryChange::ApiKeySet(_)
             | RegistryChange::ApiKeyRemoved(_)
             | RegistryChange::ApiKeyUsed(..)
             | RegistryChange::EndpointSet(_)
@@ -98,7 +95,7 @@ impl TableChange {
             | RegistryChange::MerchantRemoved(..)
             | RegistryChange::Proposed(_)
             | RegistryChange::Approved(_)
-            | RegistryChange::ProposalRefused(..)) => Err(other),
+            | RegistryChange::ProposalRefused(..) => None,
         }
     }
 
@@ -181,7 +178,7 @@ impl Registry {
         if self.proposals.is_empty() {
             return;
         }
-        if let Ok(change) = TableChange::of(change.clone()) {
+        if let Some(change) = TableChange::of(change) {
             self.proposals.retain(|_, other| other.change.row() != change.row());
         }
     }

@@ -78,7 +78,7 @@ fn a_row_that_changes_ends_what_was_proposed_for_it_and_nothing_else() {
     for (number, change) in [
         (1, first(7)),
         (2, first(8)),
-        (3, TableChange::RouteSet(transfer.clone())),
+        (3, TableChange::RouteSet(transfer)),
         (4, TableChange::ClientRemoved(client("1", 0).id)),
         (5, TableChange::PartnerSet(partner("014", 9))),
     ] {
