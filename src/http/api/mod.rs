@@ -55,6 +55,7 @@ mod history;
 mod late;
 mod merchants;
 mod operations;
+mod pattern;
 mod payments;
 mod payouts;
 mod previews;
