@@ -96,6 +96,9 @@ fn an_operator_sets_banks_and_clients_up_and_reconciles() {
     assert!(!list.contains("gkt_"), "{list}");
     assert!(done(&run(SCREEN)).starts_with("Outcome: accept"));
     assert_eq!(run("partner remove 009").status.code(), Some(1), "it has a route");
+    assert_eq!(done(&run("proposal list")), "none\n", "the operator needs nobody");
+    let unknown = "prp_01K4GZ9Q8E0000000000000029";
+    assert_eq!(run(&format!("proposal approve {unknown}")).status.code(), Some(1));
     what_is_not_given_stays(&data);
     reconcile(home.path(), &data);
     let export = done(&gerbang().args(["export", "--data"]).arg(&data).output().unwrap());
