@@ -7,9 +7,9 @@ use hyper::Method;
 
 use super::pattern::{allowed, matches};
 use super::{
-    ADMINS, Context, LANDLORDS, MERCHANTS, OWNERS, TRUSTED, admin, batch, bills, boarding, charges,
-    codes, desks, documents, history, operations, payments, payouts, session, stream, tenancies,
-    topups, wallet, webhooks,
+    ADMINS, Context, LANDLORDS, MERCHANTS, OWNERS, TRUSTED, admin, batch, bills, charges, codes,
+    documents, history, operations, payments, payouts, session, stream, tenancies, topups, wallet,
+    webhooks,
 };
 use crate::gateway::caller::Caller;
 use crate::http::problem::{ApiError, Code};
@@ -339,7 +339,7 @@ async fn dispatch_further(
     }
 }
 
-/// Bills, and the houses that issue them.
+/// Bills.
 pub(super) async fn dispatch_bills(
     route: Route,
     context: Context<'_>,
@@ -354,21 +354,7 @@ pub(super) async fn dispatch_bills(
         Route::PayBill => bills::pay(context, &caller).await,
         Route::HouseBills => bills::house(context, &caller).await,
         Route::CountBills => bills::count(context, &caller),
-        Route::PaymentMethods => Ok(boarding::methods(context, &caller)),
-        Route::SetMethod => boarding::set_method(context, &caller).await,
-        Route::RemoveMethod => boarding::remove_method(context, &caller).await,
-        Route::Rooms => boarding::rooms(context, &caller),
-        Route::AddRoom => boarding::add_room(context, &caller).await,
-        Route::ChangeRoom => boarding::change_room(context, &caller).await,
-        Route::RemoveRoom => boarding::remove_room(context, &caller).await,
-        Route::Tenants => boarding::tenants(context, &caller),
-        Route::AddTenant => boarding::add_tenant(context, &caller).await,
-        Route::ChangeTenant => boarding::change_tenant(context, &caller).await,
-        Route::Tenancies => Ok(tenancies::list(context, &caller)),
-        Route::AcceptTenancy => tenancies::accept(context, &caller).await,
-        Route::DeclineTenancy => tenancies::decline(context, &caller).await,
-        Route::DeleteTenant => boarding::delete_tenant(context, &caller).await,
-        _ => Box::pin(desks::dispatch(route, context, caller)).await,
+        _ => Box::pin(tenancies::dispatch(route, context, caller)).await,
     }
 }
 

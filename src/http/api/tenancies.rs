@@ -1,12 +1,39 @@
-//! Where people live, or are invited to, from their own side.
+//! Where people live, or are invited to, from their own side; and which handler sees to what of
+//! boarding houses.
 
-use super::Context;
-use super::boarding::ChangedView;
+use super::boarding::{self, ChangedView};
+use super::routes::Route;
 use super::wire::ListView;
+use super::{Context, desks};
 use crate::gateway::boarding::tenant_id;
 use crate::gateway::caller::Caller;
 use crate::http::problem::{ApiError, Code};
 use crate::http::reply::Reply;
+
+/// Rooms, tenants, and the ways to pay.
+pub(super) async fn dispatch(
+    route: Route,
+    context: Context<'_>,
+    caller: Caller,
+) -> Result<Reply, ApiError> {
+    match route {
+        Route::PaymentMethods => Ok(boarding::methods(context, &caller)),
+        Route::SetMethod => boarding::set_method(context, &caller).await,
+        Route::RemoveMethod => boarding::remove_method(context, &caller).await,
+        Route::Rooms => boarding::rooms(context, &caller),
+        Route::AddRoom => boarding::add_room(context, &caller).await,
+        Route::ChangeRoom => boarding::change_room(context, &caller).await,
+        Route::RemoveRoom => boarding::remove_room(context, &caller).await,
+        Route::Tenants => boarding::tenants(context, &caller),
+        Route::AddTenant => boarding::add_tenant(context, &caller).await,
+        Route::ChangeTenant => boarding::change_tenant(context, &caller).await,
+        Route::Tenancies => Ok(list(context, &caller)),
+        Route::AcceptTenancy => accept(context, &caller).await,
+        Route::DeclineTenancy => decline(context, &caller).await,
+        Route::DeleteTenant => boarding::delete_tenant(context, &caller).await,
+        _ => Box::pin(desks::dispatch(route, context, caller)).await,
+    }
+}
 
 /// `GET /api/v1/tenancies`
 pub(super) fn list(context: Context<'_>, caller: &Caller) -> Reply {
