@@ -15,6 +15,7 @@ use crate::connector::midtrans::status::Meaning;
 use crate::connector::midtrans::transaction::Transaction;
 use crate::connector::outcome::{Outcome, Reason};
 use crate::connector::provider::Known;
+use crate::gateway::merchant::details::Details;
 use crate::gateway::scribe::{self, line};
 use crate::journal::Recorded;
 use crate::ledger::bill::BillState;
@@ -340,6 +341,9 @@ fn request(case: &Case) -> Option<Request> {
         for (name, text) in [("bill_info1", "Payment"), ("bill_info2", case.order_id.as_str())] {
             request.options.insert(name.to_owned(), text.into());
         }
+    }
+    if let Ok(details) = Details::of(&case.started) {
+        request.options.extend(details.wishes);
     }
     let seconds = case.started.expires.micros_since(case.time).div_euclid(1_000_000);
     let bounds = method.bounds();

@@ -25,7 +25,33 @@ pub struct Details {
     pub page: Option<Page>,
     /// The `Idempotency-Key` of the request that began it.
     pub request_key: Option<String>,
+    /// What of its method's own fields the provider is to be told: [`WISHES`].
+    pub wishes: Map<String, Value>,
 }
+
+/// Fields of methods that a merchant may choose and the provider may follow: a number of its own, and
+/// what the payer reads.
+pub const WISHES: [&str; 19] = [
+    "va_number",
+    "free_text",
+    "bca",
+    "permata",
+    "bill_key",
+    "bill_info1",
+    "bill_info2",
+    "bill_info3",
+    "bill_info4",
+    "bill_info5",
+    "bill_info6",
+    "bill_info7",
+    "bill_info8",
+    "message",
+    "alfamart_free_text_1",
+    "alfamart_free_text_2",
+    "alfamart_free_text_3",
+    "enable_callback",
+    "callback_url",
+];
 
 /// Where one order is told.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -73,10 +99,13 @@ impl Details {
         if let Some(key) = &self.request_key {
             kept["request_key"] = json!(key);
         }
+        if !self.wishes.is_empty() {
+            kept["wishes"] = self.wishes.clone().into();
+        }
         // What is left as it is by JSON, and is no text of the ledger.
         let text: String = kept.to_string().chars().map(plain).collect();
         Line::parse(&text, limits::ORDER_DETAILS_MAX)
-            .map_err(|_| Error::invalid("metadata", "is too long with all custom fields"))
+            .map_err(|_| Error::invalid("metadata", "is too long with all fields of its own"))
     }
 
     /// Of a charge.
@@ -106,8 +135,15 @@ impl Details {
             places: Places { usual: kept.get("usual")?.as_bool()?, others },
             page,
             request_key: words("request_key"),
+            wishes: kept.get("wishes").and_then(Value::as_object).cloned().unwrap_or_default(),
         })
     }
+}
+
+/// What of a method's fields is kept and passed on.
+pub fn wishes(options: &Map<String, Value>) -> Map<String, Value> {
+    let known = options.iter().filter(|(name, _)| WISHES.contains(&name.as_str()));
+    known.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 impl Page {
@@ -147,7 +183,12 @@ mod tests {
             places: Places { usual: false, others: vec!["https://a.example/".to_owned()] },
             page: Some(page),
             request_key: Some("kunci".to_owned()),
+            wishes: wishes(&Map::from_iter([
+                ("va_number".to_owned(), "12345678".into()),
+                ("bank".to_owned(), "bca".into()),
+            ])),
         };
+        assert_eq!(details.wishes.len(), 1, "the bank is the method's");
         let kept = details.write().unwrap();
         assert_eq!(Details::read(kept.as_str()), Some(details.clone()));
         let object = json!({"a": {"b": [1, "\u{7f}"]}});

@@ -8,6 +8,8 @@ mod page;
 
 use std::sync::Arc;
 
+use serde_json::Map;
+
 use super::midtrans::session::Session;
 use super::midtrans::{Act, Backend, Kept, Merchant, Opened, Places, Refusal, Server};
 use super::reply::Reply;
@@ -177,7 +179,8 @@ impl Backend for Merchants {
             .clone()
             .or_else(|| Some(row.finish.to_string()).filter(|url| !url.is_empty()));
         let page = Some(details::Page { methods, finish });
-        let details = Details { method: ON_PAGE, page, ..details };
+        // What is picked there has fields of its own.
+        let details = Details { method: ON_PAGE, page, wishes: Map::new(), ..details };
         let wanted = Wanted { amount, seconds: session.seconds, details };
         let Told { transaction: Transaction { transaction_id: token, .. }, .. } =
             self.gateway.take_page(&row, wanted).await.map_err(refusal)?;
@@ -225,6 +228,7 @@ fn wanted(of: &Merchant, charge: &Charge, places: Places, now: Timestamp) -> Wan
             places: details::Places { usual, others },
             page: None,
             request_key: of.request_key.as_ref().map(ToString::to_string),
+            wishes: details::wishes(&charge.options),
         },
     }
 }

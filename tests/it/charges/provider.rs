@@ -19,7 +19,7 @@ use gerbang::connector::outcome::{Outcome, Reason};
 use gerbang::connector::provider::{Known, Provider};
 use gerbang::ledger::money::Amount;
 use gerbang::ledger::time::Timestamp;
-use serde_json::Map;
+use serde_json::{Map, Value};
 use tokio::time::sleep;
 
 use crate::random::Random;
@@ -67,6 +67,8 @@ pub(crate) enum Next {
 pub(crate) struct Entry {
     pub(crate) transaction: Transaction,
     pub(crate) method: Method,
+    /// The fields of its method, as asked for.
+    pub(crate) options: Map<String, Value>,
     /// Times it was made: more than one is the worst there is.
     pub(crate) made: u32,
     /// Whether the payer's money came.
@@ -242,6 +244,7 @@ impl Books {
         let entry = Entry {
             transaction: transaction.clone(),
             method: charge.method,
+            options: charge.options.clone(),
             made: 1,
             paid: false,
             story: vec![Status::Pending],

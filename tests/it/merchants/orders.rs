@@ -101,6 +101,23 @@ async fn an_order_goes_onward_through_the_provider() {
 }
 
 #[tokio::test]
+async fn what_a_merchant_wishes_of_a_number_is_passed_on() {
+    let world = World::new().await;
+    let texts = json!({"inquiry": [{"id": "kopi", "en": "coffee"}]});
+    let va = json!({"bank_transfer": {"bank": "bca", "va_number": "12345678911",
+        "free_text": texts, "strange": "x"}});
+    assert_eq!(code(&world.charge(&order("order-1", "bank_transfer", &va)).await), "201");
+    let bill = json!({"echannel": {"bill_info1": "Untuk:", "bill_info2": "kopi",
+        "bill_key": "081211111111"}});
+    assert_eq!(code(&world.charge(&order("order-2", "echannel", &bill)).await), "201");
+    let entries = world.gateway.provider.entries();
+    let mut asked: Vec<Value> = entries.values().map(|entry| json!(entry.options)).collect();
+    asked.sort_by_key(|options| options.get("bank").is_none());
+    let bank = json!({"bank": "bca", "va_number": "12345678911", "free_text": texts});
+    assert_eq!(asked, [bank, bill["echannel"].clone()]);
+}
+
+#[tokio::test]
 async fn a_merchant_sees_its_own_and_is_refused_what_it_does_not_have() {
     let world = World::new().await;
     let told = world.qris("order-1").await;
