@@ -177,7 +177,7 @@ fn nobody_is_billed_before_they_agree_and_they_agree_once() {
     let invited = Tenant { agreed_at: None, ..tenant(id.0, 9, free.0) };
     houses.apply(&BoardingChange::TenantSet(invited.clone()));
     let now = at("2026-11-21T00:00:00+07:00");
-    let months = |houses: &Boarding| houses.rents(&houses.tenants[&id], now).count();
+    let months = |houses: &Boarding| houses.rents(houses.tenant(id).unwrap(), now).count();
     assert_eq!(months(&houses), 0);
     let agreed = BoardingChange::TenantAgreed { tenant: id, at: now };
     assert_eq!(houses.decide(&agreed), Ok(()));
