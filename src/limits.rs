@@ -480,7 +480,7 @@ pub const MERCHANT_METHODS_MAX: usize = 32;
 pub const ORDER_DETAILS_MAX: usize = 4 * 1024;
 /// How long the answer to a merchant's charge waits for the provider's.
 pub const ORDER_MADE_WAIT: Duration = Duration::from_secs(20);
-/// Refunds of one order.
+/// Refunds of one order that are made; what was refused does not count.
 pub const ORDER_REFUNDS_MAX: usize = 100;
 /// Longest `Idempotency-Key` of a merchant that is looked at (Midtrans), in characters.
 pub const MIDTRANS_IDEMPOTENCY_KEY_MAX: usize = 46;

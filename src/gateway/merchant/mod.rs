@@ -16,6 +16,7 @@ pub mod orders;
 pub mod pay;
 pub mod pick;
 pub mod qr;
+pub mod refunds;
 pub mod rows;
 pub mod scan;
 pub mod told;

@@ -2,19 +2,14 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
-
 use super::again;
 use super::details::{self, Details};
-use super::told::{self, Told, place_of, refund_reference};
+use super::told::{self, Told, place_of};
 use crate::connector::midtrans::method::{Acquirer, Method};
-use crate::connector::midtrans::refund::RefundRequest;
-use crate::connector::midtrans::transaction::RefundPart;
 use crate::gateway::charge::method;
 use crate::gateway::charge::order::{CallOff, Ordered};
 use crate::gateway::charge::standing::{Standing, State, standing};
 use crate::gateway::{Error, Gateway};
-use crate::journal::Recorded;
 use crate::ledger::charge::{ChargeEnd, ChargePurpose};
 use crate::ledger::id::Principal;
 use crate::ledger::merchant::Merchant;
@@ -31,15 +26,6 @@ pub struct Wanted {
     pub seconds: i64,
     /// What goes with it; its method is the one asked for.
     pub details: Details,
-}
-
-/// What became of a refund.
-#[derive(Clone, Debug)]
-pub struct Refunded {
-    /// The order as it stands now.
-    pub told: Told,
-    /// This refund.
-    pub part: RefundPart,
 }
 
 /// Who brings the money of an order: `None` for a wallet here.
@@ -190,81 +176,6 @@ impl Gateway {
             State::Ended { end, .. } if end == wanted => self.told(&standing),
             _ => Err(Error::Conflict("the charge went another way")),
         }
-    }
-
-    /// Gives money of an order back to the wallet that paid it; under the merchant's key once.
-    ///
-    /// # Errors
-    /// [`Error::Conflict`] if no wallet here has paid it; [`Error::ReferenceReused`] for a key that
-    /// was used; [`Error::Invalid`] for more than is left; why the ledger refused it.
-    pub async fn refund_order(
-        &self,
-        merchant: &Merchant,
-        standing: &Standing,
-        (request, request_key): (&RefundRequest, Option<&str>),
-    ) -> Result<Refunded, Error> {
-        let charge = standing.recorded.position;
-        let principal = Principal::User(merchant.user);
-        loop {
-            let before = told::refunds(self.view(), standing)?;
-            if let Some(place) = before.iter().position(|it| self.is_under(it, request_key)) {
-                return self.refunded(standing, (&before[place], place));
-            }
-            let parts: Vec<_> = before.iter().filter_map(told::part).collect();
-            if request.key.is_some() && parts.iter().any(|part| part.key == request.key) {
-                return Err(Error::ReferenceReused);
-            }
-            let given: u64 = parts.iter().map(|part| part.amount).sum();
-            let left = Amount::new(standing.started().amount.get().saturating_sub(given));
-            let amount = request.amount.or(left).filter(|amount| Some(*amount) <= left);
-            let more = || Error::invalid("amount", "is more than is left");
-            let amount = amount.ok_or_else(more)?;
-            let number = self.refunds_tried(principal, charge)? + 1;
-            if number > limits::ORDER_REFUNDS_MAX {
-                return Err(more());
-            }
-            let reference = refund_reference(charge, number);
-            let mut note = json!({"key": request.key, "reason": request.reason});
-            if let Some(key) = request_key {
-                note["request_key"] = json!(key);
-            }
-            let note: String =
-                note.to_string().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-            let note = Line::cut(&note, limits::ORDER_DETAILS_MAX);
-            match self.refund_charge(principal, charge, amount, (reference, note)).await {
-                // Another refund was quicker: this one is looked at again after it.
-                Ok(outcome) if outcome.replayed => {}
-                Err(Error::ReferenceReused | Error::Rejected { replayed: true, .. }) => {}
-                Err(error) => return Err(error),
-                Ok(outcome) => return self.refunded(standing, (&outcome.recorded, parts.len())),
-            }
-        }
-    }
-
-    /// An order right after its refund number `place`, counted from 0.
-    fn refunded(
-        &self,
-        standing: &Standing,
-        (refund, place): (&Recorded, usize),
-    ) -> Result<Refunded, Error> {
-        let part = told::part(refund).ok_or(Error::NotFound)?;
-        let told = told::told(self.view(), &self.vault, standing, Some(refund.position))?;
-        Ok(Refunded { told, part: RefundPart { chargeback_id: place as u64 + 1, ..part } })
-    }
-
-    /// How many refunds of an order were asked for, refused ones with them.
-    fn refunds_tried(
-        &self,
-        principal: Principal,
-        charge: crate::ledger::id::Position,
-    ) -> Result<usize, Error> {
-        for number in 1..=limits::ORDER_REFUNDS_MAX {
-            let reference = refund_reference(charge, number);
-            if self.view().answered(principal, &reference)?.is_none() {
-                return Ok(number - 1);
-            }
-        }
-        Ok(limits::ORDER_REFUNDS_MAX)
     }
 
     /// The merchant whose order this is.

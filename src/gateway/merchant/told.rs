@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::details::Details;
 use super::qr;
+use super::refunds::Refunds;
 use crate::connector::midtrans::answer::Begun;
 use crate::connector::midtrans::charge::Charge;
 use crate::connector::midtrans::method::Method;
@@ -20,8 +21,6 @@ use crate::journal::Recorded;
 use crate::ledger::charge::{ChargeEnd, ChargeSource};
 use crate::ledger::event::Fact;
 use crate::ledger::id::{Position, Principal};
-use crate::ledger::text::Reference;
-use crate::limits;
 
 /// An order in Midtrans' words.
 #[derive(Clone, Debug)]
@@ -64,25 +63,6 @@ pub(super) fn number_in(vault: &Vault, purpose: &str, id: &str) -> Option<u64> {
     (proved(vault, purpose, number) == id).then_some(number)
 }
 
-/// The reference, in the merchant's name space, of a refund of an order.
-pub(super) fn refund_reference(charge: Position, number: usize) -> Reference {
-    Reference::parse(&format!("refund/{charge}/{number}")).expect("short and visible")
-}
-
-/// Every refund of an order, oldest first.
-pub(super) fn refunds(view: &View, charge: &Standing) -> Result<Vec<Recorded>, Error> {
-    let principal = charge.started().origin.principal;
-    let mut found = Vec::new();
-    for number in 1..=limits::ORDER_REFUNDS_MAX {
-        let reference = refund_reference(charge.recorded.position, number);
-        let Some(recorded) = view.answered(principal, &reference)? else { break };
-        found.push(recorded);
-    }
-    // One that was refused has its number too.
-    found.retain(|recorded| matches!(recorded.event.fact, Fact::Moved(_)));
-    Ok(found)
-}
-
 /// An order as it stands, or as it stood right after the entry `until`.
 ///
 /// # Errors
@@ -111,7 +91,7 @@ pub fn told(
         State::Paid { position } if is_past(*position) => {
             transaction.status = Status::Settlement;
             transaction.settled = Some(view.record(*position)?.time);
-            let refunds = refunds(view, standing)?;
+            let refunds = Refunds::of(view, standing)?.made;
             let past = refunds.into_iter().filter(|refund| is_past(refund.position));
             refunded(&mut transaction, past);
         }

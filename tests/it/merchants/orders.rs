@@ -1,6 +1,7 @@
 //! Orders, from the charge to the refund.
 
 use gerbang::connector::midtrans::status::Status;
+use gerbang::limits::ORDER_REFUNDS_MAX;
 use serde_json::{Value, json};
 
 use super::{AMOUNT, FEE, World, another, bca, code, order, with};
@@ -59,6 +60,30 @@ async fn money_goes_back_to_the_wallet_that_paid_and_never_more_than_was_paid() 
     assert_eq!(world.status("order-1").await["transaction_status"], "refund");
     assert_eq!(world.balances().await, (HOUSE, 0));
     assert_eq!(code(&world.refund("order-1", &json!({})).await), "414");
+}
+
+#[tokio::test]
+async fn a_refund_that_was_refused_takes_nobodys_place() {
+    let world = World::new().await;
+    world.pay(&world.qris("order-1").await).await.expect(201);
+    // The fee stays with the house, so that the merchant has not all of it.
+    let whole = json!({"refund_key": "satu"});
+    for _ in 0..ORDER_REFUNDS_MAX + 3 {
+        let refused = world.refund("order-1", &whole).await;
+        assert_eq!(code(&refused), "414", "{refused}");
+    }
+    assert_eq!(world.status("order-1").await["transaction_status"], "settlement");
+    world.gateway.fund(&world.people, "warung", FEE).await;
+    let part = json!({"refund_key": "dua", "amount": 1_000});
+    assert_eq!(code(&world.refund("order-1", &part).await), "200");
+    // What was refused under a key may be tried under it again; what was made is made once.
+    let first = world.refund("order-1", &whole).await;
+    assert_eq!((code(&first), &first["refund_amount"]), ("200", &json!("43000.00")), "{first}");
+    assert_eq!(code(&world.refund("order-1", &whole).await), "406");
+    let status = world.status("order-1").await;
+    let keys: Vec<_> = (0..2).map(|place| &status["refunds"][place]["refund_key"]).collect();
+    assert_eq!(keys, [&json!("dua"), &json!("satu")]);
+    assert_eq!(world.balances().await, (HOUSE, 0));
 }
 
 #[tokio::test]

@@ -57,4 +57,15 @@ async fn two_refunds_at_once_give_back_no_more_than_was_paid() {
         assert_eq!(world.status(&name).await["transaction_status"], "refund");
     }
     assert_eq!(world.balances().await, (1_000_000, 1_000_000 - 20 * FEE));
+    for number in 20..30 {
+        let name = format!("order-{number}");
+        world.pay(&world.qris(&name).await).await.expect(201);
+        let part = json!({"refund_key": "dua", "amount": 1_000});
+        let (one, other) = tokio::join!(world.refund(&name, &part), world.refund(&name, &part));
+        let mut codes = [code(&one), code(&other)];
+        codes.sort_unstable();
+        assert_eq!(codes, ["200", "406"], "{one} {other}");
+    }
+    let kept = 10 * (AMOUNT - 1_000);
+    assert_eq!(world.balances().await, (1_000_000 - kept, 1_000_000 - 30 * FEE + kept));
 }

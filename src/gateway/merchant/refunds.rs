@@ -1,0 +1,158 @@
+//! What goes back of a merchant's orders.
+//!
+//! ```text
+//!  refund/<order>/1/1   refused      nothing went back: the number stays free
+//!  refund/<order>/1/2   made         the first refund
+//!  refund/<order>/2/1   made         the second
+//!  refund/<order>/3/1                where the next one will stand
+//! ```
+//!
+//! # Invariants
+//!
+//! - Each refund that was made has a number of its own under its order, from one on without a gap.
+//!   One that was refused has none: it uses up a try, of which there is no end.
+//! - A refund takes the place that was free when it was looked at. Of two that want the same place
+//!   one has it, and the other looks again.
+//! - The merchant's key says whether a refund is the same again: what was made under a key of an
+//!   order is not made again, and what was refused under it may be tried again.
+
+use serde_json::json;
+
+use super::told::{self, Told};
+use crate::connector::midtrans::refund::RefundRequest;
+use crate::connector::midtrans::transaction::RefundPart;
+use crate::engine::View;
+use crate::gateway::charge::standing::Standing;
+use crate::gateway::{Error, Gateway};
+use crate::journal::Recorded;
+use crate::ledger::event::Fact;
+use crate::ledger::id::{Position, Principal};
+use crate::ledger::merchant::Merchant;
+use crate::ledger::money::Amount;
+use crate::ledger::text::{Line, Reference};
+use crate::limits;
+
+/// What became of a refund.
+#[derive(Clone, Debug)]
+pub struct Refunded {
+    /// The order as it stands now.
+    pub told: Told,
+    /// This refund.
+    pub part: RefundPart,
+}
+
+/// What went back of an order.
+pub(super) struct Refunds {
+    /// Every refund that was made, oldest first.
+    pub(super) made: Vec<Recorded>,
+    /// The reference, in the merchant's name space, of the next one; `None` if there are too many.
+    next: Option<Reference>,
+}
+
+impl Refunds {
+    /// What went back of an order.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub(super) fn of(view: &View, charge: &Standing) -> Result<Self, Error> {
+        let principal = charge.started().origin.principal;
+        let charge = charge.recorded.position;
+        let mut made = Vec::new();
+        for number in 1..=limits::ORDER_REFUNDS_MAX {
+            let (tries, last) = last_try(view, principal, |try_| place(charge, number, try_))?;
+            match last {
+                Some(recorded) if matches!(recorded.event.fact, Fact::Moved(_)) => {
+                    made.push(recorded);
+                }
+                _ => return Ok(Self { made, next: Some(place(charge, number, tries + 1)) }),
+            }
+        }
+        Ok(Self { made, next: None })
+    }
+}
+
+/// The place of a refund, in the merchant's name space.
+fn place(charge: Position, number: usize, try_: u64) -> Reference {
+    let text = format!("refund/{charge}/{number}/{try_}");
+    Reference::parse(&text).expect("short and visible")
+}
+
+/// How many tries there were under one number, and the last of them. Each was made when the one
+/// before it was there, so the last is found by halves.
+fn last_try(
+    view: &View,
+    principal: Principal,
+    place: impl Fn(u64) -> Reference,
+) -> Result<(u64, Option<Recorded>), Error> {
+    let mut last = (0, None);
+    let mut beyond = 1;
+    while let Some(recorded) = view.answered(principal, &place(beyond))? {
+        last = (beyond, Some(recorded));
+        beyond *= 2;
+    }
+    while last.0 + 1 < beyond {
+        let middle = u64::midpoint(last.0, beyond);
+        match view.answered(principal, &place(middle))? {
+            Some(recorded) => last = (middle, Some(recorded)),
+            None => beyond = middle,
+        }
+    }
+    Ok(last)
+}
+
+impl Gateway {
+    /// Gives money of an order back to the wallet that paid it; under the merchant's key once.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if no wallet here has paid it; [`Error::ReferenceReused`] for a key that
+    /// was used; [`Error::Invalid`] for more than is left; why the ledger refused it.
+    pub async fn refund_order(
+        &self,
+        merchant: &Merchant,
+        standing: &Standing,
+        (request, request_key): (&RefundRequest, Option<&str>),
+    ) -> Result<Refunded, Error> {
+        let charge = standing.recorded.position;
+        let principal = Principal::User(merchant.user);
+        loop {
+            let Refunds { made, next } = Refunds::of(self.view(), standing)?;
+            if let Some(place) = made.iter().position(|it| self.is_under(it, request_key)) {
+                return self.refunded(standing, (&made[place], place));
+            }
+            let parts: Vec<_> = made.iter().filter_map(told::part).collect();
+            if request.key.is_some() && parts.iter().any(|part| part.key == request.key) {
+                return Err(Error::ReferenceReused);
+            }
+            let given: u64 = parts.iter().map(|part| part.amount).sum();
+            let left = Amount::new(standing.started().amount.get().saturating_sub(given));
+            let amount = request.amount.or(left).filter(|amount| Some(*amount) <= left);
+            let more = || Error::invalid("amount", "is more than is left");
+            let (amount, next) = (amount.ok_or_else(more)?, next.ok_or_else(more)?);
+            let mut note = json!({"key": request.key, "reason": request.reason});
+            if let Some(key) = request_key {
+                note["request_key"] = json!(key);
+            }
+            let note: String =
+                note.to_string().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+            let note = Line::cut(&note, limits::ORDER_DETAILS_MAX);
+            match self.refund_charge(principal, charge, amount, (next, note)).await {
+                // Another refund was quicker: this one is looked at again after it.
+                Ok(outcome) if outcome.replayed => {}
+                Err(Error::ReferenceReused | Error::Rejected { replayed: true, .. }) => {}
+                Err(error) => return Err(error),
+                Ok(outcome) => return self.refunded(standing, (&outcome.recorded, parts.len())),
+            }
+        }
+    }
+
+    /// An order right after its refund number `place`, counted from 0.
+    fn refunded(
+        &self,
+        standing: &Standing,
+        (refund, place): (&Recorded, usize),
+    ) -> Result<Refunded, Error> {
+        let part = told::part(refund).ok_or(Error::NotFound)?;
+        let told = told::told(self.view(), &self.vault, standing, Some(refund.position))?;
+        Ok(Refunded { told, part: RefundPart { chargeback_id: place as u64 + 1, ..part } })
+    }
+}
