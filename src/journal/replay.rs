@@ -12,12 +12,13 @@ use crate::ledger::account::Account;
 use crate::ledger::boarding::BoardingChange;
 use crate::ledger::book::Book;
 use crate::ledger::delivery::DeliveryTried;
-use crate::ledger::event::{AccountOpened, Fact, HoldReleased, Movement, MovementKind};
+use crate::ledger::event::{AccountOpened, Event, Fact, HoldReleased, Movement, MovementKind};
 use crate::ledger::id::{AccountId, Position};
 use crate::ledger::money::Amount;
 use crate::ledger::order::Order;
 use crate::ledger::payout::{self, Payout, PayoutAdvanced, PayoutStep};
 use crate::ledger::registry::{RegistryChange, RegistryChanged};
+use crate::ledger::time::Timestamp;
 
 /// Applies the next entry and compares its links with those recorded.
 ///
@@ -29,7 +30,7 @@ pub fn follow(book: &mut Book, recorded: &Recorded) -> Result<(), Error> {
     if book.next() != position {
         return Err(Error::broken(book.next(), Flaw::Hole));
     }
-    misfit(book, position, &recorded.event.fact)
+    misfit(book, position, &recorded.event)
         .map_or(Ok(()), |why| Err(Error::broken(position, Flaw::Misfit(why))))?;
     if book.apply(position, &recorded.event) != recorded.links {
         return Err(Error::broken(position, Flaw::Links));
@@ -37,8 +38,9 @@ pub fn follow(book: &mut Book, recorded: &Recorded) -> Result<(), Error> {
     Ok(())
 }
 
-/// Why `fact` cannot stand at `position`, if it cannot.
-fn misfit(book: &Book, position: Position, fact: &Fact) -> Option<&'static str> {
+/// Why `event` cannot stand at `position`, if it cannot.
+fn misfit(book: &Book, position: Position, event: &Event) -> Option<&'static str> {
+    let Event { at, fact } = event;
     if (position == Position::FIRST) != matches!(fact, Fact::Genesis) {
         return Some("a journal begins with genesis, once");
     }
@@ -54,7 +56,7 @@ fn misfit(book: &Book, position: Position, fact: &Fact) -> Option<&'static str> 
         Fact::UserChanged(changed) => {
             book.user(changed.user).is_none().then_some("there is no such user")
         }
-        Fact::Moved(movement) => moving(book, movement),
+        Fact::Moved(movement) => moving(book, movement, *at),
         Fact::Held(hold) => about(book, hold.account, |account| {
             account.currency == hold.currency && in_bounds(hold.amount)
         }),
@@ -126,7 +128,7 @@ pub(super) fn about(
     }
 }
 
-fn moving(book: &Book, movement: &Movement) -> Option<&'static str> {
+fn moving(book: &Book, movement: &Movement, at: Timestamp) -> Option<&'static str> {
     let same_currency = |account: &Account| account.currency == movement.currency;
     if movement.debit == movement.credit {
         return Some("giver and receiver are the same account");
@@ -156,7 +158,7 @@ fn moving(book: &Book, movement: &Movement) -> Option<&'static str> {
             MovementKind::ChargePaid { .. }
             | MovementKind::BillPaid { .. }
             | MovementKind::Resolved { .. }
-            | MovementKind::Suspended { .. } => charges::moving(book, movement),
+            | MovementKind::Suspended { .. } => charges::moving(book, movement, at),
             MovementKind::Payment
             | MovementKind::Refund { .. }
             | MovementKind::TopUp { .. }

@@ -179,7 +179,7 @@ impl Account {
         policy: &Policy,
         awaiting: Awaiting<'_>,
     ) -> Result<(), Rejection> {
-        self.decide_awaited(movement, awaiting)?;
+        self.decide_awaited(movement, at, awaiting)?;
         let exceeds = |limit: Option<Amount>, now: Balance| {
             limit.is_some_and(|limit| now.plus(movement.received()) > Balance::ZERO.plus(limit))
         };
@@ -196,7 +196,12 @@ impl Account {
     }
 
     /// Whether a movement is what this account awaits, if it is about something awaited.
-    fn decide_awaited(&self, movement: &Movement, awaiting: Awaiting<'_>) -> Result<(), Rejection> {
+    fn decide_awaited(
+        &self,
+        movement: &Movement,
+        at: Timestamp,
+        awaiting: Awaiting<'_>,
+    ) -> Result<(), Rejection> {
         let pay_bill = |order| bill::issued(order, self.id)?.decide_payment(movement);
         match movement.kind {
             MovementKind::TopUp { request: Some(_), by } => match awaiting.order {
@@ -211,7 +216,7 @@ impl Account {
                 _ => Err(Rejection::TopUpNotAwaiting),
             },
             MovementKind::ChargePaid { purpose, .. } => {
-                charge::open(awaiting.order, self.id)?.decide_payment(movement, purpose)?;
+                charge::open(awaiting.order, self.id)?.decide_payment(movement, purpose, at)?;
                 match purpose {
                     ChargePurpose::Bill(_) => pay_bill(awaiting.bill),
                     ChargePurpose::TopUp | ChargePurpose::Order => Ok(()),

@@ -23,6 +23,8 @@
 //!   never made again under another.
 //! - It is credited by one movement, at the same time as the bill it pays is marked paid. Its
 //!   account decides both, so that of payment, cancellation and expiry one happens.
+//! - A wallet pays in time or not at all: its account says no from the moment on that the charge
+//!   names, whether or not anybody has written down by then that its time is over.
 //! - Nothing is credited on a notification's word: a notification is kept as a reason to ask.
 //! - Money that comes when nothing awaits it goes to suspense, once for a charge, and waits there
 //!   until it is resolved, once. The suspense account decides that.
@@ -264,8 +266,9 @@ impl Charge {
         if begins { Ok(()) } else { Err(Rejection::ChargeNotOpen) }
     }
 
-    /// Whether `movement` is the money it awaits. The amount, what is kept of it and what it is for
-    /// must be those it began with.
+    /// Whether `movement`, decided at `at`, is the money it awaits. The amount, what is kept of it
+    /// and what it is for must be those it began with; a wallet is in time or it does not pay. The
+    /// provider's money has come, whenever that was.
     ///
     /// # Errors
     /// [`Rejection::ChargeNotOpen`].
@@ -273,8 +276,14 @@ impl Charge {
         &self,
         movement: &Movement,
         purpose: ChargePurpose,
+        at: Timestamp,
     ) -> Result<(), Rejection> {
-        let fits = movement.credit == self.account
+        let in_time = match self.source {
+            ChargeSource::Provider => true,
+            ChargeSource::Wallet => at < self.expires,
+        };
+        let fits = in_time
+            && movement.credit == self.account
             && movement.amount == self.amount
             && movement.fee.map(|fee| fee.amount) == self.fee
             && purpose == self.purpose;

@@ -40,7 +40,7 @@ pub enum Rejection {
     ScreenedOut,
     /// More than the application may send at once, or in a day.
     TransferLimit,
-    /// The charge has ended, or is another than this would pay.
+    /// The charge has ended, its time is over for a wallet, or it is another than this would pay.
     ChargeNotOpen,
     /// The bill is paid.
     AlreadyPaid,

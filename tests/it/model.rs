@@ -230,7 +230,7 @@ impl Model {
                 return Some(Rejection::SecondApproverRequired);
             }
         }
-        if let Some(rejection) = self.awaited.take(movement) {
+        if let Some(rejection) = self.awaited.take(movement, at) {
             return Some(rejection);
         }
         let purse = self.purse(movement.credit);

@@ -341,7 +341,9 @@ const fn detail_of(rejection: Rejection) -> &'static str {
         Rejection::RouteNotFound => "no partner bank can carry it",
         Rejection::ScreenedOut => "a screening rule forbids it",
         Rejection::TransferLimit => "more than may be sent at once, or in a day",
-        Rejection::ChargeNotOpen => "the charge has ended, or is another than this would pay",
+        Rejection::ChargeNotOpen => {
+            "the charge has ended, its time is over, or it is another than this would pay"
+        }
         Rejection::AlreadyPaid => "the bill is paid",
         Rejection::BillNotOpen => "the bill is cancelled, or is another than this would pay",
         Rejection::LateNotOpen => "the money is not in suspense any more",

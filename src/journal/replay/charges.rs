@@ -7,6 +7,7 @@ use crate::ledger::book::Book;
 use crate::ledger::charge::{self, ChargePurpose};
 use crate::ledger::event::{Fact, Movement, MovementKind};
 use crate::ledger::id::{AccountId, Position};
+use crate::ledger::time::Timestamp;
 
 /// Why `fact` cannot stand in `book`, if it is about a bill or a charge and cannot.
 pub(super) fn misfit(book: &Book, fact: &Fact) -> Option<&'static str> {
@@ -38,8 +39,8 @@ pub(super) fn misfit(book: &Book, fact: &Fact) -> Option<&'static str> {
     }
 }
 
-/// Why `movement` cannot stand in `book`, if it moves money for a bill or a charge and cannot.
-pub(super) fn moving(book: &Book, movement: &Movement) -> Option<&'static str> {
+/// Why `movement`, decided at `at`, cannot stand in `book`, if it moves money for a bill or a charge and cannot.
+pub(super) fn moving(book: &Book, movement: &Movement, at: Timestamp) -> Option<&'static str> {
     let pays = |bill: Position| match unpaid(book, bill, movement.credit) {
         Some(bill) if bill.decide_payment(movement).is_ok() => None,
         _ => Some(NO_BILL),
@@ -48,7 +49,7 @@ pub(super) fn moving(book: &Book, movement: &Movement) -> Option<&'static str> {
         MovementKind::BillPaid { bill } => pays(bill),
         MovementKind::ChargePaid { charge, purpose } => {
             let open = charge::open(book.orders.get(&charge), movement.credit);
-            if open.and_then(|charge| charge.decide_payment(movement, purpose)).is_err() {
+            if open.and_then(|charge| charge.decide_payment(movement, purpose, at)).is_err() {
                 return Some(NO_CHARGE);
             }
             match purpose {

@@ -100,6 +100,20 @@ async fn an_order_that_ends_unpaid_frees_its_name() {
 }
 
 #[tokio::test]
+async fn a_wallet_that_is_too_late_does_not_pay_though_nobody_has_said_so() {
+    let world = World::new().await;
+    let (told, other) = (world.qris("order-1").await, world.qris("order-2").await);
+    // The provider is gone, and nothing looks at any charge.
+    world.gateway.provider.set_down(true);
+    let start = world.gateway.gateway.engine().clock().now();
+    world.gateway.clock.set(start.plus_seconds(15 * 60 - 1));
+    world.pay(&told).await.expect(201);
+    world.gateway.clock.set(start.plus_seconds(15 * 60));
+    world.pay(&other).await.refused(409, "conflict");
+    assert_eq!(world.balances().await, (HOUSE - AMOUNT, AMOUNT - FEE));
+}
+
+#[tokio::test]
 async fn an_order_goes_onward_through_the_provider() {
     let world = World::new().await;
     let told = world.charge(&order("order-1", "bank_transfer", &bca())).await;

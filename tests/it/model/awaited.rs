@@ -10,6 +10,7 @@ use gerbang::ledger::event::{Fact, Movement, MovementKind};
 use gerbang::ledger::id::{AccountId, Position};
 use gerbang::ledger::money::Currency;
 use gerbang::ledger::rejection::Rejection;
+use gerbang::ledger::time::Timestamp;
 
 use super::units;
 
@@ -36,6 +37,8 @@ struct Charge {
     amount: i128,
     fee: i128,
     purpose: ChargePurpose,
+    /// From when on a wallet is too late, in microseconds; the provider never is.
+    late_from: Option<i64>,
     /// Whether the provider has it: not yet, nobody knows, yes.
     made: Made,
 }
@@ -81,7 +84,7 @@ impl Awaited {
     }
 
     /// What the receiver says of the bill or the charge that is paid.
-    pub(super) fn take(&self, movement: &Movement) -> Option<Rejection> {
+    pub(super) fn take(&self, movement: &Movement, at: Timestamp) -> Option<Rejection> {
         match movement.kind {
             MovementKind::BillPaid { bill } => self.pay(bill, movement).or_else(|| {
                 let by_payer = self.bills[&bill.get()].payer == movement.debit.0;
@@ -90,8 +93,10 @@ impl Awaited {
             MovementKind::ChargePaid { charge, purpose } => {
                 let fee = movement.fee.map_or(0, |fee| units(fee.amount));
                 let fits = self.charge(charge, movement.credit).is_some_and(|charge| {
-                    (charge.amount, charge.fee, charge.purpose)
-                        == (units(movement.amount), fee, purpose)
+                    let late = charge.late_from.is_some_and(|from| at.micros() >= from);
+                    let same = (charge.amount, charge.fee, charge.purpose)
+                        == (units(movement.amount), fee, purpose);
+                    same && !late
                 });
                 if !fits {
                     return Some(Rejection::ChargeNotOpen);
@@ -136,6 +141,7 @@ impl Awaited {
                     amount: units(started.amount),
                     fee: started.fee.map_or(0, units),
                     purpose: started.purpose,
+                    late_from: by_wallet.then(|| started.expires.micros()),
                     made: if by_wallet { Made::Yes } else { Made::NotYet },
                 };
                 self.charges.insert(position, charge);

@@ -126,7 +126,8 @@ fn start(random: &mut Random, known: &Known, asked: &Asked<'_>) -> Command {
         source: if wallet { ChargeSource::Wallet } else { ChargeSource::Provider },
         fee: fee.map(amount),
         method: Line::empty(),
-        expires: asked.at.plus_seconds(60),
+        // In time for a wallet that pays soon.
+        expires: asked.at.plus_seconds(i64::try_from(random.below(6_000)).unwrap()),
         details: Line::empty(),
     }))
 }
