@@ -13,9 +13,9 @@ use super::house;
 use crate::engine::{self, Engine, View};
 use crate::journal::{self, Recorded};
 use crate::ledger::command::Command;
-use crate::ledger::event::{AccountKind, Fact, Origin};
+use crate::ledger::event::{AccountKind, Fact, Fee, Origin};
 use crate::ledger::id::{AccountId, Position, Principal};
-use crate::ledger::money::Currency;
+use crate::ledger::money::{Amount, Currency};
 use crate::ledger::reference::DigestBuilder;
 use crate::ledger::text::{Line, Reference};
 use crate::limits;
@@ -89,6 +89,13 @@ impl Scribe {
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(limits::INSIST_PAUSE_MAX);
         }
+    }
+
+    /// What the house keeps of a movement, and where; nothing if it keeps nothing.
+    pub(super) async fn fee(&self, kept: Option<Amount>, currency: Currency) -> Option<Fee> {
+        let amount = kept?;
+        let account = self.house(AccountKind::Fees, currency).await;
+        Some(Fee { account, amount })
     }
 }
 

@@ -155,7 +155,8 @@ impl Account {
             }
             MovementKind::Resolved { .. } => {
                 let late = charge::late(order, self.id)?;
-                let whole = movement.amount == late.amount && movement.fee.is_none();
+                let leaves = movement.fee.is_none_or(|fee| fee.amount < movement.amount);
+                let whole = movement.amount == late.amount && leaves;
                 return if whole { Ok(()) } else { Err(Rejection::LateNotOpen) };
             }
             MovementKind::TopUp { .. }

@@ -97,7 +97,7 @@ pub enum MovementKind {
         /// Until when it should be resolved.
         deadline: Timestamp,
     },
-    /// Money in suspense goes where it belongs, or back.
+    /// Money in suspense goes where it belongs, less what the house would have kept in time, or back.
     Resolved {
         /// The entry that put it there.
         late: Position,

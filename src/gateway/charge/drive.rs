@@ -24,7 +24,7 @@ use crate::ledger::charge::{
     ChargeState, ChargeStep,
 };
 use crate::ledger::command::Command;
-use crate::ledger::event::{AccountKind, Fact, Fee, Movement, MovementKind, Origin};
+use crate::ledger::event::{AccountKind, Fact, Movement, MovementKind, Origin};
 use crate::ledger::id::{Position, Principal};
 use crate::ledger::order::Order;
 use crate::ledger::rejection::Rejection;
@@ -227,13 +227,7 @@ impl Desk {
     /// suspense. Each of the two has one reference, so it is done once however often it is said.
     async fn pay(&self, case: &Case, number: &str) {
         let ChargeStarted { account, amount, currency, purpose, fee, .. } = *case.started;
-        let fee = match fee {
-            None => None,
-            Some(amount) => {
-                let account = self.scribe.house(AccountKind::Fees, currency).await;
-                Some(Fee { account, amount })
-            }
-        };
+        let fee = self.scribe.fee(fee, currency).await;
         let movement = Movement {
             origin: origin(charge::paid_reference(case.charge), "paid"),
             kind: MovementKind::ChargePaid { charge: case.charge, purpose },

@@ -3,6 +3,9 @@
 //! The rule, at once: to the charge's bill if that is still to be paid; a top-up to its wallet if
 //! that takes it. Everything else waits for an administrator, and is overdue after its deadline.
 //! Above the limit of what one may do alone, a second one has to want the same.
+//!
+//! To whom the charge was for it goes less the fee with which the charge began, as if it had come
+//! in time; to anybody else, and back, it goes whole.
 
 use super::desk::Desk;
 use super::drive::{Case, origin};
@@ -17,6 +20,7 @@ use crate::ledger::charge::{ChargePurpose, Late};
 use crate::ledger::command::Command;
 use crate::ledger::event::{AccountKind, Fact, Movement, MovementKind};
 use crate::ledger::id::{AccountId, Position, Principal, PublicId};
+use crate::ledger::money::Amount;
 use crate::ledger::order::Order;
 use crate::ledger::reference::DigestBuilder;
 use crate::ledger::text::{Line, Reference, Username};
@@ -96,6 +100,13 @@ struct Target {
     bill: Option<Position>,
 }
 
+impl Target {
+    /// What the house keeps of the money of a charge that goes there.
+    fn kept(&self, case: &Case) -> Option<Amount> {
+        case.started.fee.filter(|_| self.credit == case.started.account)
+    }
+}
+
 impl Desk {
     /// Follows the rule for money in suspense. What it cannot place stays where it is.
     pub(super) async fn resolve_by_rule(&self, position: Position) {
@@ -104,6 +115,8 @@ impl Desk {
         let Some(target) = self.by_rule(&case, &late) else { return };
         let text = format!("late/{position}/by_rule");
         let reference = Reference::parse(&text).expect("short and visible");
+        let currency = case.started.currency;
+        let fee = self.scribe.fee(target.kept(&case), currency).await;
         let movement = Movement {
             origin: origin(reference, "resolved"),
             kind: MovementKind::Resolved {
@@ -114,8 +127,8 @@ impl Desk {
             debit: late.account,
             credit: target.credit,
             amount: late.amount,
-            currency: case.started.currency,
-            fee: None,
+            currency,
+            fee,
             note: line("by rule"),
         };
         self.scribe.insist(Command::Move(movement)).await;
@@ -222,14 +235,16 @@ impl Gateway {
         let Some(note) = self.agreed(position, &late, &goes, (by, &reason)) else {
             return Ok(Decided::NeedsAnother);
         };
+        let currency = case.started.currency;
+        let fee = self.charges.scribe.fee(target.kept(&case), currency).await;
         let movement = Movement {
             origin,
             kind: MovementKind::Resolved { late: position, bill: target.bill, by },
             debit: late.account,
             credit: target.credit,
             amount: late.amount,
-            currency: case.started.currency,
-            fee: None,
+            currency,
+            fee,
             note,
         };
         let outcome = self.submit(Command::Move(movement)).await?;

@@ -20,6 +20,9 @@
 //! - Money that the provider has is credited, or stands in suspense: each under one reference of the
 //!   charge, so that a crash between any two steps goes on where it was.
 //! - An open charge always has a next question, with notifications or without.
+//! - What the house keeps is fixed when a charge begins, and is the same whichever way the money
+//!   comes: of a bill what it keeps of a bill paid at once, of an order what the merchant's terms
+//!   say, of a top-up nothing. Money that comes late is no cheaper (see `late`).
 //! - A charge of the provider ends by its word; one from a wallet by our clock.
 
 mod desk;

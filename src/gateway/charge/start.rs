@@ -184,13 +184,14 @@ impl Gateway {
         if !is_known && self.charges.charges_of(bill).len() >= limits::BILL_CHARGES_MAX {
             return Err(Error::RateLimited { retry_after_seconds: 3600 });
         }
+        let fee = self.fee_of(state.account, state.amount, state.currency).await?;
         let start = StartCharge {
             origin,
             account: state.account,
             amount: state.amount,
             currency: state.currency,
             purpose: ChargePurpose::Bill(bill),
-            fee: None,
+            fee: fee.map(|fee| fee.amount),
             method: Some(method),
             seconds: None,
             details: Line::empty(),

@@ -80,7 +80,8 @@ impl Awaited {
     pub(super) fn give(&self, late: Position, movement: &Movement) -> Option<Rejection> {
         let has = self.late.get(&late.get());
         let whole = has == Some(&(movement.debit.0, units(movement.amount)));
-        (!whole || movement.fee.is_some()).then_some(Rejection::LateNotOpen)
+        let kept = movement.fee.map_or(0, |fee| units(fee.amount));
+        (!whole || kept >= units(movement.amount)).then_some(Rejection::LateNotOpen)
     }
 
     /// What the receiver says of the bill or the charge that is paid.

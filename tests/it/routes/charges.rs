@@ -35,7 +35,12 @@ async fn show(gateway: &TestGateway, token: &str, charge: &Value) -> Value {
 }
 
 /// Looks at a charge of ani's until it stands like this.
-async fn until(gateway: &TestGateway, people: &People, charge: &Value, status: &str) -> Value {
+pub(super) async fn until(
+    gateway: &TestGateway,
+    people: &People,
+    charge: &Value,
+    status: &str,
+) -> Value {
     for _ in 0..10_000 {
         let shown = show(gateway, &people.ani, charge).await;
         if shown["status"] == status {
@@ -58,7 +63,7 @@ pub(super) async fn rest(gateway: &TestGateway) {
 }
 
 /// How many movements of each kind stand in the journal.
-fn moved(gateway: &TestGateway) -> [usize; 3] {
+pub(super) fn moved(gateway: &TestGateway) -> [usize; 3] {
     let batches = gateway.journal.batches().unwrap();
     let mut counts = [0; 3];
     for recorded in batches.iter().flat_map(Batch::records).map(Result::unwrap) {
@@ -100,7 +105,7 @@ async fn a_bill_key_is_paid_told_three_times_and_credited_once() {
 }
 
 /// A bill of ani's, issued by the warung.
-async fn billed(gateway: &TestGateway, people: &People) -> String {
+pub(super) async fn billed(gateway: &TestGateway, people: &People) -> String {
     let lunch = json!({"name": "nasi goreng", "recipient": "ani", "amount": 25_000});
     let bill = gateway.send(post("/api/v1/bills", &lunch).by(&people.warung)).await.expect(201);
     let method = json!({"name": "Mandiri", "title": "Mandiri Bill Payment", "active": true});

@@ -9,6 +9,7 @@ mod charges;
 mod codes;
 mod documents;
 mod edge;
+mod fees;
 mod history;
 mod payments;
 mod payouts;

@@ -30,6 +30,7 @@ pub(super) struct Late {
     late: Position,
     amount: Amount,
     bill: Option<(Position, AccountId)>,
+    fee: Option<Amount>,
 }
 
 /// Notes what stands at `position`.
@@ -51,7 +52,8 @@ pub(super) fn learn(known: &mut Known, position: Position, fact: &Fact) {
             if let MovementKind::Suspended { charge, .. } = moved.kind {
                 let known_charge = known.charges.iter().find(|it| it.charge == charge);
                 let bill = known_charge.and_then(|it| Some((it.purpose.bill()?, it.account)));
-                let late = Late { late: position, amount: moved.amount, bill };
+                let fee = known_charge.and_then(|it| it.fee);
+                let late = Late { late: position, amount: moved.amount, bill, fee };
                 remember(&mut known.late, late);
             }
         }
@@ -180,7 +182,7 @@ fn suspend(asked: &Asked<'_>, charge: &Charge) -> Command {
 }
 
 fn resolve(random: &mut Random, known: &Known, asked: &Asked<'_>) -> Command {
-    let Some(&Late { late, amount: units, bill }) = random.pick(&known.late) else {
+    let Some(&Late { late, amount: units, bill, fee }) = random.pick(&known.late) else {
         return about_a_charge(random, known, asked);
     };
     let (bill, credit) = match bill {
@@ -190,5 +192,7 @@ fn resolve(random: &mut Random, known: &Known, asked: &Asked<'_>) -> Command {
     };
     let units = if random.percent(4) { random.range(1, units.get()) } else { units.get() };
     let kind = MovementKind::Resolved { late, bill, by: admin(random) };
-    Command::Move(movement(asked.origin("resolve"), kind, (SUSPENSE, credit), units))
+    let mut resolved = movement(asked.origin("resolve"), kind, (SUSPENSE, credit), units);
+    resolved.fee = fee.map(|amount| Fee { account: FEES, amount });
+    Command::Move(resolved)
 }
