@@ -63,7 +63,7 @@ pub struct Merchant {
 }
 
 /// What a merchant is told of.
-const TOLD: [EventKind; 7] = [
+const TOLD: [EventKind; 8] = [
     EventKind::ChargePending,
     EventKind::ChargePaid,
     EventKind::ChargeCancelled,
@@ -71,6 +71,8 @@ const TOLD: [EventKind; 7] = [
     EventKind::ChargeDenied,
     EventKind::ChargeFailed,
     EventKind::RefundSent,
+    // Late money of an order that was placed with the merchant.
+    EventKind::TopUpCredited,
 ];
 
 impl Merchant {

@@ -2,11 +2,11 @@
 //!
 //! A name may be charged again after an attempt that ended unpaid; each attempt is a charge of its
 //! own under the merchant's reference `order/<name>/<attempt>`. While one is open, or once one is
-//! paid, the name is taken.
+//! paid, in time or late, the name is taken.
 
 use std::time::Duration;
 
-use super::standing::{Standing, State, standing};
+use super::standing::{Standing, State, placed, standing};
 use super::start::{Begun, StartCharge};
 use crate::connector::midtrans::method::Method;
 use crate::engine::Outcome;
@@ -61,11 +61,9 @@ impl Gateway {
     pub async fn start_order(&self, ordered: Ordered, most: Duration) -> Result<Begun, Error> {
         const TAKEN: Error = Error::Conflict("the order is open, or paid");
         let attempts = self.attempts(ordered.merchant, ordered.name.as_str())?;
-        let is_over = |standing: &Standing| match &standing.state {
-            State::Ended { end, .. } => *end != ChargeEnd::Suspended,
-            State::Asked | State::Pending | State::Unknown | State::Paid { .. } => false,
-        };
-        if attempts.last().is_some_and(|last| !is_over(last)) {
+        if let Some(last) = attempts.last()
+            && !self.is_over(last)?
+        {
             return Err(TAKEN);
         }
         if attempts.len() >= limits::ORDER_ATTEMPTS_MAX {
@@ -94,6 +92,17 @@ impl Gateway {
             Ok(Begun { replayed: true, .. }) | Err(Error::ReferenceReused) => Err(TAKEN),
             other => other,
         }
+    }
+
+    /// Whether an attempt ended, and nobody has its money.
+    fn is_over(&self, attempt: &Standing) -> Result<bool, Error> {
+        Ok(match &attempt.state {
+            State::Ended { end: ChargeEnd::Suspended, .. } => false,
+            State::Ended { .. } => {
+                placed(self.view(), attempt)?.is_none_or(|placed| !placed.with_owner)
+            }
+            State::Asked | State::Pending | State::Unknown | State::Paid { .. } => false,
+        })
     }
 
     /// Every attempt at an order of this name, oldest first.

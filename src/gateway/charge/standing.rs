@@ -179,6 +179,30 @@ fn payment(view: &View, charge: Position) -> Result<Option<Recorded>, Error> {
     Ok(view.settled(&charge::paid_reference(charge))?)
 }
 
+/// Where money of a charge went from suspense.
+#[derive(Clone, Debug)]
+pub struct Placed {
+    /// The entry that moved it.
+    pub entry: Recorded,
+    /// Whether it went to whom the charge was for.
+    pub with_owner: bool,
+}
+
+/// Where the money of a charge went from suspense, if some was there and left.
+///
+/// # Errors
+/// The journal cannot be read.
+pub fn placed(view: &View, standing: &Standing) -> Result<Option<Placed>, Error> {
+    let late = charge::late_reference(standing.recorded.position);
+    let Some(late) = view.answered(Principal::System, &late)? else { return Ok(None) };
+    let Some(entry) = view.settled(&charge::resolved_reference(late.position))? else {
+        return Ok(None);
+    };
+    let owner = standing.started().account;
+    let with_owner = matches!(&entry.event.fact, Fact::Moved(moved) if moved.credit == owner);
+    Ok(Some(Placed { entry, with_owner }))
+}
+
 impl Gateway {
     /// The charge of this id, or of this invoice: for who is to get its money, who asked for it, and
     /// administrators.

@@ -1,4 +1,16 @@
 //! An order as a merchant is told of it: a transaction in Midtrans' words.
+//!
+//! | what became of it | `transaction_status` |
+//! |---|---|
+//! | it can be paid, or nobody knows yet | `pending` |
+//! | paid | `settlement`; `partial_refund`, `refund` as far as it went back |
+//! | ended unpaid | `expire`, `cancel`, `deny`, `failure` |
+//! | paid, but its account could not take it: the money is in suspense | `pending`: paid to nobody yet, and never to be paid again |
+//! | money in suspense placed with the merchant | `settlement`, also after `expire` and the like |
+//! | money in suspense that went elsewhere, or back | `deny`, as where a bank takes back what was paid; what had ended stays so |
+//!
+//! So nothing that is told as settled is not the merchant's, and what waits for a person gets its
+//! last word from that person.
 
 use serde_json::Value;
 
@@ -15,7 +27,7 @@ use crate::connector::midtrans::transaction::{
 };
 use crate::engine::View;
 use crate::gateway::Error;
-use crate::gateway::charge::standing::{Standing, State};
+use crate::gateway::charge::standing::{Placed, Standing, State, placed};
 use crate::identity::vault::Vault;
 use crate::journal::Recorded;
 use crate::ledger::charge::{ChargeEnd, ChargeSource};
@@ -95,19 +107,33 @@ pub fn told(
             let past = refunds.into_iter().filter(|refund| is_past(refund.position));
             refunded(&mut transaction, past);
         }
-        State::Ended { end, position, .. } if is_past(*position) => {
-            transaction.status = ended(*end);
+        State::Ended { end, position, .. } => {
+            let placed = placed(view, standing)?.filter(|placed| is_past(placed.entry.position));
+            if let Some(placed) = placed {
+                settle(&mut transaction, *end, &placed);
+            } else if is_past(*position) {
+                transaction.status = ended(*end);
+            }
         }
-        State::Asked
-        | State::Pending
-        | State::Unknown
-        | State::Paid { .. }
-        | State::Ended { .. } => {}
+        State::Asked | State::Pending | State::Unknown | State::Paid { .. } => {}
     }
     Ok(Told { transaction, method: details.method })
 }
 
-/// Money that came too late is nobody's yet, and a person decides: nothing has ended.
+/// An order whose money was placed.
+fn settle(transaction: &mut Transaction, end: ChargeEnd, placed: &Placed) {
+    if placed.with_owner {
+        transaction.status = Status::Settlement;
+        transaction.settled = Some(placed.entry.time);
+    } else {
+        transaction.status = match end {
+            ChargeEnd::Suspended => Status::Deny,
+            end => ended(end),
+        };
+    }
+}
+
+/// Money in suspense is nobody's yet, and a person decides: nothing has ended.
 const fn ended(end: ChargeEnd) -> Status {
     match end {
         ChargeEnd::Failed => Status::Failure,

@@ -96,11 +96,16 @@ impl Courier {
 
     /// The charge that an event is about.
     fn charge_of(&self, event: &Recorded) -> Result<Option<Position>, Error> {
-        let paid = |fact: &Fact| match fact {
-            Fact::Moved(movement) => match movement.kind {
-                MovementKind::ChargePaid { charge, .. } => Some(charge),
-                _ => None,
-            },
+        let kind = |fact: &Fact| match fact {
+            Fact::Moved(movement) => Some(movement.kind),
+            _ => None,
+        };
+        let paid = |fact: &Fact| match kind(fact)? {
+            MovementKind::ChargePaid { charge, .. } => Some(charge),
+            _ => None,
+        };
+        let suspended = |fact: &Fact| match kind(fact)? {
+            MovementKind::Suspended { charge, .. } => Some(charge),
             _ => None,
         };
         Ok(match &event.event.fact {
@@ -109,6 +114,9 @@ impl Courier {
             Fact::Moved(movement) => match movement.kind {
                 MovementKind::Refund { payment, .. } => {
                     paid(&self.view().record(payment)?.event.fact)
+                }
+                MovementKind::Resolved { late, .. } => {
+                    suspended(&self.view().record(late)?.event.fact)
                 }
                 _ => paid(&event.event.fact),
             },

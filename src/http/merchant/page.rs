@@ -12,7 +12,7 @@ use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LOCATION};
 use super::NAME_MAX;
 use crate::connector::midtrans::status::Status;
 use crate::connector::midtrans::transaction::{Instructions, Transaction};
-use crate::gateway::charge::standing::Standing;
+use crate::gateway::charge::standing::{Standing, State};
 use crate::gateway::merchant::details::{self, Details};
 use crate::gateway::merchant::pick::is_open_page;
 use crate::gateway::{Error, Gateway};
@@ -77,6 +77,9 @@ fn show(gateway: &Gateway, token: &str) -> Result<Reply, Error> {
     let mut body = format!("<p>Order <b>{order}</b>, <b>Rp {amount}</b></p>");
     let picking = is_open_page(&last)?;
     match told.status {
+        Status::Pending if matches!(last.state, State::Ended { .. }) => {
+            body.push_str("<p><b>Your payment has come, and is being looked at.</b></p>");
+        }
         Status::Pending => {
             numbers(&mut body, &told, &last);
             if picking {

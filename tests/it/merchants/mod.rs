@@ -14,6 +14,7 @@ use crate::support::{Answer, Ask, People, TestGateway, funded, get, post, put, s
 mod again;
 mod codes;
 mod found;
+mod late;
 mod orders;
 mod pages;
 mod qr;
