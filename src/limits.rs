@@ -480,6 +480,10 @@ pub const MERCHANT_METHODS_MAX: usize = 32;
 pub const ORDER_DETAILS_MAX: usize = 4 * 1024;
 /// How long the answer to a merchant's charge waits for the provider's.
 pub const ORDER_MADE_WAIT: Duration = Duration::from_secs(20);
+/// Refunds about which the provider is spoken to at once.
+pub const REFUNDS_AT_ONCE: usize = 8;
+/// How long the answer to a merchant's refund waits for the provider's.
+pub const REFUND_WAIT: Duration = Duration::from_secs(20);
 /// Refunds of one order that are made; what was refused does not count.
 pub const ORDER_REFUNDS_MAX: usize = 100;
 /// Longest `Idempotency-Key` of a merchant that is looked at (Midtrans), in characters.

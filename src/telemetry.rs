@@ -166,6 +166,7 @@ impl Metrics {
                     MovementKind::ChargePaid { .. } => self.charge("paid"),
                     MovementKind::Suspended { .. } => self.charge("suspended"),
                     MovementKind::Resolved { .. } => self.charge("resolved"),
+                    MovementKind::GivenBack { .. } => self.charge("given_back"),
                     _ => {}
                 }
             }

@@ -218,6 +218,8 @@ impl Actor {
             Command::CancelBill(cancelled) => self.account.decide_bill_cancelled(cancelled, order),
             Command::StartCharge(started) => self.account.decide_charge(started, order),
             Command::AdvanceCharge(advanced) => self.account.decide_charge_step(advanced, order),
+            Command::StartRefund(started) => self.spendable().decide_refund(started, order),
+            Command::AdvanceRefund(advanced) => self.account.decide_refund_step(advanced, order),
             Command::RequestTopUp(_)
             | Command::Freeze(_)
             | Command::NoteCallback(_)
@@ -245,8 +247,12 @@ impl Actor {
         };
         // Dropping the request here tells its caller `busy`.
         let Ok(back) = self.sender.clone().try_reserve_owned() else { return };
-        let is_held =
-            matches!(movement.kind, MovementKind::HoldPosted { .. } | MovementKind::PaidOut { .. });
+        let is_held = matches!(
+            movement.kind,
+            MovementKind::HoldPosted { .. }
+                | MovementKind::PaidOut { .. }
+                | MovementKind::GivenBack { .. }
+        );
         let amount = (!is_held).then_some(movement.amount);
         let (receiver, subject) = (movement.credit, request.command.kept_order());
         self.promises += 1;

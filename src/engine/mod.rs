@@ -346,7 +346,8 @@ impl Engine {
             | MovementKind::HoldPosted { .. }
             | MovementKind::PaidOut { .. }
             | MovementKind::BillPaid { .. }
-            | MovementKind::Resolved { .. } => false,
+            | MovementKind::Resolved { .. }
+            | MovementKind::GivenBack { .. } => false,
         };
         if !is_given || shared.kind(movement.debit).refuses_debits() {
             return shared.submit(command, reply);
@@ -405,7 +406,8 @@ impl Shared {
             | MovementKind::Adjustment { .. }
             | MovementKind::HoldPosted { .. }
             | MovementKind::PaidOut { .. }
-            | MovementKind::Suspended { .. } => false,
+            | MovementKind::Suspended { .. }
+            | MovementKind::GivenBack { .. } => false,
         }
     }
 

@@ -142,8 +142,11 @@ impl Orders {
                 self.accounts.entry(account).or_default().top_ups += 1;
             }
             Order::Bill(bill) => self.list_bill(position, &bill),
-            Order::TopUp { .. } | Order::Refunds { .. } | Order::Callback(_) | Order::Charge(_) => {
-            }
+            Order::TopUp { .. }
+            | Order::Refunds { .. }
+            | Order::Callback(_)
+            | Order::Charge(_)
+            | Order::Refund(_) => {}
         }
     }
 
@@ -183,7 +186,8 @@ impl Orders {
             | Order::TopUp { .. }
             | Order::Refunds { .. }
             | Order::Callback(_)
-            | Order::Charge(_) => {}
+            | Order::Charge(_)
+            | Order::Refund(_) => {}
         }
     }
 

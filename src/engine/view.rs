@@ -339,7 +339,9 @@ impl View {
             | Fact::ChargeStarted(_)
             | Fact::ChargeAdvanced(_)
             | Fact::Notified(_)
-            | Fact::DeliveryTried(_) => {}
+            | Fact::DeliveryTried(_)
+            | Fact::RefundStarted(_)
+            | Fact::RefundAdvanced(_) => {}
         }
         for link in &recorded.links {
             self.publish_account(book.account(link.account).expect("just applied"));

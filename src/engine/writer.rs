@@ -225,7 +225,9 @@ impl Writer {
             | Fact::ChargeStarted(_)
             | Fact::ChargeAdvanced(_)
             | Fact::Notified(_)
-            | Fact::DeliveryTried(_) => {}
+            | Fact::DeliveryTried(_)
+            | Fact::RefundStarted(_)
+            | Fact::RefundAdvanced(_) => {}
         }
     }
 }

@@ -175,7 +175,7 @@ pub fn change_of(account: AccountId, recorded: Recorded) -> Option<Change> {
     let category = match kind {
         _ if is_fee => Category::Fee,
         MovementKind::Payment => Category::Payment,
-        MovementKind::Refund { .. } => Category::Refund,
+        MovementKind::Refund { .. } | MovementKind::GivenBack { .. } => Category::Refund,
         MovementKind::TopUp { .. } => Category::TopUp,
         MovementKind::Adjustment { .. } => Category::Adjustment,
         MovementKind::HoldPosted { .. } | MovementKind::PaidOut { .. } => Category::Withdrawal,

@@ -216,6 +216,7 @@ pub(super) const fn requested(position: Position, order: Order) -> Option<Reques
         | Order::Callback(_)
         | Order::Charge(_)
         | Order::Bill(_)
-        | Order::Late(_) => None,
+        | Order::Late(_)
+        | Order::Refund(_) => None,
     }
 }

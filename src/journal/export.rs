@@ -262,7 +262,9 @@ impl Names {
             | Fact::BillCancelled(_)
             | Fact::ChargeStarted(_)
             | Fact::ChargeAdvanced(_)
-            | Fact::Notified(_) => charges::fact(self, fact),
+            | Fact::Notified(_)
+            | Fact::RefundStarted(_)
+            | Fact::RefundAdvanced(_) => charges::fact(self, fact),
             Fact::DeliveryTried(tried) => registry::delivery_tried(self, tried),
             Fact::PayoutFailed(failed) => json!({
                 "payout": failed.payout.get(),
@@ -324,7 +326,8 @@ impl Names {
             | MovementKind::HoldPosted { .. }
             | MovementKind::ChargePaid { .. }
             | MovementKind::BillPaid { .. }
-            | MovementKind::Suspended { .. } => None,
+            | MovementKind::Suspended { .. }
+            | MovementKind::GivenBack { .. } => None,
         }
     }
 

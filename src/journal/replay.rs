@@ -97,7 +97,9 @@ fn misfit(book: &Book, position: Position, event: &Event) -> Option<&'static str
         | Fact::BillCancelled(_)
         | Fact::ChargeStarted(_)
         | Fact::ChargeAdvanced(_)
-        | Fact::Notified(_) => charges::misfit(book, fact),
+        | Fact::Notified(_)
+        | Fact::RefundStarted(_)
+        | Fact::RefundAdvanced(_) => charges::misfit(book, fact),
     }
 }
 
@@ -158,6 +160,7 @@ fn moving(book: &Book, movement: &Movement, at: Timestamp) -> Option<&'static st
             MovementKind::ChargePaid { .. }
             | MovementKind::BillPaid { .. }
             | MovementKind::Resolved { .. }
+            | MovementKind::GivenBack { .. }
             | MovementKind::Suspended { .. } => charges::moving(book, movement, at),
             MovementKind::Payment
             | MovementKind::Refund { .. }

@@ -11,6 +11,9 @@
 //! A movement between two accounts that can refuse is decided in two halves, one by each account;
 //! the engine carries the first half to the second (see `engine`).
 
+mod payouts;
+mod refunds;
+
 use super::bill::{self, BillCancelled};
 use super::charge::{self, ChargeAdvanced, ChargePurpose, ChargeStarted};
 use super::event::{AccountKind, AccountOpened, Fact, FreezeSet, Hold, HoldReleased, Movement};
@@ -18,8 +21,9 @@ use super::event::{MovementKind, TopUpRejected};
 use super::id::{AccountId, Position, UserId};
 use super::money::{Amount, Balance, Currency, Total};
 use super::order::{Order, TopUpState};
-use super::payout::{self, PayoutAdvanced, PayoutFailed, PayoutStarted, PayoutStep};
+use super::payout::{self, PayoutStep};
 use super::policy::Policy;
+use super::refund::{self, RefundStep};
 use super::rejection::Rejection;
 use super::time::{Month, Timestamp};
 
@@ -119,11 +123,7 @@ impl Account {
             MovementKind::Payment => self.refuse_if_frozen()?,
             MovementKind::Refund { paid, .. } => {
                 self.refuse_if_frozen()?;
-                let refunded = match order {
-                    Some(Order::Refunds { refunded }) => *refunded,
-                    _ => Total::ZERO,
-                };
-                if refunded.plus(movement.amount) > Total::ZERO.plus(paid) {
+                if refunds::refunded(order).plus(movement.amount) > Total::ZERO.plus(paid) {
                     return Err(Rejection::RefundExceedsPayment);
                 }
             }
@@ -147,6 +147,11 @@ impl Account {
                 } else {
                     Err(Rejection::PayoutNotOpen)
                 };
+            }
+            MovementKind::GivenBack { .. } => {
+                let whole = refund::open(order, self.id)?.amount == movement.amount;
+                let fits = whole && movement.fee.is_none();
+                return if fits { Ok(()) } else { Err(Rejection::RefundNotOpen) };
             }
             MovementKind::ChargePaid { .. } | MovementKind::BillPaid { .. } => {
                 if self.kind.refuses_debits() {
@@ -236,6 +241,7 @@ impl Account {
             | MovementKind::HoldPosted { .. }
             | MovementKind::PaidOut { .. }
             | MovementKind::Suspended { .. }
+            | MovementKind::GivenBack { .. }
             | MovementKind::Resolved { bill: None, .. } => Ok(()),
         }
     }
@@ -341,56 +347,6 @@ impl Account {
         }
     }
 
-    /// Whether a payout may begin.
-    ///
-    /// # Errors
-    /// Why not.
-    pub fn decide_payout(&self, started: &PayoutStarted) -> Result<(), Rejection> {
-        if started.currency != self.currency {
-            return Err(Rejection::CurrencyMismatch);
-        }
-        self.refuse_if_frozen()?;
-        match payout::with_fee(started.amount, started.route.fee) {
-            Some(held) if !self.kind.refuses_debits() || self.available().covers(held) => Ok(()),
-            _ => Err(Rejection::InsufficientFunds),
-        }
-    }
-
-    /// Whether a payout may go on: a dearer try needs its fee.
-    ///
-    /// # Errors
-    /// Why not.
-    pub fn decide_payout_step(
-        &self,
-        advanced: &PayoutAdvanced,
-        order: Option<&Order>,
-    ) -> Result<(), Rejection> {
-        let payout = payout::open(order, self.id)?;
-        payout.decide_step(advanced)?;
-        let PayoutStep::NextTry { route, .. } = &advanced.step else { return Ok(()) };
-        let held = payout::with_fee(payout.amount, route.fee);
-        let more = held.map(|held| held.checked_sub(payout.held()));
-        match more {
-            Some(None) => Ok(()),
-            Some(Some(more)) if !self.kind.refuses_debits() || self.available().covers(more) => {
-                Ok(())
-            }
-            _ => Err(Rejection::InsufficientFunds),
-        }
-    }
-
-    /// Whether a payout may end as failed.
-    ///
-    /// # Errors
-    /// [`Rejection::PayoutNotOpen`].
-    pub fn decide_payout_failure(
-        &self,
-        failed: &PayoutFailed,
-        order: Option<&Order>,
-    ) -> Result<(), Rejection> {
-        payout::open(order, self.id)?.decide_failure(failed.by)
-    }
-
     /// Follows a fact decided at `at`. `order` is the state, before this fact, of what it refers to.
     pub fn apply(&mut self, fact: &Fact, at: Timestamp, order: Option<&Order>) {
         match fact {
@@ -413,6 +369,16 @@ impl Account {
                 {
                     self.released = self.released.plus(payout.held());
                     self.hold(payout::with_fee(payout.amount, route.fee));
+                }
+            }
+            Fact::RefundStarted(started) if started.account == self.id => {
+                self.hold(Some(started.amount));
+            }
+            Fact::RefundAdvanced(advanced) if advanced.account == self.id => {
+                if let (RefundStep::Failed { .. }, Some(Order::Refund(refund))) =
+                    (&advanced.step, order)
+                {
+                    self.released = self.released.plus(refund.amount);
                 }
             }
             Fact::PayoutFailed(failed) if failed.account == self.id => {
@@ -442,7 +408,9 @@ impl Account {
             | Fact::ChargeStarted(_)
             | Fact::ChargeAdvanced(_)
             | Fact::Notified(_)
-            | Fact::DeliveryTried(_) => {}
+            | Fact::DeliveryTried(_)
+            | Fact::RefundStarted(_)
+            | Fact::RefundAdvanced(_) => {}
         }
     }
 
@@ -462,6 +430,9 @@ impl Account {
                 }
                 (MovementKind::PaidOut { .. }, Some(Order::Payout(payout))) => {
                     self.released = self.released.plus(payout.held());
+                }
+                (MovementKind::GivenBack { .. }, Some(Order::Refund(refund))) => {
+                    self.released = self.released.plus(refund.amount);
                 }
                 _ => {}
             }
@@ -497,6 +468,7 @@ const fn counts_as_incoming(kind: MovementKind) -> bool {
         MovementKind::Suspended { .. }
         | MovementKind::Refund { .. }
         | MovementKind::Adjustment { .. }
-        | MovementKind::PaidOut { .. } => false,
+        | MovementKind::PaidOut { .. }
+        | MovementKind::GivenBack { .. } => false,
     }
 }

@@ -9,27 +9,24 @@
 //! - An entry's links name, for every account it touches, the entry before it in that account's
 //!   history and the balance after it.
 
+mod orders;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrayvec::ArrayVec;
 
+pub use self::orders::{NextOrders, next_orders};
 use super::account::{Account, Awaiting};
-use super::bill::{Bill, BillState};
 use super::boarding::Boarding;
-use super::charge::{Charge, Late};
 use super::command::{Command, decide_parties};
 use super::delivery::{self, Outbox};
 use super::endpoint::events_of;
 use super::event::UserChanged;
-use super::event::{
-    ACCOUNTS_TOUCHED_MAX, AccountOpened, Event, Fact, Hold, Movement, MovementKind,
-};
+use super::event::{ACCOUNTS_TOUCHED_MAX, AccountOpened, Event, Fact};
 use super::id::{AccountId, Position, UserId};
 use super::money::{Balance, Currency, Total};
-use super::order::{Order, TopUpState};
 use super::orders::Orders;
-use super::payout::{Callback, Payout};
 use super::policy::Policies;
 use super::registry::Registry;
 use super::rejection::Rejection;
@@ -121,6 +118,8 @@ impl Book {
             Command::CancelBill(cancelled) => account.decide_bill_cancelled(cancelled, order),
             Command::StartCharge(started) => account.decide_charge(started, order),
             Command::AdvanceCharge(advanced) => account.decide_charge_step(advanced, order),
+            Command::StartRefund(started) => account.decide_refund(started, order),
+            Command::AdvanceRefund(advanced) => account.decide_refund_step(advanced, order),
             Command::RequestTopUp(_)
             | Command::Freeze(_)
             | Command::NoteCallback(_)
@@ -202,7 +201,9 @@ impl Book {
             | Fact::ChargeStarted(_)
             | Fact::ChargeAdvanced(_)
             | Fact::Notified(_)
-            | Fact::DeliveryTried(_) => {}
+            | Fact::DeliveryTried(_)
+            | Fact::RefundStarted(_)
+            | Fact::RefundAdvanced(_) => {}
         }
     }
 
@@ -264,7 +265,9 @@ impl Book {
             | Fact::ChargeStarted(_)
             | Fact::ChargeAdvanced(_)
             | Fact::Notified(_)
-            | Fact::DeliveryTried(_) => {}
+            | Fact::DeliveryTried(_)
+            | Fact::RefundStarted(_)
+            | Fact::RefundAdvanced(_) => {}
         }
     }
 
@@ -296,163 +299,5 @@ impl Book {
         if let Some((endpoint, keep_missed)) = delivery::silenced(&changed.change) {
             self.outbox.drop_all(endpoint, keep_missed);
         }
-    }
-}
-
-/// Orders and their states; `None`: closed. An entry changes two at most.
-pub type NextOrders = ArrayVec<(Position, Option<Order>), 2>;
-
-/// What becomes of orders when `fact` stands at `position`: which, and their states from then on.
-/// `before` knows the states before. The engine uses it for orders whose entries are still on their
-/// way to the journal.
-pub fn next_orders(
-    position: Position,
-    fact: &Fact,
-    before: impl Fn(Position) -> Option<Order>,
-) -> NextOrders {
-    let order = fact.subject().and_then(&before);
-    let mut next: NextOrders = next_order(position, fact, order).into_iter().collect();
-    if let Some((at, Some(Order::Bill(bill)))) = fact.bill().map(|bill| (bill, before(bill))) {
-        next.push((at, Some(paid(bill, position))));
-    }
-    next
-}
-
-/// What becomes of the order that `fact` is about, or begins.
-fn next_order(
-    position: Position,
-    fact: &Fact,
-    order: Option<Order>,
-) -> Option<(Position, Option<Order>)> {
-    match fact {
-        Fact::Held(hold) => {
-            let Hold { account, amount, expires, .. } = *hold;
-            Some((position, Some(Order::Hold { account, amount, expires })))
-        }
-        Fact::HoldReleased(released) => Some((released.hold, None)),
-        Fact::TopUpRequested(request) => Some((
-            position,
-            Some(Order::TopUp {
-                account: request.account,
-                amount: request.amount,
-                currency: request.currency,
-                requested_by: request.origin.principal,
-                state: TopUpState::Awaiting,
-            }),
-        )),
-        Fact::TopUpRejected(rejected) => {
-            Some((rejected.request, order.map(|o| decided(o, TopUpState::Rejected(position)))))
-        }
-        Fact::Moved(movement) => next_of_movement(position, movement, order),
-        Fact::PayoutStarted(started) => {
-            Some((position, Some(Order::Payout(Payout::new(started, position)))))
-        }
-        Fact::PayoutAdvanced(advanced) => match order {
-            Some(Order::Payout(payout)) => {
-                let payout = payout.advanced(&advanced.step, position);
-                Some((advanced.payout, Some(Order::Payout(payout))))
-            }
-            _ => None,
-        },
-        Fact::PayoutFailed(failed) => Some((failed.payout, ended(order, position))),
-        Fact::CallbackTried(tried) => match order {
-            Some(Order::Callback(callback)) => {
-                let next = Callback { tried: tried.attempt, ..callback };
-                Some((tried.payout, (!tried.done).then_some(Order::Callback(next))))
-            }
-            _ => None,
-        },
-        Fact::BillIssued(issued) => Some((position, Some(Order::Bill(Bill::new(issued))))),
-        Fact::BillCancelled(cancelled) => match order {
-            Some(Order::Bill(bill)) => Some((cancelled.bill, Some(called_off(bill, position)))),
-            _ => None,
-        },
-        Fact::ChargeStarted(started) => Some((position, Some(Order::Charge(Charge::new(started))))),
-        Fact::ChargeAdvanced(advanced) => match order {
-            Some(Order::Charge(charge)) => {
-                Some((advanced.charge, charge.advanced(&advanced.step).map(Order::Charge)))
-            }
-            _ => None,
-        },
-        Fact::Genesis
-        | Fact::AccountOpened(_)
-        | Fact::UserCreated(_)
-        | Fact::UserChanged(_)
-        | Fact::SessionRevoked(_)
-        | Fact::FreezeSet(_)
-        | Fact::Refused(_)
-        | Fact::RegistryChanged(_)
-        | Fact::Notified(_)
-        | Fact::DeliveryTried(_)
-        | Fact::BoardingChanged(_) => None,
-    }
-}
-
-/// What becomes of the order that `movement` is about, or begins.
-fn next_of_movement(
-    position: Position,
-    movement: &Movement,
-    order: Option<Order>,
-) -> Option<(Position, Option<Order>)> {
-    match movement.kind {
-        MovementKind::Refund { payment, .. } => {
-            let before = match order {
-                Some(Order::Refunds { refunded }) => refunded,
-                _ => Total::ZERO,
-            };
-            let refunded = before.plus(movement.amount);
-            Some((payment, Some(Order::Refunds { refunded })))
-        }
-        MovementKind::TopUp { request: Some(request), .. } => {
-            Some((request, order.map(|o| decided(o, TopUpState::Approved(position)))))
-        }
-        MovementKind::HoldPosted { hold } => Some((hold, None)),
-        MovementKind::PaidOut { payout, .. } => Some((payout, ended(order, position))),
-        MovementKind::ChargePaid { charge, .. } => Some((charge, None)),
-        MovementKind::BillPaid { bill } => match order {
-            Some(Order::Bill(state)) => Some((bill, Some(paid(state, position)))),
-            _ => None,
-        },
-        MovementKind::Suspended { charge, deadline } => {
-            let (account, amount) = (movement.credit, movement.amount);
-            Some((position, Some(Order::Late(Late { account, charge, amount, deadline }))))
-        }
-        MovementKind::Resolved { late, .. } => Some((late, None)),
-        MovementKind::Payment
-        | MovementKind::TopUp { request: None, .. }
-        | MovementKind::Adjustment { .. } => None,
-    }
-}
-
-/// A bill that the entry at `position` calls off.
-const fn called_off(bill: Bill, position: Position) -> Order {
-    Order::Bill(Bill { state: BillState::Cancelled(position), ..bill })
-}
-
-/// A bill that the entry at `position` pays.
-const fn paid(bill: Bill, position: Position) -> Order {
-    Order::Bill(Bill { state: BillState::Paid(position), ..bill })
-}
-
-/// What is left of a payout that ends at `position`.
-fn ended(order: Option<Order>, position: Position) -> Option<Order> {
-    match order {
-        Some(Order::Payout(payout)) => payout.ended(position).map(Order::Callback),
-        _ => None,
-    }
-}
-
-fn decided(order: Order, state: TopUpState) -> Order {
-    match order {
-        Order::TopUp { account, amount, currency, requested_by, .. } => {
-            Order::TopUp { account, amount, currency, requested_by, state }
-        }
-        Order::Hold { .. }
-        | Order::Refunds { .. }
-        | Order::Payout(_)
-        | Order::Callback(_)
-        | Order::Charge(_)
-        | Order::Bill(_)
-        | Order::Late(_) => order,
     }
 }

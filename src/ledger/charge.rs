@@ -367,7 +367,8 @@ pub fn settles(fact: &Fact) -> Option<Reference> {
         | MovementKind::HoldPosted { .. }
         | MovementKind::PaidOut { .. }
         | MovementKind::BillPaid { .. }
-        | MovementKind::Suspended { .. } => None,
+        | MovementKind::Suspended { .. }
+        | MovementKind::GivenBack { .. } => None,
     }
 }
 

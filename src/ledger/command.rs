@@ -10,6 +10,7 @@ use super::event::{TopUpRejected, TopUpRequested};
 use super::id::{AccountId, Position};
 use super::money::Currency;
 use super::payout::{CallbackTried, PayoutAdvanced, PayoutFailed, PayoutStarted};
+use super::refund::{RefundAdvanced, RefundStarted};
 use super::rejection::Rejection;
 use super::text::Line;
 
@@ -44,6 +45,10 @@ pub enum Command {
     StartCharge(Box<ChargeStarted>),
     /// Note how a charge goes on, or that it ends unpaid.
     AdvanceCharge(Box<ChargeAdvanced>),
+    /// Set money aside and begin to give it back through the provider.
+    StartRefund(Box<RefundStarted>),
+    /// Note how a refund goes on, or that it failed.
+    AdvanceRefund(Box<RefundAdvanced>),
 }
 
 impl Command {
@@ -64,6 +69,8 @@ impl Command {
             Self::CancelBill(cancelled) => cancelled.account,
             Self::StartCharge(started) => started.account,
             Self::AdvanceCharge(advanced) => advanced.account,
+            Self::StartRefund(started) => started.account,
+            Self::AdvanceRefund(advanced) => advanced.account,
         }
     }
 
@@ -79,6 +86,8 @@ impl Command {
             Self::CancelBill(cancelled) => Some(cancelled.bill),
             Self::StartCharge(started) => started.purpose.bill(),
             Self::AdvanceCharge(advanced) => Some(advanced.charge),
+            Self::StartRefund(started) => Some(started.payment),
+            Self::AdvanceRefund(advanced) => Some(advanced.refund),
             Self::Hold(_)
             | Self::RequestTopUp(_)
             | Self::Freeze(_)
@@ -114,6 +123,8 @@ impl Command {
             Self::CancelBill(cancelled) => &cancelled.origin,
             Self::StartCharge(started) => &started.origin,
             Self::AdvanceCharge(advanced) => &advanced.origin,
+            Self::StartRefund(started) => &started.origin,
+            Self::AdvanceRefund(advanced) => &advanced.origin,
         }
     }
 
@@ -134,6 +145,8 @@ impl Command {
             Self::CancelBill(cancelled) => Fact::BillCancelled(cancelled),
             Self::StartCharge(started) => Fact::ChargeStarted(started),
             Self::AdvanceCharge(advanced) => Fact::ChargeAdvanced(advanced),
+            Self::StartRefund(started) => Fact::RefundStarted(started),
+            Self::AdvanceRefund(advanced) => Fact::RefundAdvanced(advanced),
         }
     }
 
@@ -155,6 +168,8 @@ impl Command {
             Self::CancelBill(cancelled) => (cancelled.origin, None),
             Self::StartCharge(started) => (started.origin, Some(started.amount)),
             Self::AdvanceCharge(advanced) => (advanced.origin, None),
+            Self::StartRefund(started) => (started.origin, Some(started.amount)),
+            Self::AdvanceRefund(advanced) => (advanced.origin, None),
         };
         Fact::Refused(Refusal {
             origin,

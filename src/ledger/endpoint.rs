@@ -143,24 +143,7 @@ pub fn events_of(fact: &Fact) -> Events {
     let mut events = Events::new();
     match fact {
         Fact::Moved(movement) => {
-            let (giver, receiver) = match movement.kind {
-                MovementKind::Payment => (Some(Kind::PaymentSent), Some(Kind::PaymentReceived)),
-                MovementKind::Refund { .. } => (Some(Kind::RefundSent), Some(Kind::RefundReceived)),
-                MovementKind::TopUp { .. } => (None, Some(Kind::TopUpCredited)),
-                MovementKind::Adjustment { .. } => {
-                    (Some(Kind::BalanceDecreased), Some(Kind::BalanceIncreased))
-                }
-                MovementKind::PaidOut { .. } => (Some(Kind::WithdrawalSucceeded), None),
-                MovementKind::BillPaid { .. } => (Some(Kind::BillPaid), Some(Kind::BillPaid)),
-                MovementKind::ChargePaid { purpose, .. } => match purpose {
-                    ChargePurpose::TopUp => (Some(Kind::PaymentSent), Some(Kind::TopUpCredited)),
-                    ChargePurpose::Bill(_) => (Some(Kind::BillPaid), Some(Kind::BillPaid)),
-                    ChargePurpose::Order => (Some(Kind::PaymentSent), Some(Kind::ChargePaid)),
-                },
-                MovementKind::Resolved { bill: Some(_), .. } => (None, Some(Kind::BillPaid)),
-                MovementKind::Resolved { bill: None, .. } => (None, Some(Kind::TopUpCredited)),
-                MovementKind::HoldPosted { .. } | MovementKind::Suspended { .. } => (None, None),
-            };
+            let (giver, receiver) = moved(movement.kind);
             events.extend(giver.map(|kind| (movement.debit, kind)));
             events.extend(receiver.map(|kind| (movement.credit, kind)));
         }
@@ -202,9 +185,35 @@ pub fn events_of(fact: &Fact) -> Events {
         | Fact::CallbackTried(_)
         | Fact::Notified(_)
         | Fact::DeliveryTried(_)
-        | Fact::BoardingChanged(_) => {}
+        | Fact::BoardingChanged(_)
+        | Fact::RefundStarted(_)
+        | Fact::RefundAdvanced(_) => {}
     }
     events
+}
+
+/// What a movement is to its giver and to its receiver.
+const fn moved(kind: MovementKind) -> (Option<EventKind>, Option<EventKind>) {
+    use EventKind as Kind;
+    match kind {
+        MovementKind::Payment => (Some(Kind::PaymentSent), Some(Kind::PaymentReceived)),
+        MovementKind::Refund { .. } => (Some(Kind::RefundSent), Some(Kind::RefundReceived)),
+        MovementKind::TopUp { .. } => (None, Some(Kind::TopUpCredited)),
+        MovementKind::Adjustment { .. } => {
+            (Some(Kind::BalanceDecreased), Some(Kind::BalanceIncreased))
+        }
+        MovementKind::PaidOut { .. } => (Some(Kind::WithdrawalSucceeded), None),
+        MovementKind::GivenBack { .. } => (Some(Kind::RefundSent), None),
+        MovementKind::BillPaid { .. } => (Some(Kind::BillPaid), Some(Kind::BillPaid)),
+        MovementKind::ChargePaid { purpose, .. } => match purpose {
+            ChargePurpose::TopUp => (Some(Kind::PaymentSent), Some(Kind::TopUpCredited)),
+            ChargePurpose::Bill(_) => (Some(Kind::BillPaid), Some(Kind::BillPaid)),
+            ChargePurpose::Order => (Some(Kind::PaymentSent), Some(Kind::ChargePaid)),
+        },
+        MovementKind::Resolved { bill: Some(_), .. } => (None, Some(Kind::BillPaid)),
+        MovementKind::Resolved { bill: None, .. } => (None, Some(Kind::TopUpCredited)),
+        MovementKind::HoldPosted { .. } | MovementKind::Suspended { .. } => (None, None),
+    }
 }
 
 const fn charge_went(step: &ChargeStep) -> Option<EventKind> {

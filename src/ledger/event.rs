@@ -15,6 +15,7 @@ use super::id::{AccountId, Position, Principal, UserId};
 use super::money::{Amount, Currency};
 pub use super::movement::{Fee, Movement, MovementKind};
 use super::payout::{CallbackTried, PayoutAdvanced, PayoutFailed, PayoutStarted};
+use super::refund::{RefundAdvanced, RefundStarted};
 use super::registry::RegistryChanged;
 use super::rejection::Rejection;
 use super::text::{Email, Line, Reference, Username};
@@ -80,6 +81,10 @@ pub enum Fact {
     DeliveryTried(Box<DeliveryTried>),
     /// A room, a tenant or a way to pay is new, another or gone.
     BoardingChanged(Box<BoardingChanged>),
+    /// Money of a merchant is set aside; its provider is about to be asked to give it back.
+    RefundStarted(Box<RefundStarted>),
+    /// A refund goes on, or ends and nothing went back.
+    RefundAdvanced(Box<RefundAdvanced>),
 }
 
 /// Who asked, what they call the request, and a digest of what they asked.
@@ -385,6 +390,8 @@ impl Fact {
             Self::ChargeAdvanced(advanced) => Some(&advanced.origin),
             Self::Notified(notified) => Some(&notified.origin),
             Self::DeliveryTried(tried) => Some(&tried.origin),
+            Self::RefundStarted(started) => Some(&started.origin),
+            Self::RefundAdvanced(advanced) => Some(&advanced.origin),
             Self::Genesis
             | Self::AccountOpened(_)
             | Self::UserCreated(_)
@@ -406,6 +413,8 @@ impl Fact {
             Self::CallbackTried(tried) => Some(tried.payout),
             Self::BillCancelled(cancelled) => Some(cancelled.bill),
             Self::ChargeAdvanced(advanced) => Some(advanced.charge),
+            Self::RefundStarted(started) => Some(started.payment),
+            Self::RefundAdvanced(advanced) => Some(advanced.refund),
             Self::Genesis
             | Self::AccountOpened(_)
             | Self::UserCreated(_)
@@ -432,7 +441,8 @@ impl Fact {
             | Self::TopUpRequested(_)
             | Self::PayoutStarted(_)
             | Self::BillIssued(_)
-            | Self::ChargeStarted(_) => true,
+            | Self::ChargeStarted(_)
+            | Self::RefundStarted(_) => true,
             Self::Moved(movement) => matches!(movement.kind, MovementKind::Suspended { .. }),
             Self::Genesis
             | Self::AccountOpened(_)
@@ -451,13 +461,16 @@ impl Fact {
             | Self::BillCancelled(_)
             | Self::ChargeAdvanced(_)
             | Self::Notified(_)
-            | Self::DeliveryTried(_) => false,
+            | Self::DeliveryTried(_)
+            | Self::RefundAdvanced(_) => false,
         }
     }
 
     /// Every order whose state it changes, one that it begins apart.
     pub fn orders(&self) -> impl Iterator<Item = Position> + use<> {
-        self.subject().into_iter().chain(self.bill())
+        let payment =
+            if let Self::RefundAdvanced(advanced) = self { Some(advanced.payment) } else { None };
+        self.subject().into_iter().chain(self.bill()).chain(payment)
     }
 
     /// The bill that is paid beside what it is about.
@@ -495,6 +508,8 @@ impl Fact {
             }
             Self::ChargeStarted(started) => touched.push(started.account),
             Self::ChargeAdvanced(advanced) => touched.push(advanced.account),
+            Self::RefundStarted(started) => touched.push(started.account),
+            Self::RefundAdvanced(advanced) => touched.push(advanced.account),
             Self::AccountOpened(opened) => touched.push(opened.account),
             Self::UserCreated(created) => touched.push(created.account.account),
             Self::Genesis

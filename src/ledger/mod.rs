@@ -37,6 +37,7 @@ pub mod policy;
 pub mod posting;
 pub mod proposal;
 pub mod reference;
+pub mod refund;
 pub mod registry;
 pub mod rejection;
 pub mod table;

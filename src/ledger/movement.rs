@@ -106,6 +106,11 @@ pub enum MovementKind {
         /// Who says so: the system by rule, else a person; the note is the reason.
         by: Principal,
     },
+    /// Held money goes back through the provider: to clearing. The note is the refund's.
+    GivenBack {
+        /// Where the refund began.
+        refund: Position,
+    },
 }
 
 impl MovementKind {
@@ -119,6 +124,7 @@ impl MovementKind {
             Self::ChargePaid { charge, .. } => Some(charge),
             Self::BillPaid { bill } => Some(bill),
             Self::Resolved { late, .. } => Some(late),
+            Self::GivenBack { refund } => Some(refund),
             Self::Payment | Self::Adjustment { .. } | Self::Suspended { .. } => None,
         }
     }
@@ -135,7 +141,8 @@ impl MovementKind {
             | Self::HoldPosted { .. }
             | Self::PaidOut { .. }
             | Self::BillPaid { .. }
-            | Self::Suspended { .. } => None,
+            | Self::Suspended { .. }
+            | Self::GivenBack { .. } => None,
         }
     }
 
@@ -149,7 +156,8 @@ impl MovementKind {
             | Self::HoldPosted { .. }
             | Self::PaidOut { .. }
             | Self::Suspended { .. }
-            | Self::Resolved { .. } => false,
+            | Self::Resolved { .. }
+            | Self::GivenBack { .. } => false,
         }
     }
 }

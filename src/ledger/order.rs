@@ -1,5 +1,5 @@
-//! Things that stay open across entries: holds, requested top-ups, refunds so far, payouts, charges,
-//! bills, late money.
+//! Things that stay open across entries: holds, requested top-ups, refunds so far and under way,
+//! payouts, charges, bills, late money.
 //!
 //! An order is named by the position of the entry that began it.
 
@@ -8,6 +8,7 @@ use super::charge::{Charge, Late};
 use super::id::{AccountId, Position, Principal};
 use super::money::{Amount, Currency, Total};
 use super::payout::{Callback, Payout};
+use super::refund::Refund;
 use super::time::Timestamp;
 
 /// The state of something that an earlier entry began.
@@ -35,7 +36,7 @@ pub enum Order {
         /// How far it is.
         state: TopUpState,
     },
-    /// A payment of which something went back.
+    /// A payment of which something went back, or is on its way back.
     Refunds {
         /// All refunds of it together.
         refunded: Total,
@@ -50,6 +51,8 @@ pub enum Order {
     Bill(Bill),
     /// Money in suspense; gone once it is resolved.
     Late(Late),
+    /// Money on its way back through the provider; gone once it has ended.
+    Refund(Refund),
 }
 
 /// How far a requested top-up is.

@@ -48,11 +48,13 @@ pub enum Rejection {
     BillNotOpen,
     /// The money in suspense is resolved, or none.
     LateNotOpen,
+    /// The refund has ended, or is not where this would follow.
+    RefundNotOpen,
 }
 
 impl Rejection {
     /// Every variant, for tables in tests and documentation.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::RecipientNotFound,
         Self::CurrencyMismatch,
         Self::SelfTransfer,
@@ -74,6 +76,7 @@ impl Rejection {
         Self::AlreadyPaid,
         Self::BillNotOpen,
         Self::LateNotOpen,
+        Self::RefundNotOpen,
     ];
 
     /// The stable code clients see.
@@ -98,6 +101,7 @@ impl Rejection {
             Self::AlreadyPaid => "already_paid",
             Self::BillNotOpen => "bill_not_open",
             Self::LateNotOpen => "late_not_open",
+            Self::RefundNotOpen => "refund_not_open",
         }
     }
 
@@ -124,7 +128,8 @@ impl Rejection {
             | Self::ChargeNotOpen
             | Self::AlreadyPaid
             | Self::BillNotOpen
-            | Self::LateNotOpen => false,
+            | Self::LateNotOpen
+            | Self::RefundNotOpen => false,
         }
     }
 }

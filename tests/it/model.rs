@@ -5,6 +5,7 @@
 //! go unseen.
 
 mod awaited;
+mod given;
 
 use std::collections::BTreeMap;
 
@@ -59,6 +60,7 @@ pub(crate) struct Model {
     requests: BTreeMap<u64, Request>,
     refunded: BTreeMap<u64, i128>,
     payouts: BTreeMap<u64, Payout>,
+    givings: BTreeMap<u64, given::Giving>,
     awaited: Awaited,
 }
 
@@ -140,6 +142,8 @@ impl Model {
                 self.awaited.start(started, self.purse(started.account).currency)
             }
             Command::AdvanceCharge(advanced) => self.awaited.step(advanced),
+            Command::StartRefund(started) => self.start_refund(started),
+            Command::AdvanceRefund(advanced) => self.refund_step(advanced),
             Command::RequestTopUp(_)
             | Command::Freeze(_)
             | Command::NoteCallback(_)
@@ -196,6 +200,9 @@ impl Model {
         }
         if let MovementKind::Resolved { late, .. } = movement.kind {
             return self.awaited.give(late, movement);
+        }
+        if let MovementKind::GivenBack { refund } = movement.kind {
+            return self.give_back(refund, movement);
         }
         if let MovementKind::PaidOut { payout, by } = movement.kind {
             let fee = movement.fee.map_or(0, |fee| units(fee.amount));
@@ -269,6 +276,9 @@ impl Model {
             Fact::PayoutStarted(_) | Fact::PayoutAdvanced(_) | Fact::PayoutFailed(_) => {
                 self.apply_payout(at, &event.fact);
             }
+            Fact::RefundStarted(_) | Fact::RefundAdvanced(_) => {
+                self.apply_refund(at, &event.fact);
+            }
             Fact::Genesis
             | Fact::UserChanged(_)
             | Fact::SessionRevoked(_)
@@ -335,6 +345,7 @@ impl Model {
             }
             MovementKind::TopUp { request: Some(request), .. } => self.close(request),
             MovementKind::PaidOut { payout, .. } => self.end_payout(payout),
+            MovementKind::GivenBack { refund } => drop(self.end_giving(refund)),
             MovementKind::TopUp { request: None, .. }
             | MovementKind::Payment
             | MovementKind::Adjustment { .. }

@@ -15,6 +15,7 @@
 
 mod awaited;
 mod payout;
+mod refund;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -35,7 +36,7 @@ use gerbang::ledger::time::Timestamp;
 use crate::model::Model;
 use crate::world::{NOT_THE_LEDGERS, amount, dawn, origin, user};
 
-const SCRIPTS: [(&str, &str); 13] = [
+const SCRIPTS: [(&str, &str); 14] = [
     ("adjustments", include_str!("scripts/adjustments.txt")),
     ("amounts", include_str!("scripts/amounts.txt")),
     ("bills", include_str!("scripts/bills.txt")),
@@ -43,6 +44,7 @@ const SCRIPTS: [(&str, &str); 13] = [
     ("currencies", include_str!("scripts/currencies.txt")),
     ("floors", include_str!("scripts/floors.txt")),
     ("freezes", include_str!("scripts/freezes.txt")),
+    ("given_back", include_str!("scripts/given_back.txt")),
     ("holds", include_str!("scripts/holds.txt")),
     ("limits", include_str!("scripts/limits.txt")),
     ("payments", include_str!("scripts/payments.txt")),
@@ -284,11 +286,10 @@ impl World {
         let origin = origin.clone();
         let account = |index| self.account(words, index);
         let reason = Line::empty();
-        if let Some(command) = payout::command(self, &origin, words)? {
-            return Ok(Some(command));
-        }
-        if let Some(command) = awaited::command(self, &origin, words)? {
-            return Ok(Some(command));
+        for command in [payout::command, awaited::command, refund::command] {
+            if let Some(command) = command(self, &origin, words)? {
+                return Ok(Some(command));
+            }
         }
         Ok(Some(match words.word(0)? {
             "pay" if !self.names.contains_key(words.word(2)?) => return Ok(None),
@@ -453,7 +454,8 @@ fn done(fact: &Fact) -> &'static str {
         Fact::BillIssued(_) => "issued",
         Fact::BillCancelled(_) => "cancelled",
         Fact::ChargeStarted(_) => "awaited",
-        Fact::ChargeAdvanced(_) => "advanced",
+        Fact::ChargeAdvanced(_) | Fact::RefundAdvanced(_) => "advanced",
+        Fact::RefundStarted(_) => "begun",
         _ => "recorded",
     }
 }

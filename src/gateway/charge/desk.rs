@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use dashmap::DashMap;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use super::round::Round;
 use super::verdict::Odd;
@@ -173,6 +173,8 @@ pub struct Desk {
     pub(super) proposals: Mutex<HashMap<Position, super::late::Proposal>>,
     /// The last entry that was written before this process began.
     pub(super) began_at: Position,
+    /// Who may speak to the provider about a refund.
+    pub(super) refund_turns: Semaphore,
     /// What was open when this process began, until it is taken up.
     resumed: Mutex<Vec<(Position, Order)>>,
     /// Charges to ask about though nothing was written.
@@ -190,7 +192,8 @@ impl Desk {
         options: Options,
     ) -> Arc<Self> {
         let began_at = engine.view().position();
-        let is_ours = |order: &Order| matches!(order, Order::Charge(_) | Order::Late(_));
+        let is_ours =
+            |order: &Order| matches!(order, Order::Charge(_) | Order::Late(_) | Order::Refund(_));
         let resumed = engine.view().orders(is_ours);
         let open = Open::default();
         for (position, order) in &resumed {
@@ -211,6 +214,7 @@ impl Desk {
             oddities: AtomicU64::new(0),
             proposals: Mutex::default(),
             began_at,
+            refund_turns: Semaphore::new(limits::REFUNDS_AT_ONCE),
             resumed: Mutex::new(resumed),
             again,
             heard_again: Mutex::new(Some(heard_again)),

@@ -159,8 +159,14 @@ impl Desk {
             return Stage::Open(state.state);
         }
         let reference = charge::paid_reference(charge);
-        match self.answered(&reference).await.map(|recorded| recorded.event.fact) {
-            Some(Fact::Moved(_)) => Stage::Paid,
+        match self.answered(&reference).await {
+            Some(Recorded { position, event, .. }) if matches!(event.fact, Fact::Moved(_)) => {
+                let given = match self.view().order(position) {
+                    Some(Order::Refunds { refunded }) => refunded.units(),
+                    _ => 0,
+                };
+                Stage::Paid { given }
+            }
             _ => Stage::Ended,
         }
     }

@@ -23,6 +23,8 @@
 //! - What the house keeps is fixed when a charge begins, and is the same whichever way the money
 //!   comes: of a bill what it keeps of a bill paid at once, of an order what the merchant's terms
 //!   say, of a top-up nothing. Money that comes late is no cheaper (see `late`).
+//! - What the provider brought goes back through the provider: set aside first, asked for once, and
+//!   then looked for until it is known what became of it (see `refund`).
 //! - A charge of the provider ends by its word; one from a wallet by our clock.
 
 mod desk;
@@ -31,6 +33,7 @@ pub mod late;
 pub mod method;
 pub mod notified;
 pub mod order;
+pub mod refund;
 mod round;
 mod schedule;
 pub mod standing;

@@ -103,6 +103,9 @@ impl Round {
                     }
                 }
                 Order::Late(_) => self.settling.put(position),
+                Order::Refund(_) => {
+                    tokio::spawn(Arc::clone(&self.desk).look_for(position));
+                }
                 _ => {}
             }
         }

@@ -5,8 +5,8 @@
 //! | pending | open | – | – | – |
 //! | paid | pay | pay | – | pay: it is late |
 //! | denied, cancelled, expired, failed | end | end | odd | – |
-//! | all went back | end | end | odd | – |
-//! | some went back | odd | odd | odd | odd |
+//! | all went back | end | end | – by our refunds, else odd | – |
+//! | some went back | odd | odd | – by our refunds, else odd | odd |
 //! | another amount or currency, unless it failed | odd | odd | odd | odd |
 //! | never heard of it, long enough | end | – | – | – |
 //! | never heard of it; no answer | unknown | – | – | – |
@@ -26,8 +26,8 @@ use crate::ledger::money::Amount;
 pub(super) enum Stage {
     /// It is open.
     Open(ChargeState),
-    /// It was credited.
-    Paid,
+    /// It was credited, and so much of it was given back, or is on its way back.
+    Paid { given: u128 },
     /// It has ended otherwise.
     Ended,
 }
@@ -83,10 +83,18 @@ pub(super) fn of(stage: Stage, amount: Amount, known: &Known, not_found_is_final
         Known::NotFound(reason) | Known::Unanswered(reason) => match stage {
             Stage::Open(ChargeState::Asked) => Verdict::Unknown(reason.clone()),
             Stage::Open(ChargeState::Unknown | ChargeState::Pending)
-            | Stage::Paid
+            | Stage::Paid { .. }
             | Stage::Ended => Verdict::Nothing,
         },
     }
+}
+
+/// Whether what went back, as the provider says, is what we gave: all of it if it does not say how
+/// much. What the payer's bank took is not.
+fn is_ours(transaction: &Transaction, given: u128) -> bool {
+    let back = transaction.refunded.amount.unwrap_or_else(|| transaction.amount.get());
+    matches!(transaction.status, Status::Refund | Status::PartialRefund)
+        && u128::from(back) <= given
 }
 
 fn found(stage: Stage, amount: Amount, transaction: &Transaction) -> Verdict {
@@ -103,14 +111,22 @@ fn found(stage: Stage, amount: Amount, transaction: &Transaction) -> Verdict {
             let reason = Reason::new(status.name(), &*transaction.message);
             Verdict::End(end_of(status), reason)
         }
-        (Meaning::Failed | Meaning::Refunded | Meaning::PartlyRefunded, Stage::Paid) => {
+        (Meaning::Refunded | Meaning::PartlyRefunded, Stage::Paid { given })
+            if is_ours(transaction, given) =>
+        {
+            Verdict::Nothing
+        }
+        (Meaning::Failed | Meaning::Refunded | Meaning::PartlyRefunded, Stage::Paid { .. }) => {
             Verdict::Odd(Odd::TakenBack)
         }
         (Meaning::PartlyRefunded, Stage::Open(_) | Stage::Ended) => {
             Verdict::Odd(Odd::PartlyRefunded)
         }
-        (Meaning::Pending, Stage::Open(ChargeState::Pending) | Stage::Paid | Stage::Ended)
-        | (Meaning::Paid, Stage::Paid)
+        (
+            Meaning::Pending,
+            Stage::Open(ChargeState::Pending) | Stage::Paid { .. } | Stage::Ended,
+        )
+        | (Meaning::Paid, Stage::Paid { .. })
         | (Meaning::Failed | Meaning::Refunded, Stage::Ended) => Verdict::Nothing,
     }
 }
@@ -138,7 +154,8 @@ mod tests {
     const ASKED: Stage = Stage::Open(ChargeState::Asked);
     const PENDING: Stage = Stage::Open(ChargeState::Pending);
     const UNKNOWN: Stage = Stage::Open(ChargeState::Unknown);
-    const ALL: [Stage; 5] = [ASKED, UNKNOWN, PENDING, Stage::Paid, Stage::Ended];
+    const PAID: Stage = Stage::Paid { given: 0 };
+    const ALL: [Stage; 5] = [ASKED, UNKNOWN, PENDING, PAID, Stage::Ended];
 
     fn amount() -> Amount {
         Amount::new(10_000).unwrap()
@@ -191,6 +208,31 @@ mod tests {
             let known = said(status, fraud, "10000.00", "IDR");
             assert_eq!(names(&known, false), row, "{status} {fraud}");
             assert_eq!(names(&known, true), row, "{status} {fraud}");
+        }
+    }
+
+    #[test]
+    fn what_we_gave_back_is_not_taken_back() {
+        for (status, told, given, word) in [
+            ("partial_refund", Some(4_000), 4_000, "-"),
+            ("partial_refund", Some(4_000), 5_000, "-"),
+            ("partial_refund", Some(4_001), 4_000, "taken_back"),
+            ("refund", None, 10_000, "-"),
+            ("refund", None, 9_999, "taken_back"),
+            ("chargeback", None, 10_000, "taken_back"),
+            ("deny", None, 10_000, "taken_back"),
+        ] {
+            let Known::Found(mut transaction) = said(status, "accept", "10000.00", "IDR") else {
+                unreachable!("it was found");
+            };
+            transaction.refunded.amount = told;
+            let known = Known::Found(transaction);
+            let said = match of(Stage::Paid { given }, amount(), &known, false) {
+                Verdict::Nothing => "-",
+                Verdict::Odd(odd) => odd.name(),
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(said, word, "{status} of {told:?}, {given} given");
         }
     }
 

@@ -7,6 +7,10 @@
 //!  refund/<order>/3/1                where the next one will stand
 //! ```
 //!
+//! What a wallet paid goes back at once. What came through the provider is set aside, and the
+//! provider is asked (see `charge::refund`): until it is known what became of that, no other refund
+//! of the order begins.
+//!
 //! # Invariants
 //!
 //! - Each refund that was made has a number of its own under its order, from one on without a gap.
@@ -18,17 +22,19 @@
 
 use serde_json::json;
 
+use super::details::Details;
 use super::told::{self, Told};
 use crate::connector::midtrans::refund::RefundRequest;
 use crate::connector::midtrans::transaction::RefundPart;
-use crate::engine::View;
+use crate::engine::{Outcome, View};
 use crate::gateway::charge::standing::Standing;
 use crate::gateway::{Error, Gateway};
 use crate::journal::Recorded;
+use crate::ledger::charge::ChargeSource;
 use crate::ledger::event::Fact;
-use crate::ledger::id::{Position, Principal};
-use crate::ledger::merchant::Merchant;
+use crate::ledger::id::{Position, Principal, UserId};
 use crate::ledger::money::Amount;
+use crate::ledger::refund::{self, RefundStep};
 use crate::ledger::text::{Line, Reference};
 use crate::limits;
 
@@ -43,8 +49,10 @@ pub struct Refunded {
 
 /// What went back of an order.
 pub(super) struct Refunds {
-    /// Every refund that was made, oldest first.
+    /// Every refund that was made, oldest first: the entries that moved the money.
     pub(super) made: Vec<Recorded>,
+    /// Whether nobody can say yet what became of the one that was asked for last.
+    is_open: bool,
     /// The reference, in the merchant's name space, of the next one; `None` if there are too many.
     next: Option<Reference>,
 }
@@ -60,14 +68,55 @@ impl Refunds {
         let mut made = Vec::new();
         for number in 1..=limits::ORDER_REFUNDS_MAX {
             let (tries, last) = last_try(view, principal, |try_| place(charge, number, try_))?;
-            match last {
-                Some(recorded) if matches!(recorded.event.fact, Fact::Moved(_)) => {
-                    made.push(recorded);
+            match last.map(|last| went(view, last)).transpose()? {
+                Some(Went::Made(moved)) => made.push(*moved),
+                Some(Went::Open) => return Ok(Self { made, is_open: true, next: None }),
+                Some(Went::Failed(_)) | None => {
+                    let next = Some(place(charge, number, tries + 1));
+                    return Ok(Self { made, is_open: false, next });
                 }
-                _ => return Ok(Self { made, next: Some(place(charge, number, tries + 1)) }),
             }
         }
-        Ok(Self { made, next: None })
+        Ok(Self { made, is_open: false, next: None })
+    }
+}
+
+/// What became of a try.
+enum Went {
+    /// The entry that moved the money.
+    Made(Box<Recorded>),
+    /// Nobody can say yet.
+    Open,
+    /// Nothing went back; the provider's code and words, if it was asked.
+    Failed(String),
+}
+
+fn went(view: &View, recorded: Recorded) -> Result<Went, Error> {
+    match &recorded.event.fact {
+        Fact::Moved(_) => Ok(Went::Made(Box::new(recorded))),
+        Fact::RefundStarted(_) => {
+            let end = refund::end_reference(recorded.position);
+            let Some(end) = view.answered(Principal::System, &end)? else { return Ok(Went::Open) };
+            match &end.event.fact {
+                Fact::RefundAdvanced(advanced) => match &advanced.step {
+                    RefundStep::Failed { reason } => Ok(Went::Failed(reason.to_string())),
+                    RefundStep::Unknown { .. } => Ok(Went::Open),
+                },
+                _ => Ok(Went::Made(Box::new(end))),
+            }
+        }
+        _ => Ok(Went::Failed(String::new())),
+    }
+}
+
+/// Why nothing went back, by the code of the provider, which is a number, or of ours.
+fn failure(reason: &str) -> Error {
+    match reason.split(':').next().unwrap_or_default() {
+        "414" => Error::invalid("amount", "is more than the provider gives back"),
+        code if code.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Error::Conflict("the provider gives nothing back")
+        }
+        _ => Error::Unavailable,
     }
 }
 
@@ -101,27 +150,29 @@ fn last_try(
 }
 
 impl Gateway {
-    /// Gives money of an order back to the wallet that paid it; under the merchant's key once.
+    /// Gives money of an order back to whom it came from; under the merchant's key once.
     ///
     /// # Errors
-    /// [`Error::Conflict`] if no wallet here has paid it; [`Error::ReferenceReused`] for a key that
-    /// was used; [`Error::Invalid`] for more than is left; why the ledger refused it.
+    /// [`Error::Conflict`] if it is not paid, or in a way that cannot be undone;
+    /// [`Error::ReferenceReused`] for a key that was used; [`Error::Invalid`] for more than is left;
+    /// [`Error::Unavailable`] if nobody can say yet what the provider did; why the ledger refused it.
     pub async fn refund_order(
         &self,
-        merchant: &Merchant,
+        merchant: UserId,
         standing: &Standing,
         (request, request_key): (&RefundRequest, Option<&str>),
     ) -> Result<Refunded, Error> {
-        let charge = standing.recorded.position;
-        let principal = Principal::User(merchant.user);
         loop {
-            let Refunds { made, next } = Refunds::of(self.view(), standing)?;
+            let Refunds { made, is_open, next } = Refunds::of(self.view(), standing)?;
             if let Some(place) = made.iter().position(|it| self.is_under(it, request_key)) {
                 return self.refunded(standing, (&made[place], place));
             }
             let parts: Vec<_> = made.iter().filter_map(told::part).collect();
             if request.key.is_some() && parts.iter().any(|part| part.key == request.key) {
                 return Err(Error::ReferenceReused);
+            }
+            if is_open {
+                return Err(Error::Unavailable);
             }
             let given: u64 = parts.iter().map(|part| part.amount).sum();
             let left = Amount::new(standing.started().amount.get().saturating_sub(given));
@@ -135,12 +186,19 @@ impl Gateway {
             let note: String =
                 note.to_string().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
             let note = Line::cut(&note, limits::ORDER_DETAILS_MAX);
-            match self.refund_charge(principal, charge, amount, (next, note)).await {
+            match self.begin_refund(merchant, standing, amount, (next, note)).await {
                 // Another refund was quicker: this one is looked at again after it.
                 Ok(outcome) if outcome.replayed => {}
                 Err(Error::ReferenceReused | Error::Rejected { replayed: true, .. }) => {}
                 Err(error) => return Err(error),
-                Ok(outcome) => return self.refunded(standing, (&outcome.recorded, parts.len())),
+                Ok(outcome) => {
+                    let recorded = match went(self.view(), *outcome.recorded)? {
+                        Went::Made(recorded) => recorded,
+                        Went::Open => return Err(Error::Unavailable),
+                        Went::Failed(reason) => return Err(failure(&reason)),
+                    };
+                    return self.refunded(standing, (&recorded, parts.len()));
+                }
             }
         }
     }
@@ -154,5 +212,25 @@ impl Gateway {
         let part = told::part(refund).ok_or(Error::NotFound)?;
         let told = told::told(self.view(), &self.vault, standing, Some(refund.position))?;
         Ok(Refunded { told, part: RefundPart { chargeback_id: place as u64 + 1, ..part } })
+    }
+
+    async fn begin_refund(
+        &self,
+        merchant: UserId,
+        standing: &Standing,
+        amount: Amount,
+        place: (Reference, Line),
+    ) -> Result<Outcome, Error> {
+        let principal = Principal::User(merchant);
+        let started = standing.started();
+        match started.source {
+            ChargeSource::Wallet => {
+                self.refund_charge(principal, standing.recorded.position, amount, place).await
+            }
+            ChargeSource::Provider if Details::of(started)?.method.is_refundable() => {
+                self.give_back_charge(principal, standing, amount, place).await
+            }
+            ChargeSource::Provider => Err(Error::Conflict("what was paid so cannot go back")),
+        }
     }
 }

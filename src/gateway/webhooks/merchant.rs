@@ -118,6 +118,12 @@ impl Courier {
                 MovementKind::Resolved { late, .. } => {
                     suspended(&self.view().record(late)?.event.fact)
                 }
+                MovementKind::GivenBack { refund } => {
+                    match &self.view().record(refund)?.event.fact {
+                        Fact::RefundStarted(started) => Some(started.charge),
+                        _ => None,
+                    }
+                }
                 _ => paid(&event.event.fact),
             },
             _ => None,

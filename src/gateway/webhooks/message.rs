@@ -112,6 +112,11 @@ fn moved(
     if let MovementKind::Refund { payment, .. } = movement.kind {
         about["payment"] = id_of(view, "pay", payment)?.into();
     }
+    if let MovementKind::GivenBack { refund } = movement.kind
+        && let Fact::RefundStarted(started) = view.record(refund)?.event.fact
+    {
+        about["payment"] = id_of(view, "pay", started.payment)?.into();
+    }
     if let MovementKind::TopUp { request: Some(request), .. } = movement.kind {
         about["request"] = id_of(view, "top", request)?.into();
     }

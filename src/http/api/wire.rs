@@ -313,7 +313,8 @@ const fn code_of(rejection: Rejection) -> Code {
         Rejection::PayoutNotOpen
         | Rejection::ChargeNotOpen
         | Rejection::BillNotOpen
-        | Rejection::LateNotOpen => Code::Conflict,
+        | Rejection::LateNotOpen
+        | Rejection::RefundNotOpen => Code::Conflict,
         Rejection::AlreadyPaid => Code::AlreadyPaid,
         Rejection::BeneficiaryNotFound => Code::BeneficiaryNotFound,
         Rejection::RouteNotFound => Code::RouteNotFound,
@@ -347,5 +348,6 @@ const fn detail_of(rejection: Rejection) -> &'static str {
         Rejection::AlreadyPaid => "the bill is paid",
         Rejection::BillNotOpen => "the bill is cancelled, or is another than this would pay",
         Rejection::LateNotOpen => "the money is not in suspense any more",
+        Rejection::RefundNotOpen => "the refund has ended, or is not at a point where this follows",
     }
 }

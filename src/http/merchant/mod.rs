@@ -146,7 +146,7 @@ impl Backend for Merchants {
         let row = self.row(of)?;
         let standing = self.gateway.order_named(&row, id).map_err(refusal)?;
         let request = (&request, of.request_key.as_deref());
-        let refunded = self.gateway.refund_order(&row, &standing, request).await;
+        let refunded = self.gateway.refund_order(row.user, &standing, request).await;
         let refunded = refunded.map_err(|error| match error {
             Error::ReferenceReused => Refusal::RefundKeyTaken,
             Error::Invalid { .. } => Refusal::RefundAmount,

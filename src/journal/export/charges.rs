@@ -7,6 +7,7 @@ use crate::ledger::bill::{BillCancelled, BillIssued, BillSource};
 use crate::ledger::charge::{ChargeAdvanced, ChargeStarted, ChargeStep, Notified};
 use crate::ledger::event::Fact;
 use crate::ledger::id::Position;
+use crate::ledger::refund::{RefundAdvanced, RefundStarted, RefundStep};
 
 /// What a fact about a bill or a charge says; nothing for others.
 pub(super) fn fact(names: &Names, fact: &Fact) -> Value {
@@ -38,8 +39,35 @@ pub(super) fn fact(names: &Names, fact: &Fact) -> Value {
                 "amount": amount.as_str(),
             })
         }
+        Fact::RefundStarted(started) => refund(names, started),
+        Fact::RefundAdvanced(advanced) => {
+            let RefundAdvanced { refund, payment, account, step, .. } = &**advanced;
+            let (step, reason) = match step {
+                RefundStep::Unknown { reason } => ("unknown", reason),
+                RefundStep::Failed { reason } => ("failed", reason),
+            };
+            json!({
+                "refund": refund.get(),
+                "payment": payment.get(),
+                "account": names.account(*account),
+                "step": step,
+                "reason": reason.as_str(),
+            })
+        }
         _ => Value::Null,
     }
+}
+
+fn refund(names: &Names, started: &RefundStarted) -> Value {
+    json!({
+        "payment": started.payment.get(),
+        "charge": started.charge.get(),
+        "paid": started.paid.get(),
+        "account": names.account(started.account),
+        "amount": started.amount.get(),
+        "currency": started.currency.code(),
+        "note": started.note.as_str(),
+    })
 }
 
 fn bill(names: &Names, issued: &BillIssued) -> Value {

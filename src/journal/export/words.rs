@@ -15,6 +15,7 @@ pub(super) fn movement_name(kind: MovementKind) -> &'static str {
         MovementKind::BillPaid { .. } => "bill_paid",
         MovementKind::Suspended { .. } => "suspended",
         MovementKind::Resolved { .. } => "resolved",
+        MovementKind::GivenBack { .. } => "given_back",
     }
 }
 
@@ -45,5 +46,7 @@ pub(super) fn fact_name(fact: &Fact) -> &'static str {
         Fact::ChargeStarted(_) => "charge_started",
         Fact::ChargeAdvanced(_) => "charge_advanced",
         Fact::Notified(_) => "notified",
+        Fact::RefundStarted(_) => "refund_started",
+        Fact::RefundAdvanced(_) => "refund_advanced",
     }
 }

@@ -7,6 +7,7 @@ use crate::ledger::book::Book;
 use crate::ledger::charge::{self, ChargePurpose};
 use crate::ledger::event::{Fact, Movement, MovementKind};
 use crate::ledger::id::{AccountId, Position};
+use crate::ledger::refund;
 use crate::ledger::time::Timestamp;
 
 /// Why `fact` cannot stand in `book`, if it is about a bill or a charge and cannot.
@@ -35,6 +36,15 @@ pub(super) fn misfit(book: &Book, fact: &Fact) -> Option<&'static str> {
         }
         // Heard of when the charge may have ended.
         Fact::Notified(notified) => (notified.charge >= book.next()).then_some(NO_CHARGE),
+        Fact::RefundStarted(started) => {
+            let fits = |it: &Account| it.currency == started.currency && in_bounds(started.amount);
+            about(book, started.account, fits)
+                .or_else(|| (started.payment >= book.next()).then_some("there is no such payment"))
+        }
+        Fact::RefundAdvanced(advanced) => {
+            let refund = refund::open(book.orders.get(&advanced.refund), advanced.account);
+            refund.and_then(|refund| refund.decide_step(advanced)).is_err().then_some(NO_REFUND)
+        }
         _ => None,
     }
 }
@@ -66,10 +76,17 @@ pub(super) fn moving(book: &Book, movement: &Movement, at: Timestamp) -> Option<
                 _ => Some("there is no such money in suspense"),
             }
         }
+        MovementKind::GivenBack { refund } => {
+            match refund::open(book.orders.get(&refund), movement.debit) {
+                Ok(refund) if refund.amount == movement.amount && movement.fee.is_none() => None,
+                _ => Some(NO_REFUND),
+            }
+        }
         _ => None,
     }
 }
 
+const NO_REFUND: &str = "there is no such refund, or it cannot go on so";
 const NO_BILL: &str = "there is no such bill to be paid";
 const NO_CHARGE: &str = "there is no such charge, or it cannot go on so";
 

@@ -8,10 +8,15 @@ use crate::ledger::charge::{
 use crate::ledger::event::{Fact, Fee, Movement, MovementKind};
 use crate::ledger::id::{Position, Principal, UserId};
 use crate::ledger::money::Currency;
+use crate::ledger::refund::{RefundAdvanced, RefundStarted, RefundStep};
 use crate::ledger::time::{Month, Timestamp};
 
 /// They begin at position 36. The second user has issued the bills, the first is to pay them.
-pub(super) fn facts() -> [Fact; 15] {
+pub(super) fn facts() -> Vec<Fact> {
+    bills_and_charges().into_iter().chain(refunds()).collect()
+}
+
+fn bills_and_charges() -> [Fact; 15] {
     let (bill, other) = (at(38), at(43));
     let opened = ChargeStep::Opened {
         number: line("9aed5972-5b6a-401e-894b-a32c91ed1a3a"),
@@ -58,6 +63,36 @@ pub(super) fn facts() -> [Fact; 15] {
         Fact::Moved(movement(origin(0, "LATE"), late, CLEARING, FEES)),
         issued("BILL-4", BillSource::Issuer),
         Fact::Moved(movement(origin(0, "RESOLVED"), resolved, FEES, account(1))),
+    ]
+}
+
+/// They begin at position 51. The second user gives back what the charge at 39 brought.
+fn refunds() -> [Fact; 5] {
+    let step = |reference, refund, step| {
+        let (payment, account) = (at(42), account(1));
+        let origin = origin(1, reference);
+        let advanced = RefundAdvanced { origin, refund: at(refund), payment, account, step };
+        Fact::RefundAdvanced(Box::new(advanced))
+    };
+    let started = |reference| {
+        Fact::RefundStarted(Box::new(RefundStarted {
+            origin: origin(1, reference),
+            payment: at(42),
+            charge: at(39),
+            paid: amount(10_000),
+            account: account(1),
+            amount: amount(10_000),
+            currency: Currency::IDR,
+            note: line("{\"key\":\"satu\"}"),
+        }))
+    };
+    let given = MovementKind::GivenBack { refund: at(51) };
+    [
+        started("REFUND-1"),
+        step("REFUND-UNKNOWN", 51, RefundStep::Unknown { reason: line("timeout") }),
+        Fact::Moved(movement(origin(1, "GIVEN-BACK"), given, account(1), CLEARING)),
+        started("REFUND-2"),
+        step("REFUND-FAILED", 54, RefundStep::Failed { reason: line("414: too much") }),
     ]
 }
 

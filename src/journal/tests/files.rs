@@ -104,7 +104,7 @@ fn segments_know_their_references() {
     let settled = settled.map(|reference| fingerprint(Principal::System, &reference));
     expected.extend([(settled[0], at(42)), (settled[1], at(50))]);
     assert_eq!(told, expected);
-    assert_eq!(told.len(), 42);
+    assert_eq!(told.len(), 47);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use gerbang::clock::Clock;
+use gerbang::connector::midtrans::charge::Echo;
 use gerbang::connector::midtrans::method::{Acquirer, Bank, Method};
 use gerbang::connector::midtrans::status::Status;
 use gerbang::connector::provider::Provider;
@@ -15,6 +16,7 @@ use gerbang::gateway::caller::{Caller, user_public_id};
 use gerbang::gateway::charge::order::{CallOff, Ordered};
 use gerbang::gateway::charge::start::{PayBill, TopUpByCharge};
 use gerbang::gateway::charge::{self, Announcer, Desk, Inbox, Options};
+use gerbang::gateway::merchant::details::{Details, Places};
 use gerbang::gateway::notify::Hub;
 use gerbang::gateway::payout;
 use gerbang::gateway::screening::{RawScreening, Rules, Screening};
@@ -174,15 +176,17 @@ impl Life {
             if self.is_last && Instant::now() >= end && self.is_quiet(&engine) {
                 return true;
             }
-            let open = || engine.view().orders(|order| matches!(order, Order::Charge(_)));
+            let is_open = |order: &Order| matches!(order, Order::Charge(_) | Order::Refund(_));
+            let open = || engine.view().orders(is_open);
             assert!(end.elapsed() < Duration::from_secs(3_600), "stay open: {:?}", open());
         }
     }
 
     /// Nothing is open, and nothing is to be told.
     fn is_quiet(&self, engine: &Engine) -> bool {
-        let open = engine.view().orders(|order| matches!(order, Order::Charge(_)));
-        open.is_empty() && (!self.notifies || self.untold.lock().unwrap().is_empty())
+        let is_open = |order: &Order| matches!(order, Order::Charge(_) | Order::Refund(_));
+        engine.view().orders(is_open).is_empty()
+            && (!self.notifies || self.untold.lock().unwrap().is_empty())
     }
 
     fn writer(&self, recovered: Recovered, announcer: Announcer) -> Writer {
@@ -305,10 +309,11 @@ impl World {
             sleep(Duration::from_millis(random.below(900))).await;
             let key = format!("{}-{number}-{ask}", self.life);
             let most = Duration::from_millis(random.below(3_000));
-            match random.below(4) {
+            match random.below(7) {
                 0 | 1 => self.top_up(&mut random, &key, most).await,
                 2 => self.bill(&mut random, &key, most).await,
-                _ => self.order(&mut random, &key, most).await,
+                3 | 4 => self.order(&mut random, &key, most).await,
+                _ => super::refunds::some(&self.gateway, &self.provider, &mut random).await,
             }
         }
     }
@@ -377,7 +382,7 @@ impl World {
             fee: Some(crate::world::amount(500)),
             method: (!by_wallet).then_some(Method::Qris(Acquirer::Gopay)),
             seconds: Some(30),
-            details: Line::empty(),
+            details: details(&format!("o-{key}")),
         };
         let merchant = ordered.merchant;
         let begun = self.gateway.start_order(ordered.clone(), most).await;
@@ -399,6 +404,16 @@ impl World {
         assert_eq!(source == ChargeSource::Wallet, by_wallet);
         assert_eq!(found.started().account, WARUNG);
     }
+}
+
+/// What a merchant gives with an order of this name.
+fn details(name: &str) -> Line {
+    let places = Places { usual: true, others: Vec::new() };
+    let (echo, method) = (Echo::default(), Method::Qris(Acquirer::Gopay));
+    let order_id = name.to_owned();
+    let (request_key, wishes) = (None, serde_json::Map::new());
+    let details = Details { order_id, method, echo, places, page: None, request_key, wishes };
+    details.write().unwrap()
 }
 
 /// Where a charge began, if it did.

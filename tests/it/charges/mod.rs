@@ -5,6 +5,7 @@
 mod desk;
 mod life;
 pub(crate) mod provider;
+mod refunds;
 mod world;
 
 use std::collections::BTreeMap;
@@ -22,7 +23,7 @@ use crate::simulation::{recover, told};
 const SEEDS: u64 = 16;
 
 /// What must have happened in some life, or the simulation is too narrow.
-const SOMETIMES: [&str; 20] = [
+const SOMETIMES: [&str; 29] = [
     "bill paid by a charge",
     "bill paid from a wallet",
     "called off",
@@ -37,6 +38,15 @@ const SOMETIMES: [&str; 20] = [
     "question: never seen",
     "question: paid",
     "question: pending",
+    "refund: failed",
+    "refund: found later",
+    "refund: given back",
+    "refund: lost",
+    "refund: made",
+    "refund: made, not told",
+    "refund: never seen",
+    "refund: not sent",
+    "refund: refused",
     "refused",
     "resolved",
     "suspended",
@@ -145,7 +155,8 @@ fn judge(ended: &Ended, counts: &mut Counts) {
     assert!(strange.is_empty(), "the provider knows what the journal does not: {strange:?}");
     let book = recover(&ended.batches).book;
     let balance = |id| book.account(id).unwrap().balance().units();
-    assert_eq!(balance(CLEARING), -i128::from(paid) - 2 * i128::from(FUNDS));
+    let given = refunds::judge(&ended.batches, &entries, counts);
+    assert_eq!(balance(CLEARING), i128::from(given) - i128::from(paid) - 2 * i128::from(FUNDS));
     let waits = book.orders.values().filter_map(|order| match order {
         gerbang::ledger::order::Order::Late(late) => Some(i128::from(late.amount.get())),
         _ => None,

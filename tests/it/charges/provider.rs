@@ -1,6 +1,8 @@
 //! A payment provider in memory, with books of its own: what it did is counted apart from what it
 //! said.
 
+mod refunds;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -89,6 +91,8 @@ struct Books {
     next: Vec<Next>,
     /// Charges on their way, and when they arrive.
     due: Vec<(Timestamp, Charge)>,
+    /// Refunds on their way, of which orders, and when they arrive.
+    refunds_due: Vec<(Timestamp, String, RefundRequest)>,
     counts: BTreeMap<&'static str, u64>,
     down: bool,
     /// Charges that are being made, and the most there were.
@@ -104,6 +108,7 @@ impl SimulatedProvider {
             entries: BTreeMap::new(),
             next: Vec::new(),
             due: Vec::new(),
+            refunds_due: Vec::new(),
             counts: BTreeMap::new(),
             down: false,
             making: (0, 0),
@@ -197,7 +202,7 @@ impl Entry {
             self.paid = true;
             self.transaction.settled = Some(now);
         }
-        if matches!(status, Status::Refund | Status::Deny) {
+        if status == Status::Deny {
             self.paid = false;
         }
     }
@@ -226,12 +231,23 @@ impl Books {
         for charge in arrived {
             self.make(&charge);
         }
+        let arrived: Vec<_> = self.refunds_due.extract_if(.., |due| due.0 <= now).collect();
+        for (_, order, request) in arrived {
+            let _: Result<_, _> = refunds::give(self, &order, &request);
+        }
         for entry in self.entries.values_mut() {
             let is_over = entry.transaction.expires.is_some_and(|expires| expires <= now);
             if entry.transaction.status == Status::Pending && is_over {
                 entry.become_(Status::Expire, now);
             }
         }
+    }
+
+    /// When what is sent now and heard by nobody arrives.
+    fn arrival(&mut self) -> Timestamp {
+        let most = u64::try_from(self.faults.lateness.as_millis()).unwrap();
+        let late = if most == 0 { 0 } else { self.random.below(most) };
+        Timestamp::from_micros(self.clock.now().micros() + i64::try_from(late).unwrap() * 1_000)
     }
 
     fn make(&mut self, charge: &Charge) -> Transaction {
@@ -322,10 +338,7 @@ impl SimulatedProvider {
                 }
                 Some(Next::MadeSilently) => {
                     books.note("made, not told");
-                    let most = u64::try_from(books.faults.lateness.as_millis()).unwrap();
-                    let late = if most == 0 { 0 } else { books.random.below(most) };
-                    let micros = i64::try_from(late).unwrap() * 1_000;
-                    let at = Timestamp::from_micros(books.clock.now().micros() + micros);
+                    let at = books.arrival();
                     books.due.push((at, charge.clone()));
                     Outcome::Unknown(silence())
                 }
@@ -423,8 +436,12 @@ impl Provider for SimulatedProvider {
         Box::pin(self.change(id, Status::Expire))
     }
 
-    fn refund<'a>(&'a self, id: &'a str, _: &'a RefundRequest) -> Asked<'a, Outcome<Transaction>> {
-        Box::pin(self.change(id, Status::Refund))
+    fn refund<'a>(&'a self, id: &'a str, of: &'a RefundRequest) -> Asked<'a, Outcome<Transaction>> {
+        Box::pin(async move {
+            let (wait, outcome) = self.refunded(id, of);
+            sleep(wait).await;
+            outcome
+        })
     }
 
     fn approve<'a>(&'a self, id: &'a str) -> Asked<'a, Outcome<Transaction>> {

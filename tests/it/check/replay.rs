@@ -102,6 +102,7 @@ impl<'a> Replay<'a> {
             Command::Move(movement) => (movement.debit, Some(movement.credit)),
             Command::Hold(hold) => (hold.account, None),
             Command::StartPayout(started) => (started.account, None),
+            Command::StartRefund(started) => (started.account, None),
             Command::AdvancePayout(advanced) => (advanced.account, None),
             _ => return false,
         };
@@ -134,6 +135,7 @@ impl<'a> Replay<'a> {
                 let held = with_fee(started.amount, started.route.fee);
                 held.map(|held| (started.account, held))
             }
+            Command::StartRefund(started) => Some((started.account, started.amount)),
             Command::AdvancePayout(advanced) => match &advanced.step {
                 PayoutStep::NextTry { route, .. } => route.fee.map(|fee| (advanced.account, fee)),
                 PayoutStep::Released { .. } | PayoutStep::Unknown { .. } => None,
@@ -267,6 +269,8 @@ fn command(fact: &Fact) -> Option<Command> {
         Fact::BillCancelled(cancelled) => Some(Command::CancelBill(cancelled)),
         Fact::ChargeStarted(started) => Some(Command::StartCharge(started)),
         Fact::ChargeAdvanced(advanced) => Some(Command::AdvanceCharge(advanced)),
+        Fact::RefundStarted(started) => Some(Command::StartRefund(started)),
+        Fact::RefundAdvanced(advanced) => Some(Command::AdvanceRefund(advanced)),
         _ => None,
     }
 }

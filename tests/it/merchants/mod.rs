@@ -14,6 +14,7 @@ use crate::support::{Answer, Ask, People, TestGateway, funded, get, post, put, s
 mod again;
 mod codes;
 mod found;
+mod given_back;
 mod late;
 mod orders;
 mod pages;

@@ -2,6 +2,7 @@
 
 mod awaited;
 mod payouts;
+mod refunds;
 
 use gerbang::ledger::command::Command;
 use gerbang::ledger::event::{Fact, Fee, FreezeSet, Hold, HoldReleased, Movement, MovementKind};
@@ -31,6 +32,7 @@ pub(crate) struct Known {
     bills: Vec<(Position, AccountId, AccountId, Amount)>,
     charges: Vec<awaited::Charge>,
     late: Vec<awaited::Late>,
+    givings: Vec<refunds::Giving>,
 }
 
 /// A payout as far as answers told.
@@ -61,6 +63,11 @@ impl Known {
                 let (account, amount, fee) = (started.account, started.amount, started.route.fee);
                 let sent = Sent { payout: position, account, amount, fee, attempt: 1 };
                 remember(&mut self.payouts, sent);
+            }
+            Fact::RefundStarted(started) => {
+                let (payment, account, amount) = (started.payment, started.account, started.amount);
+                let giving = refunds::Giving { refund: position, payment, account, amount };
+                remember(&mut self.givings, giving);
             }
             Fact::PayoutAdvanced(advanced) => {
                 let known = self.payouts.iter_mut().find(|p| p.payout == advanced.payout);
@@ -194,6 +201,11 @@ fn refund(random: &mut Random, known: &Known, asked: &Asked<'_>) -> Command {
     let Some(&(payment, payer, payee, paid)) = random.pick(&known.payments) else {
         return Command::Move(payment(random, asked));
     };
+    if random.percent(40)
+        && let Some(command) = refunds::command(random, known, asked)
+    {
+        return command;
+    }
     let kind = MovementKind::Refund { payment, paid };
     let units = match random.below(4) {
         0 => paid.get(),
