@@ -21,7 +21,7 @@ use hyper::header::{
 use hyper::http::request::Parts;
 use hyper::upgrade::OnUpgrade;
 use hyper::{Method, Response, Version};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, SemaphorePermit};
 use tokio::time::timeout;
 
 use super::link::{self, Busy, Link};
@@ -33,6 +33,9 @@ use super::websocket;
 
 /// The methods any route may have, for answers that name no route.
 const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+
+/// What room for bodies is counted in.
+const KIB: usize = 1024;
 
 /// What the requests of one connection share.
 pub(super) struct Edge<S> {
@@ -101,8 +104,8 @@ impl<S: Service> Edge<S> {
         self.collect(body, max).await
     }
 
-    /// Reads a body of at most `max` bytes. While more of it is to come than its first piece, it has
-    /// its share of the room that all such bodies have together.
+    /// Reads a body of at most `max` bytes. While more of it is to come than its first piece, what has
+    /// come takes part of the room that all such bodies have together: no head can claim it.
     async fn collect(&self, mut body: Incoming, max: usize) -> Result<Bytes, ApiError> {
         let too_large = || ApiError::new(Code::PayloadTooLarge).closing();
         let told = body.size_hint().lower();
@@ -117,20 +120,30 @@ impl<S: Service> Edge<S> {
             // Mostly all there is, and then nothing is copied.
             return Ok(whole);
         }
-        let told = usize::try_from(told).unwrap_or(max);
-        let kib = (if told > 0 { told } else { max }).div_ceil(1024);
-        let room = self.shared.bodies.try_acquire_many(u32::try_from(kib).unwrap_or(u32::MAX));
-        let _room = room.map_err(|_| ApiError::new(Code::Busy).retry_after(1).closing())?;
-        let mut pieces = BytesMut::with_capacity(told.max(whole.len()));
+        let mut room = self.room(whole.len())?;
+        let mut pieces = BytesMut::with_capacity(whole.len().next_multiple_of(KIB));
         pieces.extend_from_slice(&whole);
         drop(whole);
         while let Some(piece) = next_piece(&mut body).await? {
             if pieces.len() + piece.len() > max {
                 return Err(too_large());
             }
+            if pieces.len() + piece.len() > pieces.capacity() {
+                // As much again as there is, so that each byte is copied a time or two.
+                let more = pieces.len().max(piece.len()).next_multiple_of(KIB);
+                room.merge(self.room(more)?);
+                pieces.reserve(more);
+            }
             pieces.extend_from_slice(&piece);
         }
         Ok(pieces.freeze())
+    }
+
+    /// Room for so many bytes of a body.
+    fn room(&self, bytes: usize) -> Result<SemaphorePermit<'_>, ApiError> {
+        let kib = u32::try_from(bytes.div_ceil(KIB)).unwrap_or(u32::MAX);
+        let room = self.shared.bodies.try_acquire_many(kib);
+        room.map_err(|_| ApiError::new(Code::Busy).retry_after(1).closing())
     }
 
     /// Calls the service; a panic in it fails this request only.
