@@ -118,7 +118,7 @@ impl Gateway {
         let mut sums = sums.lock().unwrap_or_else(PoisonError::into_inner);
         let before = sums.days.len();
         let completed = reader.complete(&mut sums, from);
-        self.day_sums.grown(sums.days.len().saturating_sub(before));
+        self.day_sums.grown((account, offset_seconds), sums.days.len().saturating_sub(before));
         completed?;
         let day_of = |time: Timestamp| time.date(offset_seconds);
         let (first, last) = (from.map(day_of), to.map(day_of));

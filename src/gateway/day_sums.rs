@@ -35,9 +35,16 @@ pub(super) struct DaySums(Mutex<Kept>);
 
 #[derive(Default)]
 struct Kept {
-    young: HashMap<Key, Arc<Mutex<Sums>>>,
-    old: HashMap<Key, Arc<Mutex<Sums>>>,
-    /// Days in the young ones, about.
+    young: HashMap<Key, OfAccount>,
+    old: HashMap<Key, OfAccount>,
+    /// Days in the young ones, and the accounts themselves.
+    days: usize,
+}
+
+#[derive(Default)]
+struct OfAccount {
+    sums: Arc<Mutex<Sums>>,
+    /// How many days there are, known without their lock.
     days: usize,
 }
 
@@ -61,19 +68,24 @@ impl DaySums {
     /// What is known of an account.
     pub(super) fn of(&self, key: Key) -> Arc<Mutex<Sums>> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = kept.young.get(&key) {
-            return Arc::clone(known);
+        if let Some(young) = kept.young.get(&key) {
+            return Arc::clone(&young.sums);
         }
-        let known = kept.old.remove(&key).unwrap_or_default();
-        kept.young.insert(key, Arc::clone(&known));
-        known
+        let old = kept.old.remove(&key).unwrap_or_default();
+        let sums = Arc::clone(&old.sums);
+        // One more for the account itself.
+        kept.days += old.days + 1;
+        kept.young.insert(key, old);
+        sums
     }
 
-    /// A report has added so many days.
-    pub(super) fn grown(&self, days: usize) {
+    /// A report of an account has added so many days.
+    pub(super) fn grown(&self, key: Key, days: usize) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // One more for the account itself.
-        kept.days += days + 1;
+        kept.days += days;
+        if let Some(young) = kept.young.get_mut(&key) {
+            young.days += days;
+        }
         if kept.days >= limits::FLOW_DAYS_KEPT / 2 {
             kept.old = std::mem::take(&mut kept.young);
             kept.days = 0;
@@ -192,5 +204,30 @@ impl Sums {
         let known = self.days.entry(day).or_insert_with(new);
         known.flow = known.flow.plus(&flow);
         known.latest = known.latest.max(position);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many days are kept of all accounts together.
+    fn kept(all: &DaySums) -> usize {
+        let kept = all.0.lock().unwrap();
+        kept.young.values().chain(kept.old.values()).map(|of| of.days).sum()
+    }
+
+    #[test]
+    fn what_is_asked_for_again_and_again_stays_within_the_bound_too() {
+        let all = DaySums::default();
+        for round in 0..4 {
+            for account in 0..5_000 {
+                let key = (AccountId(account), 0);
+                all.of(key);
+                all.grown(key, if round == 0 { 365 } else { 1 });
+                assert!(kept(&all) <= limits::FLOW_DAYS_KEPT + 366, "{round} {account}");
+            }
+        }
+        assert!(kept(&all) > limits::FLOW_DAYS_KEPT / 3, "and is kept as far as there is room");
     }
 }
