@@ -167,6 +167,9 @@ impl Model {
         }
         let PayoutStep::NextTry { route, .. } = &advanced.step else { return None };
         let (fee, purse) = (route.fee.map_or(0, units), self.purse(advanced.account));
+        if purse.frozen {
+            return Some(Rejection::AccountFrozen);
+        }
         let short = fee > payout.fee && purse.refuses() && purse.free() < fee - payout.fee;
         let too_large = payout.amount + fee > i128::from(Amount::MAX);
         (short || too_large).then_some(Rejection::InsufficientFunds)

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{Desk, bank_reference, schedule};
+use crate::connector::breaker::Sign;
 use crate::connector::outcome::{Outcome, Reason, Standing, Transferred};
 use crate::connector::standard::{StatusRequest, TransferRequest};
 use crate::gateway::routing::{self, Candidate, Question};
@@ -41,6 +42,8 @@ struct Ways {
     passed_over: Vec<BankCode>,
     /// How many rounds before it reached nobody.
     rounds: usize,
+    /// Whether somebody in this round could not be reached, which may pass.
+    may_pass: bool,
 }
 
 /// A try as it was written.
@@ -199,14 +202,21 @@ impl Desk {
         if state.attempt >= limits::TRIES_MAX {
             return None;
         }
+        ways.may_pass |= may_pass(reason);
         loop {
             if let Some(next) = self.next_way(case, state, &ways.passed_over) {
                 return self.try_next(case, state, next, reason).await;
+            }
+            // What every bank is certain of, it is certain of in a minute too.
+            if !ways.may_pass {
+                return None;
             }
             // The state stays as it is, so a restart in the meantime asks, and sends nothing.
             tokio::time::sleep(schedule::resend(ways.rounds, case.payout.get())?).await;
             ways.rounds += 1;
             ways.passed_over.clear();
+            // Nobody may be there to be asked in a round: that passes too.
+            ways.may_pass = true;
         }
     }
 
@@ -400,6 +410,13 @@ pub(super) fn origin(reference: Reference, says: &str) -> Origin {
 
 fn words(reason: &Reason) -> Line {
     line(&format!("{}: {}", reason.code, reason.message))
+}
+
+/// Whether a try that was not sent met a bank that could not be reached, or had no room: not one
+/// that has read it and will have none of it.
+fn may_pass(reason: &Reason) -> bool {
+    let not_here = ["bank_unavailable", "too_many"].contains(&reason.code.as_str());
+    not_here || Sign::of(&Outcome::<()>::NotSent(reason.clone())) == Sign::Ill
 }
 
 #[cfg(test)]

@@ -33,6 +33,8 @@ impl Account {
         let payout = payout::open(order, self.id)?;
         payout.decide_step(advanced)?;
         let PayoutStep::NextTry { route, .. } = &advanced.step else { return Ok(()) };
+        // A pause may lie before it, and a freeze in the pause.
+        self.refuse_if_frozen()?;
         let held = payout::with_fee(payout.amount, route.fee);
         let more = held.map(|held| held.checked_sub(payout.held()));
         match more {

@@ -37,6 +37,8 @@ enum Manner {
     Panics,
     /// Cannot be reached so many times, and then pays.
     Down(usize),
+    /// Is there, and has none of it.
+    Declines,
 }
 
 /// A bank that writes down every name it is sent, however often.
@@ -77,6 +79,7 @@ impl Bank for Counting {
                     Outcome::NotSent(Reason::new("no_connection", "refused"))
                 }
                 Manner::Down(_) => paid(),
+                Manner::Declines => Outcome::NotSent(Reason::new("4031714", "no funds")),
             }
         })
     }
@@ -91,7 +94,7 @@ impl Bank for Counting {
             let sent = self.sent().iter().position(|name| *name == request.reference);
             let known = match self.manner {
                 Manner::Down(times) => sent.is_some_and(|place| place >= times),
-                Manner::Pays | Manner::Hangs | Manner::Panics => sent.is_some(),
+                Manner::Pays | Manner::Hangs | Manner::Panics | Manner::Declines => sent.is_some(),
             };
             match known {
                 true => Standing::Found(paid()),
@@ -309,8 +312,8 @@ fn routed() -> Vec<Fact> {
 }
 
 /// What the payout came to, and how often it was tried.
-async fn came_to(times: usize) -> (Fact, usize) {
-    let bank = Counting::new(Manner::Down(times));
+async fn came_to(manner: Manner) -> (Fact, usize) {
+    let bank = Counting::new(manner);
     let desk = desk(routed(), &bank);
     tokio::spawn(Arc::clone(&desk).drive(at(5), Some(at(5))));
     ended(&desk).await;
@@ -324,17 +327,27 @@ async fn came_to(times: usize) -> (Fact, usize) {
 #[tokio::test(start_paused = true)]
 async fn what_was_not_sent_is_tried_again_for_a_while() {
     let began = Instant::now();
-    let (end, tries) = came_to(3).await;
+    let (end, tries) = came_to(Manner::Down(3)).await;
     assert!(matches!(end, Fact::Moved(_)), "{end:?}");
     assert_eq!(tries, 4);
     assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
     let began = Instant::now();
-    let (end, tries) = came_to(usize::MAX).await;
+    let (end, tries) = came_to(Manner::Down(usize::MAX)).await;
     let Fact::PayoutFailed(failed) = end else { panic!("{end:?}") };
     assert_eq!((failed.code.as_str(), tries), ("not_sent", 7));
     assert_eq!(failed.reason.as_str(), "no_connection: refused");
     let took = began.elapsed();
     assert!((48..80).contains(&took.as_secs()), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_bank_will_have_none_of_is_not_tried_again() {
+    let began = Instant::now();
+    let (end, tries) = came_to(Manner::Declines).await;
+    let Fact::PayoutFailed(failed) = end else { panic!("{end:?}") };
+    assert_eq!((failed.code.as_str(), tries), ("not_sent", 1));
+    assert_eq!(failed.reason.as_str(), "4031714: no funds");
+    assert!(began.elapsed() < Duration::from_secs(1));
 }
 
 #[tokio::test(start_paused = true)]
