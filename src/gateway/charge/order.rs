@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::standing::{Standing, State, placed, standing};
+use super::standing::{Late, Standing, State, late, standing};
 use super::start::{Begun, StartCharge};
 use crate::connector::midtrans::method::Method;
 use crate::engine::Outcome;
@@ -61,10 +61,10 @@ impl Gateway {
     pub async fn start_order(&self, ordered: Ordered, most: Duration) -> Result<Begun, Error> {
         const TAKEN: Error = Error::Conflict("the order is open, or paid");
         let attempts = self.attempts(ordered.merchant, ordered.name.as_str())?;
-        if let Some(last) = attempts.last()
-            && !self.is_over(last)?
-        {
-            return Err(TAKEN);
+        for attempt in &attempts {
+            if !self.is_over(attempt)? {
+                return Err(TAKEN);
+            }
         }
         if attempts.len() >= limits::ORDER_ATTEMPTS_MAX {
             return Err(TAKEN);
@@ -94,13 +94,14 @@ impl Gateway {
         }
     }
 
-    /// Whether an attempt ended, and nobody has its money.
+    /// Whether an attempt ended, and neither the merchant has its money nor may still be given it.
     fn is_over(&self, attempt: &Standing) -> Result<bool, Error> {
         Ok(match &attempt.state {
-            State::Ended { end: ChargeEnd::Suspended, .. } => false,
-            State::Ended { .. } => {
-                placed(self.view(), attempt)?.is_none_or(|placed| !placed.with_owner)
-            }
+            State::Ended { end, .. } => match late(self.view(), attempt)? {
+                Late::None => *end != ChargeEnd::Suspended,
+                Late::Waits => false,
+                Late::Placed(placed) => !placed.with_owner,
+            },
             State::Asked | State::Pending | State::Unknown | State::Paid { .. } => false,
         })
     }

@@ -188,19 +188,41 @@ pub struct Placed {
     pub with_owner: bool,
 }
 
+/// What became of money of a charge that went into suspense.
+#[derive(Clone, Debug)]
+pub enum Late {
+    /// None did.
+    None,
+    /// It is there still.
+    Waits,
+    /// It left.
+    Placed(Placed),
+}
+
+/// What became of money of a charge that went into suspense.
+///
+/// # Errors
+/// The journal cannot be read.
+pub fn late(view: &View, standing: &Standing) -> Result<Late, Error> {
+    let late = charge::late_reference(standing.recorded.position);
+    let Some(late) = view.answered(Principal::System, &late)? else { return Ok(Late::None) };
+    let Some(entry) = view.settled(&charge::resolved_reference(late.position))? else {
+        return Ok(Late::Waits);
+    };
+    let owner = standing.started().account;
+    let with_owner = matches!(&entry.event.fact, Fact::Moved(moved) if moved.credit == owner);
+    Ok(Late::Placed(Placed { entry, with_owner }))
+}
+
 /// Where the money of a charge went from suspense, if some was there and left.
 ///
 /// # Errors
 /// The journal cannot be read.
 pub fn placed(view: &View, standing: &Standing) -> Result<Option<Placed>, Error> {
-    let late = charge::late_reference(standing.recorded.position);
-    let Some(late) = view.answered(Principal::System, &late)? else { return Ok(None) };
-    let Some(entry) = view.settled(&charge::resolved_reference(late.position))? else {
-        return Ok(None);
-    };
-    let owner = standing.started().account;
-    let with_owner = matches!(&entry.event.fact, Fact::Moved(moved) if moved.credit == owner);
-    Ok(Some(Placed { entry, with_owner }))
+    Ok(match late(view, standing)? {
+        Late::Placed(placed) => Some(placed),
+        Late::None | Late::Waits => None,
+    })
 }
 
 impl Gateway {

@@ -88,6 +88,8 @@ async fn an_order_that_is_paid_too_late_is_settled_once_the_merchant_has_the_mon
         tell(&world, &at_provider).await;
         let late = waiting(&world, 1).await;
         assert_eq!(world.status(&name).await["transaction_status"], "expire", "it waits");
+        let again = world.charge(&order(&name, "bank_transfer", &bca())).await;
+        assert_eq!(code(&again), "406", "the merchant may still be given the money");
         resolve(&world, &late[0], &body).await;
     }
     // As if it had come in time; what belongs to somebody else goes there whole.
