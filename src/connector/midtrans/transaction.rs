@@ -141,6 +141,8 @@ pub struct RefundPart {
     pub method: Option<String>,
     /// When the bank had done it.
     pub confirmed: Option<Timestamp>,
+    /// What else stands there.
+    pub others: Map<String, Value>,
 }
 
 impl Answer {
@@ -323,22 +325,22 @@ impl Refunded {
 
 impl RefundPart {
     fn read(item: &Map<String, Value>) -> Option<Self> {
-        let words = |name| item.get(name).and_then(Value::as_str).map(ToOwned::to_owned);
-        let part = Self {
-            chargeback_id: item.get("refund_chargeback_id")?.as_u64()?,
-            amount: text::read_units(item.get("refund_amount")?.as_str()?)?,
-            created: text::read_time(item.get("created_at")?.as_str()?)?,
-            reason: words("reason"),
-            key: words("refund_key"),
-            method: words("refund_method"),
-            confirmed: words("bank_confirmed_at").and_then(|time| text::read_time(&time)),
-        };
-        // One that would lose something is left as it came.
-        (part.to_json().as_object() == Some(item)).then_some(part)
+        let mut fields = Taking(item.clone());
+        Some(Self {
+            chargeback_id: fields.take("refund_chargeback_id", Value::as_u64)?,
+            amount: fields.take("refund_amount", |value| text::read_units(value.as_str()?))?,
+            created: fields.time("created_at")?,
+            reason: fields.text("reason"),
+            key: fields.text("refund_key"),
+            method: fields.text("refund_method"),
+            confirmed: fields.time("bank_confirmed_at"),
+            others: fields.0,
+        })
     }
 
     fn to_json(&self) -> Value {
-        let mut object = json!({"refund_chargeback_id": self.chargeback_id});
+        let mut object = Value::Object(self.others.clone());
+        object["refund_chargeback_id"] = self.chargeback_id.into();
         let texts = [
             ("refund_amount", Some(text::amount(self.amount))),
             ("created_at", Some(text::time(self.created))),

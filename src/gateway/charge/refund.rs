@@ -7,6 +7,7 @@
 //! | refused, or it was never reached | failed | – |
 //! | anything else, or nothing | unknown | – |
 //! | the order, without a refund of our key, long enough | – | failed |
+//! | the same, but more went back than we know of | – | – |
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use super::drive::Case;
 use super::schedule;
 use super::standing::{Standing, State};
 use crate::connector::midtrans::refund::RefundRequest;
+use crate::connector::midtrans::status::Status;
 use crate::connector::midtrans::transaction::Transaction;
 use crate::connector::outcome::{Outcome as Word, Reason};
 use crate::connector::provider::Known;
@@ -124,6 +126,10 @@ impl Desk {
                 let (refund, amount) = (giving.refund, part.amount);
                 tracing::error!(%refund, amount, "a refund is of another amount: a person has to look");
             }
+            None if self.may_be_among(giving, &transaction) => {
+                let refund = giving.refund;
+                tracing::error!(%refund, "more went back than we know of: a person has to look");
+            }
             None => {
                 // Until then it may be on its way. The clock alone could jump, so as much has to pass
                 // here too.
@@ -135,6 +141,21 @@ impl Desk {
                 }
             }
         }
+    }
+
+    /// Whether the provider gave more of the payment back than refunds that we know to be made: then
+    /// this one may be among it, whatever name it has there.
+    fn may_be_among(&self, giving: &Giving, transaction: &Transaction) -> bool {
+        let back = match (transaction.refunded.amount, transaction.status) {
+            (Some(amount), _) => amount,
+            (None, Status::Refund | Status::PartialRefund) => transaction.amount.get(),
+            (None, _) => 0,
+        };
+        let with_this = match self.view().order(giving.started.payment) {
+            Some(Order::Refunds { refunded }) => refunded.units(),
+            _ => 0,
+        };
+        u128::from(back) > with_this.saturating_sub(giving.started.amount.get().into())
     }
 
     fn open_refund(&self, refund: Position) -> Option<Refund> {
@@ -258,7 +279,12 @@ impl Gateway {
                 !outcome.replayed && matches!(outcome.recorded.event.fact, Fact::RefundStarted(_));
             if is_new {
                 let refund = outcome.recorded.position;
-                desk.give_back(refund).await;
+                // Looked for whatever becomes of asking.
+                let asking = Arc::clone(&desk);
+                let asked = tokio::spawn(async move { asking.give_back(refund).await }).await;
+                if let Err(error) = asked {
+                    tracing::error!(%refund, %error, "asking for a refund did not end well");
+                }
                 tokio::spawn(desk.look_for(refund));
             }
             Ok::<_, Error>(outcome)

@@ -12,7 +12,7 @@
 //! So nothing that is told as settled is not the merchant's, and what waits for a person gets its
 //! last word from that person.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::details::Details;
 use super::qr;
@@ -179,6 +179,7 @@ pub(super) fn part(refund: &Recorded) -> Option<RefundPart> {
         key: words("key"),
         method: None,
         confirmed: Some(refund.time),
+        others: Map::new(),
     })
 }
 

@@ -7,6 +7,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::path::Path;
 
+use serde_json::Map;
+
 use super::book::{Book, Entry};
 use super::numbers;
 use crate::connector::midtrans::answer::{Begun, Done};
@@ -198,6 +200,7 @@ impl Desk {
             key: request.key,
             method: direct.then(|| "online".to_owned()),
             confirmed: direct.then_some(now),
+            others: Map::new(),
         };
         let status = if amount == left { Status::Refund } else { Status::PartialRefund };
         let told = Refunded {

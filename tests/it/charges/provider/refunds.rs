@@ -41,6 +41,7 @@ pub(super) fn give(
         key: request.key.clone(),
         method: None,
         confirmed: None,
+        others: serde_json::Map::new(),
     });
     let all = before + amount == told.amount.get();
     let status = if all { Status::Refund } else { Status::PartialRefund };
