@@ -10,7 +10,7 @@ use std::sync::Arc;
 use clap::Subcommand;
 
 use super::output::{Bar, complain, say};
-use super::{Failure, listen, proposals, tables};
+use super::{Failure, api_keys, listen, proposals, tables};
 use crate::app::{self, App};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -66,6 +66,8 @@ enum Action {
         #[arg(long)]
         reason: String,
     },
+    /// Makes a key by which an application acts for a user, and shows it once.
+    MakeApiKey(api_keys::Wanted),
     /// Puts a new signing key in use; tokens of the old one live until they end.
     RotateKeys,
     /// Banks we can reach.
@@ -142,6 +144,7 @@ async fn act(app: &App, action: Action) -> Result<String, Failure> {
         }
         Action::Freeze { username, reason } => freeze(app, &username, true, &reason).await,
         Action::Release { username, reason } => freeze(app, &username, false, &reason).await,
+        Action::MakeApiKey(wanted) => api_keys::make(app, &wanted).await,
         Action::Partner(action) => tables::partners(app, action).await,
         Action::Route(action) => tables::routes(app, action).await,
         Action::Client(action) => tables::clients(app, action).await,

@@ -4,6 +4,7 @@
 //! 74 a batch could not be made durable (`EX_IOERR`).
 
 mod admin;
+mod api_keys;
 mod bank_service;
 mod bank_statement;
 mod client_token;

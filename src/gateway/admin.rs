@@ -100,10 +100,12 @@ impl Gateway {
     /// Gives a user another role. It takes effect with their next request. Nobody becomes an
     /// administrator this way: their password was not held against the rules for one. Nor does
     /// anybody become a merchant, or cease to be one: their accounts would keep the limits and
-    /// fees of what they were opened as.
+    /// fees of what they were opened as. A client sends others' money, so that an administrator
+    /// makes nobody one unless they may decide such things alone.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for administrators and merchants, or if too much is waiting.
+    /// [`Error::Invalid`] for administrators and merchants, or if too much is waiting;
+    /// [`Error::Forbidden`] for clients.
     pub async fn set_role(
         &self,
         by: Principal,
@@ -116,6 +118,10 @@ impl Gateway {
         if (role == Role::Merchant) != (user.role == Role::Merchant) {
             let reason = "a merchant's accounts are of another kind: sign up under another name";
             return Err(Error::invalid("role", reason));
+        }
+        if role == Role::Client && !self.decides_alone(by) {
+            let reason = "clients are made by the operator, with gerbang admin set-role";
+            return Err(Error::Forbidden(reason));
         }
         let change = UserChange::Role(role);
         let changed = UserChanged { user: user.id, by, change };

@@ -21,6 +21,7 @@ use crate::identity::token::InvalidToken;
 use crate::journal::Recorded;
 use crate::ledger::api_key::{ApiKey, KeyId, Scope, Scopes};
 use crate::ledger::event::{Fact, Role};
+use crate::ledger::id::Principal;
 use crate::ledger::registry::{RegistryChange, RegistryChanged};
 use crate::ledger::text::{Line, Username};
 use crate::ledger::time::Timestamp;
@@ -85,25 +86,21 @@ impl Uses {
 }
 
 impl Gateway {
-    /// A key for `owner`, made by `caller`: an administrator for anybody who is none, a merchant for
-    /// themselves.
+    /// A key for `owner`, made by the operator or an administrator for anybody who is no
+    /// administrator, by a merchant for themselves. One that sends others' money, or money without
+    /// codes, is the operator's to make, unless administrators decide such things alone.
     ///
     /// # Errors
-    /// What is wrong with what is wanted; [`Error::Forbidden`] for what the caller may not give.
+    /// What is wrong with what is wanted; [`Error::Forbidden`] for what `by` may not give.
     pub async fn make_key(
         &self,
-        caller: &Caller,
+        by: Principal,
         owner: &Username,
         wanted: KeyWanted,
     ) -> Result<KeyMade, Error> {
-        let is_admin = caller.user.role == Role::Admin;
-        if !is_admin && (caller.user.username() != owner.as_str() || wanted.codes_exempt) {
-            return Err(Error::Forbidden(
-                "keys without codes, or for others, are for administrators",
-            ));
-        }
         let missing = || Error::invalid("owner", "nobody has this name");
         let owner = self.view().user_by_name(owner.as_str()).ok_or_else(missing)?;
+        self.check_giver(by, &owner, &wanted)?;
         self.check_wanted(&owner, &wanted)?;
         let made = api_key::make();
         let KeyWanted { name, scopes, expires, codes_exempt } = wanted;
@@ -119,8 +116,29 @@ impl Gateway {
             last_used: None,
         };
         let change = RegistryChange::ApiKeySet(Box::new(row.clone()));
-        let recorded = self.change_registry(caller.principal(), change).await?;
+        let recorded = self.change_registry(by, change).await?;
         Ok(KeyMade { row, key: made.key, recorded })
+    }
+
+    fn check_giver(&self, by: Principal, owner: &User, wanted: &KeyWanted) -> Result<(), Error> {
+        let is_own = by == Principal::User(owner.id) && !wanted.codes_exempt;
+        if !is_own && !self.is_administrator(by) {
+            return Err(Error::Forbidden(
+                "keys without codes, or for others, are for administrators",
+            ));
+        }
+        if self.decides_alone(by) {
+            return Ok(());
+        }
+        match (owner.role, wanted.codes_exempt) {
+            (Role::Client, _) => Err(Error::Forbidden(
+                "keys of clients are made by the operator, with gerbang admin make-api-key",
+            )),
+            (_, true) => Err(Error::Forbidden(
+                "keys without codes are made by the operator, with gerbang admin make-api-key",
+            )),
+            _ => Ok(()),
+        }
     }
 
     fn check_wanted(&self, owner: &User, wanted: &KeyWanted) -> Result<(), Error> {
@@ -218,7 +236,7 @@ impl Gateway {
 
     /// Records a use. Nobody waits for it, and where the queue is full it is left out.
     fn note_use(&self, id: KeyId, at: Timestamp) {
-        let by = crate::ledger::id::Principal::System;
+        let by = Principal::System;
         let change = RegistryChange::ApiKeyUsed(id, at);
         let fact = Fact::RegistryChanged(Box::new(RegistryChanged { by, change }));
         drop(self.engine.queue(fact, Vec::new()));

@@ -80,7 +80,8 @@ pub struct Settings {
     pub merchant_fee: BasisPoints,
     /// A top-up by an administrator above this waits for another administrator.
     pub top_up_alone_max: Option<Amount>,
-    /// Whether one administrator may change partners, routes and clients without another.
+    /// Whether one administrator may change partners, routes and clients, make users clients, and
+    /// give keys of clients and without codes, without another.
     pub tables_alone: bool,
     /// Whether anyone may sign up.
     pub signup: bool,

@@ -3,6 +3,9 @@
 //!
 //! The rules are `ledger::proposal`'s. The operator, who can reach the store itself, changes and
 //! approves alone; so may an administrator where the configuration says so.
+//!
+//! What would lead around it is no proposal but the operator's alone: to make a user a client, and
+//! keys for clients or without codes.
 
 use std::sync::Arc;
 
@@ -22,13 +25,17 @@ pub fn public_id(proposal: &Proposal) -> String {
 }
 
 impl Gateway {
-    /// `change` as it is to be recorded for `by`: as it is, or as a proposal.
-    pub(super) fn or_propose(&self, by: Principal, change: RegistryChange) -> RegistryChange {
-        let may_alone = match by {
+    /// Whether `by` may say without another where money goes, and who may send it.
+    pub(super) fn decides_alone(&self, by: Principal) -> bool {
+        match by {
             Principal::User(_) => self.settings.tables_alone,
             Principal::System | Principal::Operator => true,
-        };
-        if may_alone {
+        }
+    }
+
+    /// `change` as it is to be recorded for `by`: as it is, or as a proposal.
+    pub(super) fn or_propose(&self, by: Principal, change: RegistryChange) -> RegistryChange {
+        if self.decides_alone(by) {
             return change;
         }
         match TableChange::of(&change) {

@@ -115,7 +115,7 @@ impl Context<'_> {
         owner: &Username,
         wanted: KeyWanted,
     ) -> Result<Reply, ApiError> {
-        let made = self.gateway.make_key(caller, owner, wanted).await?;
+        let made = self.gateway.make_key(caller.principal(), owner, wanted).await?;
         let row = self.key_view(&made.row);
         let position = made.recorded.position.get();
         Ok(Reply::created(&MadeView { row, key: made.key.expose(), position }))

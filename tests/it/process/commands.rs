@@ -16,7 +16,7 @@ fn said(output: &Output) -> String {
 
 #[test]
 fn every_command_explains_itself() {
-    let table: [(&[&str], &str); 17] = [
+    let table: [(&[&str], &str); 18] = [
         (&[], "gerbang demo"),
         (&["bank-service"], "--bank"),
         (&["client-token"], "--key-file"),
@@ -27,6 +27,7 @@ fn every_command_explains_itself() {
         (&["admin"], "create-user"),
         (&["admin", "create-user"], "--role"),
         (&["admin", "freeze"], "--reason"),
+        (&["admin", "make-api-key"], "--otp-exempt"),
         (&["simulate"], "bank"),
         (&["simulate", "bank"], "openssl rsa"),
         (&["admin", "partner", "set"], "--base-url"),
@@ -177,6 +178,12 @@ fn a_store_is_verified_exported_and_changed_by_its_operator() {
     assert_eq!(admin(&["set-role", "ani", "root"]).status.code(), Some(2));
     assert_eq!(admin(&["set-role", "ani", "merchant"]).status.code(), Some(1));
     assert_eq!(admin(&["set-role", "ani", "client"]).status.code(), Some(0));
+    let key = ["make-api-key", "ani", "--name", "kasir toko", "--otp-exempt", "--scope"];
+    let key = |scope| admin(&[&key[..], &[scope]].concat());
+    assert_eq!(key("pay").status.code(), Some(2));
+    let key = key("batch");
+    assert_eq!(key.status.code(), Some(0), "{}", complaint(&key));
+    assert!(said(&key).contains("shown only now:\ngk_"), "a client's key");
     assert_eq!(admin(&["rotate-keys"]).status.code(), Some(0));
     let weak = ["create-user", "baru", "--role", "admin", "--name", "B", "--email", "b@contoh.id"];
     let weak = admin(&weak);

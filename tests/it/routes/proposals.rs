@@ -202,3 +202,49 @@ async fn the_journal_says_who_wanted_it_and_who_agreed() {
         .collect();
     assert_eq!(said, [("proposed", user("admin")), ("approved", user("wakil"))]);
 }
+
+#[tokio::test]
+async fn what_would_lead_around_another_administrator_is_the_operators() {
+    use gerbang::gateway::api_keys::KeyWanted;
+    use gerbang::ledger::api_key::{Scope, Scopes};
+    use gerbang::ledger::event::Role;
+    use gerbang::ledger::id::Principal;
+    use gerbang::ledger::text::{Line, Username};
+    let (gateway, people) = strict().await;
+    let before = gateway.position();
+    let role = |role: &str| post("/api/v1/admin/users/ani/role", &json!({"role": role}));
+    let key = |owner: &str, exempt: bool| {
+        let body = json!({"owner": owner, "name": "kasir", "scopes": ["batch"],
+            "otp_exempt": exempt});
+        post("/api/v1/admin/api-keys", &body)
+    };
+    for (ask, command) in [
+        (role("client"), "gerbang admin set-role"),
+        (key("kasir", false), "gerbang admin make-api-key"),
+        (key("kasir", true), "gerbang admin make-api-key"),
+        (key("ani", true), "gerbang admin make-api-key"),
+    ] {
+        let answer = send(&gateway, ask, &people.admin).await;
+        let refused = answer.refused(403, "forbidden");
+        let detail = refused["detail"].as_str().unwrap();
+        assert!(detail.contains("operator") && detail.contains(command), "{detail}");
+    }
+    assert_eq!(gateway.position(), before);
+    // What gives no power over money is an administrator's.
+    send(&gateway, key("ani", false), &people.admin).await.expect(201);
+    send(&gateway, role("buyer"), &people.admin).await.expect(200);
+    let wanted = |codes_exempt| KeyWanted {
+        name: Line::parse("kasir", 100).unwrap(),
+        scopes: [Scope::Batch].into_iter().collect::<Scopes>(),
+        expires: None,
+        codes_exempt,
+    };
+    for (owner, codes_exempt) in [("kasir", false), ("ani", true)] {
+        let owner = Username::parse(owner).unwrap();
+        let made = gateway.gateway.make_key(Principal::Operator, &owner, wanted(codes_exempt));
+        assert_eq!(made.await.unwrap().row.codes_exempt, codes_exempt, "{owner}");
+    }
+    let ani = gateway.gateway.look_up("ani").unwrap();
+    gateway.gateway.set_role(Principal::Operator, &ani, Role::Client).await.unwrap();
+    assert_eq!(gateway.gateway.look_up("ani").unwrap().role, Role::Client);
+}
