@@ -8,6 +8,7 @@ use crate::app::App;
 use crate::gateway::proposals::public_id;
 use crate::ledger::id::Principal;
 use crate::ledger::proposal::{Proposal, TableChange};
+use crate::ledger::registry::Registry;
 use crate::ledger::text::Line;
 use crate::ledger::time::BOOK_OFFSET_SECONDS;
 use crate::limits;
@@ -30,8 +31,9 @@ pub(super) async fn act(app: &App, action: Proposals) -> Result<String, Failure>
     let (gateway, by) = (&app.gateway, Principal::Operator);
     match action {
         Proposals::List => {
-            let open = gateway.proposals();
-            let lines: Vec<String> = open.iter().map(|it| line(app, it)).collect();
+            let (open, registry) = (gateway.proposals(), gateway.view().registry());
+            let lines = open.iter().map(|it| line(&registry, &who(app, it.by), it));
+            let lines: Vec<String> = lines.collect();
             Ok(if lines.is_empty() { "none".to_owned() } else { lines.join("\n") })
         }
         Proposals::Approve { id } => {
@@ -47,8 +49,16 @@ pub(super) async fn act(app: &App, action: Proposals) -> Result<String, Failure>
     }
 }
 
-/// One that waits, on a line.
-fn line(app: &App, proposal: &Proposal) -> String {
+fn who(app: &App, by: Principal) -> String {
+    let user = match by {
+        Principal::User(id) => app.gateway.view().user(id),
+        Principal::System | Principal::Operator => None,
+    };
+    user.map_or_else(|| "the operator".to_owned(), |user| user.username().to_owned())
+}
+
+/// One that waits, on a line, with what becomes of keys and secrets.
+fn line(registry: &Registry, by: &str, proposal: &Proposal) -> String {
     let what = match &proposal.change {
         TableChange::PartnerSet(row) => format!("set partner {} {}", row.code, row.name),
         TableChange::PartnerRemoved(bank) => format!("remove partner {bank}"),
@@ -57,11 +67,39 @@ fn line(app: &App, proposal: &Proposal) -> String {
         TableChange::ClientSet(row) => format!("set client {} {}", row.id.as_str(), row.name),
         TableChange::ClientRemoved(id) => format!("remove client {}", id.as_str()),
     };
-    let user = match proposal.by {
-        Principal::User(id) => app.gateway.view().user(id),
-        Principal::System | Principal::Operator => None,
+    let changes = match proposal.change.changes(registry) {
+        words if words.is_empty() => String::new(),
+        words => format!(" (changes {})", words.join(", ")),
     };
-    let by = user.as_ref().map_or("the operator", |user| user.username());
     let until = proposal.until.to_rfc3339(BOOK_OFFSET_SECONDS);
-    format!("{}: {what}, by {by}, until {until}", public_id(proposal))
+    format!("{}: {what}{changes}, by {by}, until {until}", public_id(proposal))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::id::Position;
+    use crate::ledger::proposal::ProposalId;
+    use crate::ledger::registry::SealedKey;
+    use crate::ledger::registry::tests::{papers_rows, partner};
+    use crate::ledger::time::Timestamp;
+
+    #[test]
+    fn a_line_says_that_a_key_changes() {
+        let registry = papers_rows();
+        let mut row = partner("009", 7);
+        let at = Timestamp::from_seconds(1_790_000_000);
+        let said = |row| {
+            let change = TableChange::PartnerSet(row);
+            let id = ProposalId(Position::new(1).unwrap());
+            line(&registry, "ani", &Proposal { id, by: Principal::System, at, until: at, change })
+        };
+        let before = registry.partners.values().find(|it| it.code == row.code).unwrap();
+        row.keys = before.keys.clone();
+        let name = &row.name;
+        assert!(said(row.clone()).contains(&format!(": set partner 009 {name}, by ani, until ")));
+        row.keys.previous = Some(SealedKey([9].into()));
+        let said = said(row);
+        assert!(said.contains(" (changes previous_key), by ani, until "), "{said}");
+    }
 }

@@ -14,7 +14,8 @@ use std::sync::Arc;
 
 use super::id::{Position, Principal};
 use super::registry::{
-    BankCode, Client, Partner, Registry, RegistryChange, RegistryError, Route, Usage, require,
+    BankCode, Callback, Client, Keys, Partner, Registry, RegistryChange, RegistryError, Route,
+    Usage, require,
 };
 use super::text::ClientId;
 use super::time::Timestamp;
@@ -99,6 +100,26 @@ impl TableChange {
         }
     }
 
+    /// What becomes of keys, secrets and the callback, of which people see too little in rows: words
+    /// for what differs from `registry`'s row, in a fixed order. Nothing for a removal.
+    pub fn changes(&self, registry: &Registry) -> Vec<&'static str> {
+        match self {
+            Self::PartnerSet(row) => {
+                let before = registry.partners.get(&row.code);
+                differences(before.map(|it| &it.keys), &row.keys, None, None)
+            }
+            Self::ClientSet(row) => {
+                let before = registry.clients.get(&row.id);
+                let callback = before.and_then(|it| it.callback.as_ref());
+                differences(before.map(|it| &it.keys), &row.keys, callback, row.callback.as_ref())
+            }
+            Self::PartnerRemoved(_)
+            | Self::RouteSet(_)
+            | Self::RouteRemoved(..)
+            | Self::ClientRemoved(_) => Vec::new(),
+        }
+    }
+
     const fn row(&self) -> Row<'_> {
         match self {
             Self::PartnerSet(row) => Row::Partner(row.code),
@@ -109,6 +130,27 @@ impl TableChange {
             Self::ClientRemoved(id) => Row::Client(id),
         }
     }
+}
+
+/// Words for what differs. Sealed values are compared as they stand: whatever is sealed anew is another.
+fn differences(
+    before: Option<&Keys>,
+    keys: &Keys,
+    callback_before: Option<&Callback>,
+    callback: Option<&Callback>,
+) -> Vec<&'static str> {
+    let previous_before = before.and_then(|keys| keys.previous.as_ref());
+    let url = |callback: Option<&Callback>| callback.map(|it| it.url.clone());
+    let secret = |callback: Option<&Callback>| callback.map(|it| it.secret.clone());
+    [
+        ("key", before.map(|keys| &keys.current) != Some(&keys.current)),
+        ("previous_key", previous_before != keys.previous.as_ref()),
+        ("callback", url(callback_before) != url(callback)),
+        ("callback_secret", secret(callback_before) != secret(callback)),
+    ]
+    .into_iter()
+    .filter_map(|(word, differs)| differs.then_some(word))
+    .collect()
 }
 
 impl From<TableChange> for RegistryChange {

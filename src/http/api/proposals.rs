@@ -37,6 +37,8 @@ struct ProposalView {
     before: Option<RowView>,
     /// As it is to be; nothing if it is to be removed.
     row: Option<RowView>,
+    /// Keys, secrets and the callback that the change makes others, or drops.
+    changes: Vec<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -163,6 +165,7 @@ impl Context<'_> {
             key,
             before,
             row,
+            changes: proposal.change.changes(&registry),
         }
     }
 

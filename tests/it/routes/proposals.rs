@@ -121,8 +121,9 @@ async fn whoever_proposed_it_is_still_an_administrator() {
     assert_eq!(priority(&gateway, &People { admin: people.second.clone(), ..people }).await, 1);
 }
 
-/// Every change of the tables: what is asked, and the table it is about.
-fn every_change() -> Vec<(Ask, &'static str)> {
+/// Every change of the tables: what is asked, the table it is about, and what it does to keys and
+/// secrets.
+fn every_change() -> Vec<(Ask, &'static str, &'static [&'static str])> {
     let client = |path: &str| format!("/api/v1/admin/clients/iki-modal{path}");
     let route = json!({"bank": "014", "usage": "TRANSFER INTERBANK", "local": "/api/bca/interbank",
         "external": "https://bca", "fee_fixed": 7_500});
@@ -133,20 +134,24 @@ fn every_change() -> Vec<(Ask, &'static str)> {
     let new = json!({"id": "baru", "name": "Baru", "account_number": "1", "account_name": "BARU",
         "allow": ["10.0.0.0/8"]});
     vec![
-        (post("/api/v1/admin/partners", &partner), "partner"),
-        (put("/api/v1/admin/partners/022", &moved(5)), "partner"),
-        (ask("POST", "/api/v1/admin/partners/009/rotate-key"), "partner"),
-        (ask("DELETE", "/api/v1/admin/partners/009/previous-key"), "partner"),
-        (ask("DELETE", "/api/v1/admin/partners/022"), "partner"),
-        (post("/api/v1/admin/routes", &route), "route"),
-        (ask("DELETE", "/api/v1/admin/routes/014/TRANSFER"), "route"),
-        (post("/api/v1/admin/clients", &new), "client"),
-        (put(&client(""), &row), "client"),
-        (ask("POST", &client("/rotate-key")), "client"),
-        (ask("DELETE", &client("/previous-key")), "client"),
-        (put(&client("/callback"), &json!({"url": "http://127.0.0.1:1/ended"})), "client"),
-        (ask("DELETE", &client("/callback")), "client"),
-        (ask("DELETE", &client("")), "client"),
+        (post("/api/v1/admin/partners", &partner), "partner", &["key"]),
+        (put("/api/v1/admin/partners/022", &moved(5)), "partner", &[]),
+        (ask("POST", "/api/v1/admin/partners/009/rotate-key"), "partner", &["key", "previous_key"]),
+        (ask("DELETE", "/api/v1/admin/partners/009/previous-key"), "partner", &["previous_key"]),
+        (ask("DELETE", "/api/v1/admin/partners/022"), "partner", &[]),
+        (post("/api/v1/admin/routes", &route), "route", &[]),
+        (ask("DELETE", "/api/v1/admin/routes/014/TRANSFER"), "route", &[]),
+        (post("/api/v1/admin/clients", &new), "client", &["key"]),
+        (put(&client(""), &row), "client", &[]),
+        (ask("POST", &client("/rotate-key")), "client", &["key", "previous_key"]),
+        (ask("DELETE", &client("/previous-key")), "client", &["previous_key"]),
+        (
+            put(&client("/callback"), &json!({"url": "http://127.0.0.1:1/ended"})),
+            "client",
+            &["callback", "callback_secret"],
+        ),
+        (ask("DELETE", &client("/callback")), "client", &["callback", "callback_secret"]),
+        (ask("DELETE", &client("")), "client", &[]),
     ]
 }
 
@@ -157,10 +162,12 @@ async fn every_change_of_the_tables_waits_also_over_a_restart() {
         let registry = gateway.gateway.view().registry();
         (registry.partners.clone(), registry.routes.clone(), registry.clients.clone())
     };
-    for (number, (ask, table)) in every_change().into_iter().enumerate() {
+    for (number, (ask, table, changes)) in every_change().into_iter().enumerate() {
         let before = tables(&gateway);
         let proposed = send(&gateway, ask, &people.admin).await.expect(202);
         assert_eq!(proposed["table"], table, "{proposed}");
+        assert_eq!(proposed["changes"], json!(changes), "{proposed}");
+        assert_eq!(waiting(&gateway, &people).await[0]["changes"], json!(changes));
         assert!(tables(&gateway) == before, "{proposed}");
         let id = id_of(&proposed);
         if number == 0 {
@@ -173,7 +180,8 @@ async fn every_change_of_the_tables_waits_also_over_a_restart() {
         if proposed["row"]["callback"].is_string() {
             assert_eq!(proposed["row"]["callback"], "http://127.0.0.1:1/ended");
         }
-        send(&gateway, decide(&id, "approve"), &people.second).await.expect(200);
+        let approved = send(&gateway, decide(&id, "approve"), &people.second).await.expect(200);
+        assert_eq!(approved["changes"], json!(changes), "{approved}");
         assert!(tables(&gateway) != before, "{proposed}");
     }
 }
