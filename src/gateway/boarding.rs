@@ -20,8 +20,8 @@ use crate::identity::random;
 use crate::identity::secret::Secret;
 use crate::journal::Recorded;
 use crate::ledger::boarding::{
-    Boarding, BoardingChange, BoardingChanged, BoardingError, Method, Room, RoomId, Tenant,
-    TenantId,
+    Agreement, Boarding, BoardingChange, BoardingChanged, BoardingError, Method, Room, RoomId,
+    Tenant, TenantId,
 };
 use crate::ledger::event::{Fact, Role};
 use crate::ledger::id::{Principal, PublicId, UserId};
@@ -182,8 +182,11 @@ impl Gateway {
             start: row.start,
             added_at: now,
             deleted_at: None,
-            agreed_at: (known.is_none() || caller.user.role == Role::Admin).then_some(now),
+            agreed: None,
         };
+        if known.is_none() || caller.user.role == Role::Admin {
+            tenant.agreed = houses.rate(&tenant).map(|rate| Agreement { at: now, rate });
+        }
         let change = BoardingChange::TenantSet(tenant.clone());
         houses.decide(&change).map_err(|error| refused(&change, error))?;
         let password = match known {
@@ -364,6 +367,7 @@ fn refused(change: &BoardingChange, error: BoardingError) -> Error {
         (BoardingError::RoomTaken, _) => Error::Conflict("the room has a tenant"),
         (BoardingError::UserTaken, _) => Error::Conflict("the user has a room here"),
         (BoardingError::Agreed, _) => Error::Conflict("you have agreed already"),
+        (BoardingError::RateDiffers, _) => Error::Conflict("rate: it is another, look again"),
         (BoardingError::Number | BoardingError::Fixed, _) => {
             Error::Conflict("the row was changed by another at the same time")
         }

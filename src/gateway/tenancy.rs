@@ -2,15 +2,20 @@
 //! them.
 //!
 //! A room is kept for who is invited. Months are billed from the first day on once they agree, so
-//! whoever agrees sees that day and the rate before.
+//! whoever agrees says that day and the rate which they saw: to others they have not agreed.
+//!
+//! Who is to pay more than they agreed to is invited again, by a dearer row or room or another room.
+//! An administrator's word about a tenant who agreed stands for theirs.
 
 use super::boarding::{is_called, tenant_id, tenant_of};
 use super::caller::Caller;
 use super::{Error, Gateway};
 use crate::journal::Recorded;
-use crate::ledger::boarding::{Boarding, BoardingChange, Tenant};
+use crate::ledger::boarding::{Agreement, Boarding, BoardingChange, Tenant};
+use crate::ledger::event::Role;
 use crate::ledger::money::Amount;
 use crate::ledger::text::{Email, Line};
+use crate::ledger::time::Timestamp;
 
 /// What a landlord may change about a tenant.
 #[derive(Clone, Debug)]
@@ -26,7 +31,8 @@ pub struct TenantChange {
 }
 
 impl Gateway {
-    /// A tenant's row is so from here on: another room, another rate. Bills that are there stay.
+    /// A tenant's row is so from here on: another room, another rate. Bills that are there stay. To
+    /// more than they agreed to they have to agree again, unless an administrator says so.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Invalid`] for a room that is none of the house's;
@@ -37,12 +43,18 @@ impl Gateway {
         id: &str,
         row: TenantChange,
     ) -> Result<Recorded, Error> {
+        let now = self.engine.clock().now();
         let change = |houses: &Boarding| {
             let before = tenant_of(houses, caller, id)?.clone();
             let room = houses.rooms_of(before.issuer).find(|room| is_called(room, &row.room));
             let room = room.ok_or_else(|| Error::invalid("room", "there is no such room"))?.id;
             let TenantChange { name, email, rate, .. } = row;
-            Ok(BoardingChange::TenantSet(Tenant { name, email, room, rate, ..before }))
+            let mut tenant = Tenant { name, email, room, rate, ..before };
+            let word = caller.user.role == Role::Admin && tenant.agreed.is_some();
+            if word && !houses.agreed(&tenant) {
+                tenant.agreed = houses.rate(&tenant).map(|rate| Agreement { at: now, rate });
+            }
+            Ok(BoardingChange::TenantSet(tenant))
         };
         self.change_boarding(caller.principal(), change).await
     }
@@ -55,15 +67,26 @@ impl Gateway {
         houses.tenants.values().filter(theirs).cloned().collect()
     }
 
-    /// The caller agrees to live where they were invited to.
+    /// The caller agrees to live where they were invited to, from the midnight `start` on, for `rate`
+    /// a month.
     ///
     /// # Errors
-    /// [`Error::NotFound`]; [`Error::Conflict`] if they have agreed.
-    pub async fn agree(&self, caller: &Caller, id: &str) -> Result<Recorded, Error> {
+    /// [`Error::NotFound`]; [`Error::Conflict`] if they have agreed, or if the row says something
+    /// else.
+    pub async fn agree(
+        &self,
+        caller: &Caller,
+        id: &str,
+        rate: Amount,
+        start: Timestamp,
+    ) -> Result<Recorded, Error> {
         let at = self.engine.clock().now();
         let change = |houses: &Boarding| {
-            let tenant = own(houses, caller, id)?.id;
-            Ok(BoardingChange::TenantAgreed { tenant, at })
+            let tenant = own(houses, caller, id)?;
+            if tenant.start != start {
+                return Err(Error::Conflict("start_date: it is another, look again"));
+            }
+            Ok(BoardingChange::TenantAgreed { tenant: tenant.id, at, rate })
         };
         let recorded = self.change_boarding(caller.principal(), change).await?;
         self.moved_in.notify_one();
@@ -78,7 +101,7 @@ impl Gateway {
         let at = self.engine.clock().now();
         let change = |houses: &Boarding| {
             let tenant = own(houses, caller, id)?;
-            if tenant.agreed_at.is_some() {
+            if houses.agreed(tenant) {
                 return Err(Error::Conflict("you have agreed already: your landlord ends it"));
             }
             Ok(BoardingChange::TenantDeleted { tenant: tenant.id, at })

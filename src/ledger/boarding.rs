@@ -9,7 +9,8 @@
 //! # Invariants
 //!
 //! - A room has at most one tenant, and a room with a tenant is not removed.
-//! - Nobody is billed who has not agreed to live there.
+//! - Nobody is billed who has not agreed to live there, nor for more a month than they agreed to: who
+//!   is to pay more is invited again.
 //! - A tenant is one user for good, and a user has at most one room of a landlord at a time.
 //! - Rows of rooms and tenants stay, removed or deleted: bills name them.
 
@@ -94,8 +95,17 @@ pub struct Tenant {
     pub added_at: Timestamp,
     /// When they were deleted.
     pub deleted_at: Option<Timestamp>,
-    /// When they agreed; until then the room is kept for them, and no month is billed.
-    pub agreed_at: Option<Timestamp>,
+    /// What they agreed to; until then the room is kept for them, and no month is billed.
+    pub agreed: Option<Agreement>,
+}
+
+/// What a tenant agreed to, or an administrator for them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub struct Agreement {
+    /// When.
+    pub at: Timestamp,
+    /// The most that a month may cost them.
+    pub rate: Amount,
 }
 
 /// A way to pay, as people choose it.
@@ -141,6 +151,8 @@ pub enum BoardingChange {
         tenant: TenantId,
         /// When.
         at: Timestamp,
+        /// To what a month: what it costs by then.
+        rate: Amount,
     },
 }
 
@@ -183,6 +195,9 @@ pub enum BoardingError {
     /// Once is enough.
     #[error("the tenant has agreed")]
     Agreed,
+    /// A month costs something else than what was agreed to.
+    #[error("the rate is another")]
+    RateDiffers,
 }
 
 /// A month that a tenant is to pay for.
@@ -225,8 +240,10 @@ impl Boarding {
             BoardingChange::MethodRemoved(id) => {
                 require(self.methods.contains_key(id), BoardingError::NoSuchMethod)
             }
-            BoardingChange::TenantAgreed { tenant, .. } => {
-                require(self.tenant(*tenant)?.agreed_at.is_none(), BoardingError::Agreed)
+            BoardingChange::TenantAgreed { tenant, rate, .. } => {
+                let tenant = self.tenant(*tenant)?;
+                require(!self.agreed(tenant), BoardingError::Agreed)?;
+                require(self.rate(tenant) == Some(*rate), BoardingError::RateDiffers)
             }
         }
     }
@@ -255,8 +272,10 @@ impl Boarding {
                     && before.user == tenant.user
                     && before.start == tenant.start
                     && before.added_at == tenant.added_at
-                    && before.agreed_at == tenant.agreed_at;
-                require(same, BoardingError::Fixed)?;
+                    && before.agreed.is_some() == tenant.agreed.is_some();
+                // An administrator's word for what a month costs now.
+                let agreed = before.agreed == tenant.agreed || self.agreed(tenant);
+                require(same && agreed, BoardingError::Fixed)?;
             }
         }
         let room = self.room(tenant.room)?;
@@ -292,9 +311,9 @@ impl Boarding {
             BoardingChange::MethodRemoved(id) => {
                 self.methods.remove(id);
             }
-            BoardingChange::TenantAgreed { tenant, at } => {
+            BoardingChange::TenantAgreed { tenant, at, rate } => {
                 if let Some(tenant) = self.tenants.get_mut(tenant) {
-                    tenant.agreed_at = Some(*at);
+                    tenant.agreed = Some(Agreement { at: *at, rate: *rate });
                 }
             }
         }
@@ -342,6 +361,17 @@ impl Boarding {
         self.tenants.values().find(|tenant| tenant.room == room && tenant.deleted_at.is_none())
     }
 
+    /// What a month costs a tenant now.
+    pub fn rate(&self, tenant: &Tenant) -> Option<Amount> {
+        tenant.rate.or_else(|| self.rooms.get(&tenant.room).map(|room| room.rate))
+    }
+
+    /// Whether a tenant has agreed to what a month costs them now.
+    pub fn agreed(&self, tenant: &Tenant) -> bool {
+        let most = tenant.agreed.map(|agreement| agreement.rate);
+        most.zip(self.rate(tenant)).is_some_and(|(most, rate)| rate <= most)
+    }
+
     /// The number of the next room.
     pub fn next_room(&self) -> RoomId {
         RoomId(next(self.rooms.keys().next_back().map(|id| id.0)))
@@ -354,12 +384,11 @@ impl Boarding {
 
     /// What a tenant is to have been billed for at `now`, oldest month first: every month from that
     /// of their first day to the present one. Nothing before that day, nothing once deleted, and
-    /// nothing before they agreed.
+    /// nothing before they agreed to today's rate.
     pub fn rents(&self, tenant: &Tenant, now: Timestamp) -> impl Iterator<Item = Rent> + use<> {
-        let is_one = tenant.deleted_at.is_none() && tenant.agreed_at.is_some();
+        let is_one = tenant.deleted_at.is_none() && self.agreed(tenant);
         let lives_here = is_one && tenant.start <= now;
-        let room = self.rooms.get(&tenant.room).map(|room| room.rate);
-        let amount = tenant.rate.or(room).filter(|_| lives_here);
+        let amount = self.rate(tenant).filter(|_| lives_here);
         let (id, last) = (tenant.id, now.month());
         let months = std::iter::successors(Some(tenant.start.month()), |month| Some(month.next()))
             .take_while(move |month| *month <= last);

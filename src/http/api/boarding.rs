@@ -270,12 +270,12 @@ fn email(text: &str) -> Result<Email, ApiError> {
     Email::parse(text).map_err(|error| ApiError::field("email", error.to_string()))
 }
 
-fn rate(field: AmountField) -> Result<Amount, ApiError> {
+pub(super) fn rate(field: AmountField) -> Result<Amount, ApiError> {
     Amount::new(field.get()).ok_or_else(|| ApiError::field("rate", "is out of range"))
 }
 
 /// `2026-11-21`: midnight of that day at the books' offset.
-fn day(field: &'static str, text: &str) -> Result<Timestamp, ApiError> {
+pub(super) fn day(field: &'static str, text: &str) -> Result<Timestamp, ApiError> {
     let shaped = text.len() == 10 && text.bytes().all(|c| c.is_ascii_digit() || c == b'-');
     let midnight = Timestamp::parse_rfc3339(&format!("{text}T00:00:00+07:00"));
     midnight
@@ -335,7 +335,7 @@ impl Context<'_> {
         initial_password: Option<String>,
     ) -> TenantView {
         let room = houses.rooms.get(&tenant.room);
-        let rate = tenant.rate.or_else(|| room.map(|room| room.rate));
+        let rate = houses.rate(tenant);
         TenantView {
             id: tenant_id(tenant),
             username: self.username(tenant.user),
@@ -347,7 +347,7 @@ impl Context<'_> {
             rate: rate.map_or(0, Amount::get),
             formatted_rate: rate.map(|rate| self.rate(rate)).unwrap_or_default(),
             issuer: self.username(tenant.issuer),
-            agreed: tenant.agreed_at.is_some(),
+            agreed: houses.agreed(tenant),
             initial_password,
         }
     }

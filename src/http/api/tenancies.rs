@@ -1,14 +1,25 @@
 //! Where people live, or are invited to, from their own side; and which handler sees to what of
 //! boarding houses.
 
+use serde::Deserialize;
+
 use super::boarding::{self, ChangedView};
 use super::routes::Route;
 use super::wire::ListView;
 use super::{Context, desks};
 use crate::gateway::boarding::tenant_id;
 use crate::gateway::caller::Caller;
+use crate::http::amount::AmountField;
 use crate::http::problem::{ApiError, Code};
 use crate::http::reply::Reply;
+
+/// What somebody agrees to, as they saw it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AcceptBody {
+    rate: AmountField,
+    start_date: String,
+}
 
 /// Rooms, tenants, and the ways to pay.
 pub(super) async fn dispatch(
@@ -46,7 +57,10 @@ pub(super) fn list(context: Context<'_>, caller: &Caller) -> Reply {
 /// `POST /api/v1/tenancies/{id}/accept`
 pub(super) async fn accept(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
     let id = context.segment(3);
-    let recorded = context.gateway.agree(caller, id).await?;
+    let body: AcceptBody = context.request.json()?;
+    let (rate, start) =
+        (boarding::rate(body.rate)?, boarding::day("start_date", &body.start_date)?);
+    let recorded = context.gateway.agree(caller, id, rate, start).await?;
     let houses = context.gateway.view().boarding();
     let tenant = houses.tenants.values().find(|tenant| tenant_id(tenant) == id);
     let tenant = tenant.ok_or_else(|| ApiError::new(Code::Internal))?;

@@ -18,8 +18,8 @@ pub(super) fn change(names: &Names, changed: &BoardingChanged) -> Value {
         }
         BoardingChange::MethodSet(it) => ("method_set", method(it)),
         BoardingChange::MethodRemoved(id) => ("method_removed", json!({ "id": id.as_str() })),
-        BoardingChange::TenantAgreed { tenant, .. } => {
-            ("tenant_agreed", json!({ "tenant": tenant.0 }))
+        BoardingChange::TenantAgreed { tenant, rate, .. } => {
+            ("tenant_agreed", json!({ "tenant": tenant.0, "rate": rate.get() }))
         }
     };
     json!({ "by": names.principal(changed.by), "change": change, "row": row })
@@ -43,7 +43,7 @@ fn tenant(names: &Names, tenant: &Tenant) -> Value {
         "name": tenant.name.as_str(),
         "room": tenant.room.0,
         "rate": tenant.rate.map(Amount::get),
-        "agreed": tenant.agreed_at.is_some(),
+        "agreed": tenant.agreed.map(|agreement| agreement.rate.get()),
         "start": tenant.start.date(BOOK_OFFSET_SECONDS).to_string(),
     })
 }

@@ -14,7 +14,7 @@ use crate::ledger::event::Fact;
 use crate::ledger::id::{Position, Principal, UserId};
 use crate::ledger::time::Timestamp;
 
-const EVERY_CHANGE: &str = "51484c66921fb4861e1eabda7e6d363b7a0b39361692540d86bb456a7335da18";
+const EVERY_CHANGE: &str = "a9d072fc4f514ea128c660f919d240e445e0f00f7a0cb253da5cddd6993c5294";
 
 fn changed(change: BoardingChange) -> Fact {
     let by = Principal::User(UserId(1));
@@ -38,10 +38,11 @@ fn every_change() -> Vec<Fact> {
         BoardingChange::MethodSet(method("wallet", 1)),
         BoardingChange::MethodSet(method("bca_va", 2)),
         BoardingChange::MethodRemoved(super::line("bca_va")),
-        BoardingChange::TenantSet(Tenant { agreed_at: None, ..tenant(2, 1, 2) }),
+        BoardingChange::TenantSet(Tenant { agreed: None, ..tenant(2, 1, 2) }),
         BoardingChange::TenantAgreed {
             tenant: TenantId(2),
             at: Timestamp::from_seconds(1_791_000_001),
+            rate: super::amount(850_000),
         },
     ];
     changes.map(changed).into()

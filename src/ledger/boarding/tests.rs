@@ -29,6 +29,10 @@ pub(crate) fn room(id: u32, code: &str) -> Room {
     }
 }
 
+pub(crate) fn agreement(rate: u64) -> Agreement {
+    Agreement { at: Timestamp::from_seconds(1_790_000_000), rate: amount(rate) }
+}
+
 pub(crate) fn tenant(id: u32, user: u32, room: u32) -> Tenant {
     Tenant {
         id: TenantId(id),
@@ -41,7 +45,7 @@ pub(crate) fn tenant(id: u32, user: u32, room: u32) -> Tenant {
         start: at("2026-09-20T00:00:00+07:00"),
         added_at: Timestamp::from_seconds(1_790_000_000),
         deleted_at: None,
-        agreed_at: Some(Timestamp::from_seconds(1_790_000_000)),
+        agreed: Some(agreement(850_000)),
     }
 }
 
@@ -174,16 +178,58 @@ fn nobody_is_billed_before_they_agree_and_they_agree_once() {
     let id = houses.next_tenant();
     let free = houses.next_room();
     houses.apply(&BoardingChange::RoomSet(room(free.0, "B9")));
-    let invited = Tenant { agreed_at: None, ..tenant(id.0, 9, free.0) };
+    let invited = Tenant { agreed: None, ..tenant(id.0, 9, free.0) };
     houses.apply(&BoardingChange::TenantSet(invited.clone()));
     let now = at("2026-11-21T00:00:00+07:00");
     let months = |houses: &Boarding| houses.rents(houses.tenant(id).unwrap(), now).count();
     assert_eq!(months(&houses), 0);
-    let agreed = BoardingChange::TenantAgreed { tenant: id, at: now };
+    let to = |rate| BoardingChange::TenantAgreed { tenant: id, at: now, rate: amount(rate) };
+    for other in [1, 849_999, 850_001] {
+        assert_eq!(houses.decide(&to(other)), Err(BoardingError::RateDiffers), "{other}");
+    }
+    let agreed = to(850_000);
     assert_eq!(houses.decide(&agreed), Ok(()));
     houses.apply(&agreed);
     assert_eq!((months(&houses), houses.decide(&agreed)), (3, Err(BoardingError::Agreed)));
     // No other change gives or takes it.
     let taken = BoardingChange::TenantSet(invited);
     assert_eq!(houses.decide(&taken), Err(BoardingError::Fixed));
+}
+
+#[test]
+fn nobody_is_billed_for_more_than_they_agreed_to() {
+    let now = at("2026-09-25T00:00:00Z");
+    let own = |rate: u64| {
+        BoardingChange::TenantSet(Tenant { rate: Some(amount(rate)), ..tenant(0, 7, 0) })
+    };
+    let dear = |rate: u64| BoardingChange::RoomSet(Room { rate: amount(rate), ..room(0, "A1") });
+    let moved = BoardingChange::TenantSet(tenant(0, 7, 1));
+    let worded = |rate: u64| {
+        let agreed = Some(agreement(rate));
+        BoardingChange::TenantSet(Tenant { rate: Some(amount(900_000)), agreed, ..tenant(0, 7, 0) })
+    };
+    // (changes, what is billed for the month then)
+    let cases = [
+        (vec![own(850_000)], vec![850_000]),
+        (vec![own(1)], vec![1]),
+        (vec![own(850_001)], vec![]),
+        (vec![dear(849_999)], vec![849_999]),
+        (vec![dear(850_001)], vec![]),
+        (vec![dear(850_001), own(850_000)], vec![850_000]),
+        (vec![moved], vec![850_000]),
+        (vec![worded(900_000)], vec![900_000]),
+    ];
+    for (changes, billed) in cases {
+        let mut houses = houses();
+        for change in &changes {
+            assert_eq!(houses.decide(change), Ok(()), "{change:?}");
+            houses.apply(change);
+        }
+        let row = houses.tenant(TenantId(0)).unwrap();
+        assert_eq!(houses.agreed(row), !billed.is_empty(), "{changes:?}");
+        let due: Vec<u64> = houses.rents(row, now).map(|rent| rent.amount.get()).collect();
+        assert_eq!(due, billed, "{changes:?}");
+    }
+    // Another's word is for what a month costs, and nothing less.
+    assert_eq!(houses().decide(&worded(899_999)), Err(BoardingError::Fixed));
 }

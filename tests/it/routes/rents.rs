@@ -29,9 +29,18 @@ async fn let_out() -> (TestGateway, String) {
     (gateway, tenant)
 }
 
+fn accept(tenant: &str, rate: u64, start: &str) -> Ask {
+    let body = json!({"rate": rate, "start_date": start});
+    post(&format!("/api/v1/tenancies/{tenant}/accept"), &body)
+}
+
+/// Agrees to what is shown.
 async fn agree(gateway: &TestGateway, tenant: &str, token: &str) {
-    let accept = post(&format!("/api/v1/tenancies/{tenant}/accept"), &json!({})).by(token);
-    assert_eq!(gateway.send(accept).await.expect(200)["agreed"], true);
+    let list = get_as(gateway, token, "/api/v1/tenancies").await;
+    let row = list["data"].as_array().unwrap().iter().find(|row| row["id"] == tenant).unwrap();
+    let (rate, start) = (row["rate"].as_u64().unwrap(), row["start_date"].as_str().unwrap());
+    let accepted = gateway.send(accept(tenant, rate, start).by(token)).await.expect(200);
+    assert_eq!(accepted["agreed"], true);
 }
 
 async fn get_as(gateway: &TestGateway, token: &str, path: &str) -> Value {
@@ -200,7 +209,7 @@ async fn who_has_not_agreed_is_not_billed_and_then_from_the_first_day_on() {
     decline(&first, &people.budi).await.refused(404, "not_found");
     assert_eq!(decline(&first, &people.ani).await.status, 204);
     decline(&first, &people.ani).await.refused(404, "not_found");
-    let accept = |id: &str| post(&format!("{}/accept", path(id)), &json!({})).by(&people.ani);
+    let accept = |id: &str| accept(id, 100_000, "2026-11-18").by(&people.ani);
     gateway.send(accept(&first)).await.refused(404, "not_found");
     let second = add().await.expect(201)["id"].as_str().unwrap().to_owned();
     let seen = get_as(&gateway, &people.ani, "/api/v1/tenancies").await["data"].clone();
@@ -226,6 +235,10 @@ async fn another_room_and_another_rate_count_from_the_next_bill_on() {
     let row = |room: &str, rate: Value| json!({"name": "Ani L", "email": "ani@contoh.id", "room": room, "rate": rate});
     let moved = by(put(&path, &row("A2", Value::Null))).await.expect(200);
     assert_eq!((&moved["room"], &moved["rate"]), (&json!("A2"), &json!(150_000)), "{moved}");
+    assert_eq!(moved["agreed"], false, "it is more than she agreed to");
+    look(&gateway, &mut rents, "2026-12-01T00:00:00+07:00").await;
+    assert_eq!(billed(&gateway).await, ["November 2026"]);
+    agree(&gateway, &tenant, &gateway.log_in("ani").await).await;
     look(&gateway, &mut rents, "2026-12-01T00:00:00+07:00").await;
     let warung = gateway.log_in("warung").await;
     let by = |ask: Ask| gateway.send(ask.by(&warung));
@@ -243,4 +256,80 @@ async fn another_room_and_another_rate_count_from_the_next_bill_on() {
     by(put(&path, &row("A2", json!(0)))).await.names("rate");
     let strange = path.replace("ten_0", "ten_1");
     by(put(&strange, &row("A2", Value::Null))).await.refused(404, "not_found");
+}
+
+#[tokio::test]
+async fn acceptance_is_of_what_was_seen() {
+    let (gateway, people) = funded().await;
+    let by = |ask: Ask| gateway.send(ask.by(&people.warung));
+    let room = json!({"code": "A1", "rate": 100_000});
+    by(post("/api/v1/admin/rooms", &room)).await.expect(201);
+    let row = json!({"name": "Ani", "email": "ani@contoh.id", "username": "ani",
+        "start_date": "2026-11-18", "room": "A1"});
+    let added = by(post("/api/v1/admin/tenants", &row)).await.expect(201);
+    let tenant = added["id"].as_str().unwrap();
+    // She sees 100,000; before her answer is there, it is more.
+    let dearer = json!({"name": "Ani", "email": "ani@contoh.id", "room": "A1", "rate": 900_000});
+    by(put(&format!("/api/v1/admin/tenants/{tenant}"), &dearer)).await.expect(200);
+    let before = gateway.position();
+    let send = |ask: Ask| gateway.send(ask.by(&people.ani));
+    for (rate, start, field) in [
+        (100_000, "2026-11-18", "rate"),
+        (900_001, "2026-11-18", "rate"),
+        (900_000, "2026-11-19", "start_date"),
+    ] {
+        let refused = send(accept(tenant, rate, start)).await;
+        let detail = refused.refused(409, "conflict")["detail"].clone();
+        assert!(detail.as_str().unwrap().starts_with(field), "{detail}");
+    }
+    let path = format!("/api/v1/tenancies/{tenant}/accept");
+    for (field, body) in [
+        ("rate", json!({"start_date": "2026-11-18"})),
+        ("start_date", json!({"rate": 900_000})),
+        ("start_date", json!({"rate": 900_000, "start_date": "besok"})),
+    ] {
+        send(post(&path, &body)).await.names(field);
+    }
+    assert_eq!(gateway.position(), before);
+    send(accept(tenant, 900_000, "2026-11-18")).await.expect(200);
+    look(&gateway, &mut Rents::default(), "2026-11-18T18:00:00+07:00").await;
+    assert_eq!(billed(&gateway).await, ["November 2026"]);
+}
+
+#[tokio::test]
+async fn who_is_to_pay_more_than_agreed_is_asked_again() {
+    let (mut gateway, tenant) = let_out().await;
+    look(&gateway, &mut Rents::default(), "2026-11-20T00:00:00+07:00").await;
+    let room = get_as(&gateway, &gateway.log_in("warung").await, "/api/v1/admin/rooms").await;
+    let room = format!("/api/v1/admin/rooms/{}", room["data"][0]["id"].as_str().unwrap());
+    let dearer = |rate: u64| put(&room, &json!({"code": "A1", "rate": rate}));
+    let warung = gateway.log_in("warung").await;
+    gateway.send(dearer(110_000).by(&warung)).await.expect(200);
+    gateway = gateway.reopened();
+    look(&gateway, &mut Rents::default(), "2026-12-02T00:00:00+07:00").await;
+    let ani = gateway.log_in("ani").await;
+    let seen = get_as(&gateway, &ani, "/api/v1/tenancies").await["data"][0].clone();
+    assert_eq!((&seen["rate"], &seen["agreed"]), (&json!(110_000), &json!(false)));
+    assert_eq!(billed(&gateway).await, ["November 2026"]);
+    // An administrator's word stands for hers, to what it names.
+    let row = json!({"name": "Ani", "email": "ani@contoh.id", "room": "A1", "rate": 120_000});
+    let path = format!("/api/v1/admin/tenants/{tenant}");
+    let admin = gateway.log_in("admin").await;
+    let worded = gateway.send(put(&path, &row).by(&admin)).await.expect(200);
+    assert_eq!(worded["agreed"], true);
+    look(&gateway, &mut Rents::default(), "2026-12-02T00:00:00+07:00").await;
+    let list = get_as(&gateway, &ani, "/api/v1/bills").await;
+    assert_eq!(
+        (&list["data"][0]["month"], &list["data"][0]["amount"]),
+        (&json!(12), &json!(120_000))
+    );
+    // Whoever does not want to pay more leaves.
+    let warung = gateway.log_in("warung").await;
+    let leave = || ask("DELETE", &format!("/api/v1/tenancies/{tenant}")).by(&ani);
+    gateway.send(leave()).await.refused(409, "conflict");
+    let row = json!({"name": "Ani", "email": "ani@contoh.id", "room": "A1", "rate": 120_001});
+    gateway.send(put(&path, &row).by(&warung)).await.expect(200);
+    assert_eq!(gateway.send(leave()).await.status, 204);
+    look(&gateway, &mut Rents::default(), "2027-01-02T00:00:00+07:00").await;
+    assert_eq!(billed(&gateway).await, ["November 2026", "Desember 2026"]);
 }

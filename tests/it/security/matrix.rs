@@ -200,6 +200,7 @@ fn body(route: Route) -> Value {
         Route::ChangeTenant => {
             json!({"name": "Budi", "email": "budi@contoh.id", "room": "A1", "rate": 800_000})
         }
+        Route::AcceptTenancy => json!({"rate": 850_000, "start_date": "2026-12-01"}),
         Route::SetMethod => json!({"name": "Wallet", "title": "Dompet"}),
         Route::VirtualAccount => json!({"amount": 1, "payment_type": "echannel"}),
         Route::ResolveLate => json!({"to": "bill", "reason": "x"}),
