@@ -51,11 +51,13 @@ impl Courier {
         Ok(worst)
     }
 
-    /// Where an event is told, and in which words; `None` if it is none of a merchant's order.
+    /// Where an event is told, and in which words; `None` if it is of no order of this merchant.
     async fn notification(&self, event: &Recorded, owner: UserId) -> Result<Option<Notice>, Error> {
         let Some(charge) = self.charge_of(event)? else { return Ok(None) };
         let standing = standing(self.view(), charge)?;
-        if standing.started().purpose != ChargePurpose::Order {
+        // Money of an order may go to somebody else, who is a merchant too: it is none of theirs.
+        let is_theirs = self.view().owner(standing.started().account) == Some(owner);
+        if standing.started().purpose != ChargePurpose::Order || !is_theirs {
             return Ok(None);
         }
         let details = Details::of(standing.started())?;

@@ -12,7 +12,8 @@ use gerbang::ledger::money::Currency;
 use gerbang::ledger::text::Line;
 use serde_json::{Value, json};
 
-use super::{AMOUNT, FEE, World, bca, code, order};
+use super::told::told_at;
+use super::{AMOUNT, FEE, World, another, bca, code, order, with};
 use crate::support::{get, post, put, raw};
 use crate::webhooks::receiver::Receiver;
 use crate::world::{movement, origin};
@@ -110,6 +111,32 @@ async fn an_order_that_is_paid_too_late_is_settled_once_the_merchant_has_the_mon
     words.sort_unstable();
     let expected = ["0 expire", "0 pending", "0 settlement", "1 expire", "1 pending"];
     assert_eq!(words, expected.map(|word| format!("order-{word}")));
+}
+
+#[tokio::test]
+async fn a_merchant_who_gets_anothers_late_money_hears_nothing_of_the_order() {
+    let world = World::new().await;
+    let key = another(&world).await;
+    let toko = world.gateway.log_in("toko").await;
+    let (own, other) = (Receiver::start(&[]).await, Receiver::start(&[]).await);
+    told_at(&world, &own).await;
+    let urls = json!({"notification_url": other.url()});
+    world.gateway.send(put("/api/v1/merchant", &urls).by(&toko)).await.expect(200);
+    let (_, at_provider) = onward(&world, "order-1").await;
+    world.gateway.provider.turn(&at_provider, Status::Expire);
+    tell(&world, &at_provider).await;
+    until(&world, "order-1", "expire").await;
+    world.gateway.provider.force(&at_provider, Status::Settlement);
+    tell(&world, &at_provider).await;
+    let late = waiting(&world, 1).await;
+    let goes = json!({"to": "account", "username": "toko", "reason": "milik toko"});
+    resolve(&world, &late[0], &goes).await;
+    assert_eq!(world.gateway.balance(&toko).await, AMOUNT);
+    // One event after the other: the first that is told is of an order of toko's own.
+    let ask = with(post("/v2/charge", &order("toko-1", "qris", &json!({}))), &key);
+    world.gateway.send(ask).await.expect(200);
+    assert_eq!(other.messages(1).await[0].json()["order_id"], "toko-1");
+    own.messages(2).await;
 }
 
 /// The account cannot take an order's money, which goes to suspense.
