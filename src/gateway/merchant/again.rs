@@ -2,7 +2,8 @@
 //!
 //! `http::midtrans` keeps whole answers in memory, for any request under the key. Here the same
 //! request finds what it did in the journal: after a restart it gets the same answer, and of two
-//! tries one happens at whatever moment a process ends.
+//! tries one happens at whatever moment a process ends. An order is told so as long as those answers
+//! are kept, since its name keeps it from being charged twice; a refund for ever.
 
 use serde_json::Value;
 
@@ -72,12 +73,13 @@ impl Gateway {
         Ok(self.view().record(now.position())?.time)
     }
 
-    /// Whether a refund was made by a request with this key.
-    pub(super) fn is_under(&self, refund: &Recorded, request_key: Option<&str>) -> bool {
+    /// Whether a refund was made by a request with this key, however long ago: nothing else keeps the
+    /// same money from going back twice.
+    pub(super) fn is_under(refund: &Recorded, request_key: Option<&str>) -> bool {
         let Fact::Moved(movement) = &refund.event.fact else { return false };
         let note: Value = serde_json::from_str(movement.note.as_str()).unwrap_or_default();
         let under = note.get("request_key").and_then(Value::as_str);
-        request_key.is_some() && under == request_key && self.is_recent(refund.time)
+        request_key.is_some() && under == request_key
     }
 
     /// Whether the answer of that time is still given again.

@@ -164,7 +164,7 @@ impl Gateway {
     ) -> Result<Refunded, Error> {
         loop {
             let Refunds { made, is_open, next } = Refunds::of(self.view(), standing)?;
-            if let Some(place) = made.iter().position(|it| self.is_under(it, request_key)) {
+            if let Some(place) = made.iter().position(|it| Self::is_under(it, request_key)) {
                 return self.refunded(standing, (&made[place], place));
             }
             let parts: Vec<_> = made.iter().filter_map(told::part).collect();

@@ -69,6 +69,13 @@ async fn money_goes_back_once_for_a_key() {
     assert_eq!(world.under("dua", "/v2/order-1/refund", &part).await, second);
     assert_eq!(world.balances().await, before, "it was given back again");
     assert_eq!(before.0, 1_000_000 - AMOUNT + 8_000);
+    // For ever, however long the answers are kept.
+    for seconds in [6 * 60, 400 * 24 * 60 * 60] {
+        world.later(seconds);
+        assert_eq!(world.under("satu", "/v2/order-1/refund", &part).await, first);
+    }
+    let refunds = world.status("order-1").await["refunds"].as_array().unwrap().len();
+    assert_eq!(refunds, 2, "it was given back again");
 }
 
 #[tokio::test]
