@@ -71,6 +71,19 @@ impl Gateway {
         }
     }
 
+    /// Whether the caller has asked for this payment before, under the same reference.
+    ///
+    /// # Errors
+    /// [`Error::ReferenceReused`] if it was for something else; no such account; the journal cannot
+    /// be read.
+    pub(super) fn was_asked(&self, caller: &Caller, pay: &Pay) -> Result<bool, Error> {
+        let Some(reference) = pay.reference.clone() else { return Ok(false) };
+        let (_, currency) = self.account_in(&caller.user, pay.currency)?;
+        let digest = digest_of("", pay, currency);
+        let origin = reference::origin(caller.principal(), Some(reference), digest);
+        Ok(self.engine.known(&origin)?.is_some())
+    }
+
     /// A trusted client has others pay: results in order, each for itself.
     ///
     /// # Errors

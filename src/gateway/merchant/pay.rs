@@ -27,15 +27,27 @@ impl Gateway {
     /// # Errors
     /// [`Error::NotFound`].
     pub fn payable(&self, id: &str) -> Result<Standing, Error> {
+        let found = self.for_wallets(id)?;
+        self.require_wallets(&found)?;
+        Ok(found)
+    }
+
+    /// An order that began as one for a wallet, whatever became of it and of its merchant.
+    fn for_wallets(&self, id: &str) -> Result<Standing, Error> {
         let found = standing_of(self.view(), id.strip_prefix("chg_").unwrap_or(id))?;
-        let started = found.started();
+        if is_for_wallets(&found) { Ok(found) } else { Err(Error::NotFound) }
+    }
+
+    /// Has an order be of a merchant that takes wallets now.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub(super) fn require_wallets(&self, order: &Standing) -> Result<(), Error> {
+        let account = order.started().account;
         let registry = self.view().registry();
-        let row = self.view().owner(started.account).and_then(|it| registry.merchants.get(&it));
+        let row = self.view().owner(account).and_then(|owner| registry.merchants.get(&owner));
         let takes = row.is_some_and(|row| row.takes(method::WALLET) && !row.disabled);
-        let payable = takes
-            && started.purpose == ChargePurpose::Order
-            && started.source == ChargeSource::Wallet;
-        if payable { Ok(found) } else { Err(Error::NotFound) }
+        if takes { Ok(()) } else { Err(Error::NotFound) }
     }
 
     /// The operation of paying an order.
@@ -58,7 +70,8 @@ impl Gateway {
         })
     }
 
-    /// The caller pays an order, with a one-time code where the policy asks for one.
+    /// The caller pays an order, with a one-time code where the policy asks for one. What was asked
+    /// before under the same reference is answered as then, whatever became of the merchant.
     ///
     /// # Errors
     /// [`Error::NotFound`] if no wallet pays it; what is wrong with the code; why the ledger
@@ -70,13 +83,22 @@ impl Gateway {
         reference: Option<Reference>,
         code: Option<&Secret<String>>,
     ) -> Result<Paid, Error> {
-        let found = self.payable(id)?;
+        let found = self.for_wallets(id)?;
         let charge = found.recorded.position;
         let operation = self.operation_of_order(&found)?;
         let digest = DigestBuilder::new("charge_payment").number(charge.get()).finish();
         let origin = reference::origin(caller.principal(), reference, digest);
+        if self.engine.known(&origin)?.is_none() {
+            self.require_wallets(&found)?;
+        }
         self.require_code(caller, &operation, &origin, code).await?;
         let outcome = self.pay_charge(caller, charge, Some(origin.reference)).await?;
         Ok(Paid { outcome, standing: standing(self.view(), charge)? })
     }
+}
+
+/// Whether an order began as one that a wallet pays.
+pub(super) fn is_for_wallets(order: &Standing) -> bool {
+    let started = order.started();
+    started.purpose == ChargePurpose::Order && started.source == ChargeSource::Wallet
 }

@@ -8,6 +8,7 @@
 
 use std::sync::Arc;
 
+use super::pay::is_for_wallets;
 use super::qr::{self, Named};
 use crate::connector::qris::{self, Payload};
 use crate::engine::Outcome;
@@ -70,13 +71,24 @@ impl Scanned {
 }
 
 impl Gateway {
-    /// What a scanned code is for.
+    /// What a scanned code is for, and can be paid now.
+    ///
+    /// # Errors
+    /// As [`Gateway::read_code`]; [`Error::NotFound`] for an order that no wallet pays now;
+    /// [`Error::Conflict`] for a merchant who takes none.
+    pub fn scan(&self, text: &str) -> Result<Scanned, Error> {
+        let scanned = self.read_code(text)?;
+        self.require_taken(&scanned)?;
+        Ok(scanned)
+    }
+
+    /// What a scanned code is for, whatever became of its order and its merchant.
     ///
     /// # Errors
     /// [`Error::Invalid`] naming `qr` if it is no payload, or not as we write them;
-    /// [`Error::ForeignQr`] if whom it pays is not here; [`Error::NotFound`] for an order that no
-    /// wallet pays; [`Error::Conflict`] for a merchant who takes none.
-    pub fn scan(&self, text: &str) -> Result<Scanned, Error> {
+    /// [`Error::ForeignQr`] if whom it pays is not here; [`Error::NotFound`] for an order that was
+    /// never a wallet's to pay.
+    pub fn read_code(&self, text: &str) -> Result<Scanned, Error> {
         let payload = qris::parse(text).map_err(|error| Error::invalid("qr", error))?;
         let found = match qr::named(&payload).ok_or(Error::ForeignQr)? {
             Named::Order(id) => self.scan_order(&payload, &id),
@@ -93,7 +105,9 @@ impl Gateway {
 
     fn scan_order(&self, payload: &Payload, id: &str) -> Result<Scanned, Error> {
         let order = self.order_by_id(id)?.ok_or(Error::ForeignQr)?;
-        let order = self.payable(&order.id())?;
+        if !is_for_wallets(&order) {
+            return Err(Error::NotFound);
+        }
         let amount = order.started().amount;
         if payload.amount.as_ref().and_then(qris::Sum::rupiah) != Some(amount) {
             return Err(Error::invalid("qr", "says another amount than its order"));
@@ -107,10 +121,6 @@ impl Gateway {
         let user = qr::merchant_of(&self.vault, id).ok_or(Error::ForeignQr)?;
         let payee = self.view().user(user).filter(|user| user.role == Role::Merchant);
         let payee = payee.ok_or(Error::NotFound)?;
-        let row = self.merchant(user).ok();
-        if row.is_some_and(|row| row.disabled || !row.takes(method::WALLET)) {
-            return Err(Error::Conflict("the merchant takes no wallets"));
-        }
         let amount = match &payload.amount {
             None => None,
             Some(sum) => {
@@ -119,6 +129,18 @@ impl Gateway {
             }
         };
         Ok(Scanned { payee, amount, order: None })
+    }
+
+    /// Has what a code is for be taken from wallets now.
+    fn require_taken(&self, scanned: &Scanned) -> Result<(), Error> {
+        if let Some(order) = &scanned.order {
+            return self.require_wallets(order);
+        }
+        let row = self.merchant(scanned.payee.id).ok();
+        if row.is_some_and(|row| row.disabled || !row.takes(method::WALLET)) {
+            return Err(Error::Conflict("the merchant takes no wallets"));
+        }
+        Ok(())
     }
 
     /// The operation of paying a scanned code.
@@ -141,10 +163,11 @@ impl Gateway {
     }
 
     /// The caller pays a scanned code, with a one-time code where the policy asks for one: an order,
-    /// or a merchant as by name.
+    /// or a merchant as by name. What was asked before under the same reference is answered as then,
+    /// whatever the merchant takes now.
     ///
     /// # Errors
-    /// As [`Scanned::settled`], [`Gateway::pay_order`] and [`Gateway::pay`].
+    /// As [`Scanned::settled`], [`Gateway::scan`], [`Gateway::pay_order`] and [`Gateway::pay`].
     pub async fn pay_scanned(
         &self,
         caller: &Caller,
@@ -162,7 +185,11 @@ impl Gateway {
             return Ok(paid.outcome);
         }
         let (to, currency) = (scanned.username()?, Some(Currency::IDR));
-        self.pay(caller, Pay { to, amount, currency, note, reference }, code).await
+        let pay = Pay { to, amount, currency, note, reference };
+        if !self.was_asked(caller, &pay)? {
+            self.require_taken(scanned)?;
+        }
+        self.pay(caller, pay, code).await
     }
 
     /// A merchant's own code, and what the merchant is called in it.

@@ -93,7 +93,7 @@ pub(super) async fn pay(context: Context<'_>, caller: &Caller) -> Result<Reply, 
     let reference = context.key(body.reference.as_deref())?;
     let code = context.code(body.otp)?;
     let amount = body.amount.map(wire::amount).transpose()?;
-    let scanned = context.gateway.scan(&body.qr)?;
+    let scanned = context.gateway.read_code(&body.qr)?;
     let wish = PayScanned { amount, note: pay::note(body.note.as_deref())?, reference };
     let outcome = context.gateway.pay_scanned(caller, &scanned, wish, code.as_ref()).await?;
     let view = PaidView {

@@ -5,7 +5,7 @@ use gerbang::ledger::money::Amount;
 use serde_json::{Value, json};
 
 use super::{AMOUNT, FEE, World, terms};
-use crate::support::{Answer, get, post, put};
+use crate::support::{Answer, ask, get, post, put};
 
 const READ: &str = "/api/v1/qr/read";
 const PAY: &str = "/api/v1/qr/pay";
@@ -186,4 +186,39 @@ async fn who_takes_no_wallets_is_paid_by_no_code() {
     world.read(&own).await.refused(409, "conflict");
     world.pay_code(&json!({"qr": own, "amount": 1_000})).await.refused(409, "conflict");
     assert_eq!(world.balances().await, (1_000_000, 0));
+}
+
+#[tokio::test]
+async fn what_was_paid_is_answered_again_whatever_became_of_the_merchant() {
+    let path = "/api/v1/admin/merchants/warung";
+    let mut disabled = terms(&["wallet"]);
+    disabled["disabled"] = json!(true);
+    for change in [put(path, &terms(&["echannel"])), put(path, &disabled), ask("DELETE", path)] {
+        let world = World::new().await;
+        let (own, told) = (world.own().await, world.qris("order-1").await);
+        let order = told["qr_string"].as_str().unwrap();
+        let by_merchant = json!({"qr": own, "amount": 2_000, "reference": "teh-1"});
+        let by_order = json!({"qr": order, "reference": "kopi-1"});
+        let other = world.qris("order-2").await;
+        let by_id = |told: &Value, reference: &str| {
+            let body = json!({"reference": reference});
+            world.gateway.send(post(&world.pay_path(told), &body).by(&world.people.ani))
+        };
+        let first = [
+            world.pay_code(&by_merchant).await,
+            world.pay_code(&by_order).await,
+            by_id(&other, "nasi-1").await,
+        ];
+        let before = world.balances().await;
+        world.gateway.send(change.by(&world.people.admin)).await;
+        world.pay_code(&by_merchant).await.replays(&first[0]);
+        world.pay_code(&by_order).await.replays(&first[1]);
+        by_id(&other, "nasi-1").await.replays(&first[2]);
+        // Nothing new is taken, and no key is good for something else.
+        let again = json!({"qr": order, "reference": "kopi-2"});
+        world.pay_code(&again).await.refused(404, "not_found");
+        let again = json!({"qr": own, "amount": 2_001, "reference": "teh-1"});
+        world.pay_code(&again).await.refused(409, "reference_reused");
+        assert_eq!(world.balances().await, before);
+    }
 }
