@@ -326,6 +326,9 @@ pub const BILLS_OPEN_MAX: usize = 10_000;
 pub const BILL_CHARGES_MAX: usize = 5;
 /// Attempts at one order of a merchant.
 pub const ORDER_ATTEMPTS_MAX: usize = 50;
+/// Orders of one account that are open, pages among them: each is kept in memory. What a payer picks
+/// on a page takes the page's place, and is begun beyond it too.
+pub const ORDERS_OPEN_MAX: usize = 100_000;
 /// Payers who pick a way on a page at once: each waits for the provider.
 pub const PICKS_MAX: usize = 1_024;
 /// How long money in suspense may wait to be resolved, in seconds: two weeks.

@@ -13,6 +13,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use super::gate::SpreadMap;
 use crate::ledger::bill::{Bill, BillState};
+use crate::ledger::charge::{Charge, ChargePurpose};
 use crate::ledger::id::{AccountId, Position};
 use crate::ledger::order::{Order, TopUpState};
 use crate::ledger::time::Timestamp;
@@ -42,6 +43,8 @@ struct OfAccount {
     open_bills: usize,
     /// All bills that it issued, oldest first.
     bills: Vec<Position>,
+    /// Open orders of its customers.
+    orders: usize,
 }
 
 /// What an account is to pay.
@@ -79,6 +82,11 @@ impl Orders {
     /// How many bills of this issuer are still to be paid.
     pub fn open_bills(&self, issuer: AccountId) -> usize {
         self.accounts.get(&issuer).map_or(0, |of| of.open_bills)
+    }
+
+    /// How many orders of customers of this account are open.
+    pub fn open_orders(&self, merchant: AccountId) -> usize {
+        self.accounts.get(&merchant).map_or(0, |of| of.orders)
     }
 
     /// The latest bill that this account issued, before the entry `before` if that is given.
@@ -142,6 +150,9 @@ impl Orders {
                 self.accounts.entry(account).or_default().top_ups += 1;
             }
             Order::Bill(bill) => self.list_bill(position, &bill),
+            Order::Charge(Charge { account, purpose: ChargePurpose::Order, .. }) => {
+                self.accounts.entry(account).or_default().orders += 1;
+            }
             Order::TopUp { .. }
             | Order::Refunds { .. }
             | Order::Callback(_)
@@ -182,6 +193,9 @@ impl Orders {
                     of.owed.units -= u128::from(bill.amount.get());
                 });
             }
+            Order::Charge(Charge { account, purpose: ChargePurpose::Order, .. }) => {
+                self.change(account, |of| of.orders -= 1);
+            }
             Order::Bill(_)
             | Order::TopUp { .. }
             | Order::Refunds { .. }
@@ -207,7 +221,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::ledger::charge::Late;
+    use crate::ledger::charge::{ChargeSource, ChargeState, Late};
     use crate::ledger::id::Principal;
     use crate::ledger::money::{Amount, Currency};
 
@@ -226,6 +240,18 @@ mod tests {
             Order::TopUp { account, amount, currency, requested_by, state }
         };
         let bill = |state| Order::Bill(Bill { account, payer: other, amount, currency, state });
+        let charge = |purpose| {
+            let (source, state) = (ChargeSource::Provider, ChargeState::Asked);
+            Order::Charge(Charge {
+                account,
+                amount,
+                fee: None,
+                purpose,
+                source,
+                state,
+                expires: time,
+            })
+        };
         Some(match kind {
             0 => Order::Hold { account, amount, expires: time },
             1 => top_up(TopUpState::Awaiting),
@@ -234,6 +260,8 @@ mod tests {
             4 => bill(BillState::Paid(at(1))),
             5 => bill(BillState::Cancelled(at(1))),
             6 => Order::Late(Late { account, charge: at(1), amount, deadline: time }),
+            7 => charge(ChargePurpose::Order),
+            8 => charge(ChargePurpose::TopUp),
             _ => return None,
         })
     }
@@ -289,13 +317,18 @@ mod tests {
                     && matches!(order, Order::TopUp { account: of, .. } if *of == account)
             });
             assert_eq!(orders.top_ups_of(account), of.count());
+            let of = all.iter().filter(|(_, order)| {
+                matches!(order, Order::Charge(charge)
+                    if charge.account == account && charge.purpose == ChargePurpose::Order)
+            });
+            assert_eq!(orders.open_orders(account), of.count());
         }
     }
 
     proptest! {
         #[test]
         fn lists_follow_from_the_orders(
-            steps in prop::collection::vec((1_u64..12, 0_u8..8, 1_u64..100), 1..60),
+            steps in prop::collection::vec((1_u64..12, 0_u8..10, 1_u64..100), 1..60),
         ) {
             let orders = Orders::default();
             for (step, (position, kind, amount)) in (0_u64..).zip(steps) {

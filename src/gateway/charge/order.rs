@@ -57,7 +57,8 @@ impl Gateway {
     /// Begins an order of a merchant.
     ///
     /// # Errors
-    /// [`Error::Conflict`] if the name is taken; as [`Gateway::start_charge`].
+    /// [`Error::Conflict`] if the name is taken; [`Error::RateLimited`] if too many are open; as
+    /// [`Gateway::start_charge`].
     pub async fn start_order(&self, ordered: Ordered, most: Duration) -> Result<Begun, Error> {
         const TAKEN: Error = Error::Conflict("the order is open, or paid");
         let attempts = self.attempts(ordered.merchant, ordered.name.as_str())?;
@@ -76,6 +77,15 @@ impl Gateway {
             .text(&ordered.method.map_or_else(String::new, super::method::name))
             .finish();
         let origin = reference::origin(ordered.merchant, Some(reference), digest);
+        // What is picked takes its page's place, which was closed for it.
+        let picks = self.courier.picks();
+        let takes_place = attempts.iter().any(|page| picks.contains(page.recorded.position));
+        let is_known = !matches!(self.engine.known(&origin), Ok(None));
+        // Asked for at the same moment, a few more may pass: it is the memory that has a bound.
+        let open = self.view().open().open_orders(ordered.account);
+        if !is_known && !takes_place && open >= limits::ORDERS_OPEN_MAX {
+            return Err(Error::RateLimited { retry_after_seconds: 3600 });
+        }
         let start = StartCharge {
             origin,
             account: ordered.account,

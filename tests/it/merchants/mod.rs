@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::support::{Answer, Ask, People, TestGateway, funded, get, post, put, settings};
 
 mod again;
+mod bounds;
 mod codes;
 mod found;
 mod given_back;
