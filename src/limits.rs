@@ -494,6 +494,8 @@ pub const MIDTRANS_IDEMPOTENCY_KEY_MAX: usize = 46;
 /// Calls of merchants under way at once: each goes on when its client leaves, and waits for a
 /// provider at the longest.
 pub const MIDTRANS_CALLS_MAX: usize = 4_096;
+/// Of them, those of one merchant, so that none keeps the others out.
+pub const MIDTRANS_CALLS_OF_ONE_MAX: usize = MIDTRANS_CALLS_MAX / 4;
 /// How long the answer to a merchant's `Idempotency-Key` is kept (Midtrans), in seconds.
 pub const MIDTRANS_REPLAY_SECONDS: i64 = 5 * 60;
 /// Answers kept so at once; beyond it the oldest are forgotten early.

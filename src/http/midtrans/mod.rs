@@ -24,7 +24,6 @@ use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
 
 mod backend;
 mod call;
@@ -34,6 +33,7 @@ mod places;
 mod refusal;
 mod replays;
 pub mod session;
+mod turns;
 
 pub use backend::{Backend, Kept, Merchant, Opened};
 pub use call::{Act, OPERATIONS, Operation};
@@ -42,6 +42,7 @@ pub use places::Places;
 pub use refusal::Refusal;
 use replays::{Replays, Turn};
 use session::Session;
+use turns::Turns;
 
 use super::reply::Reply;
 use super::request::Request;
@@ -50,7 +51,7 @@ use crate::connector::midtrans::charge::Charge;
 use crate::connector::midtrans::method::Method;
 use crate::connector::midtrans::refund::RefundRequest;
 use crate::ledger::time::BOOK_OFFSET_SECONDS;
-use crate::limits::{MIDTRANS_CALLS_MAX, MIDTRANS_IDEMPOTENCY_KEY_MAX};
+use crate::limits::MIDTRANS_IDEMPOTENCY_KEY_MAX;
 
 /// The API over a backend. Clones are the same API.
 pub struct Server<B>(Arc<Inner<B>>);
@@ -59,7 +60,7 @@ struct Inner<B> {
     backend: B,
     replays: Mutex<Replays<Arc<str>>>,
     /// For calls, which go on when their client leaves.
-    turns: Arc<Semaphore>,
+    turns: Arc<Turns>,
 }
 
 /// A good answer: its HTTP status, and its body.
@@ -84,8 +85,8 @@ pub fn operation_of(method: &hyper::Method, segments: &[&str]) -> Option<&'stati
 impl<B: Backend> Server<B> {
     /// The API over `backend`.
     pub fn new(backend: B) -> Self {
-        let turns = Arc::new(Semaphore::new(MIDTRANS_CALLS_MAX));
-        Self(Arc::new(Inner { backend, replays: Mutex::new(Replays::new()), turns }))
+        let (replays, turns) = (Mutex::new(Replays::new()), Arc::default());
+        Self(Arc::new(Inner { backend, replays, turns }))
     }
 
     /// What stands behind it.
@@ -109,7 +110,7 @@ impl<B: Backend> Server<B> {
             Ok(merchant) => merchant,
             Err(refusal) => return self.refused(family, refusal),
         };
-        let Ok(turn) = Arc::clone(&self.0.turns).try_acquire_owned() else {
+        let Some(turn) = self.0.turns.begin(&merchant.id) else {
             return self.refused(family, Refusal::TooMany);
         };
         let (headers, body) = (request.headers().clone(), request.body().clone());

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use gerbang::clock::Clock;
 use gerbang::connector::midtrans::answer::Done;
 use gerbang::connector::midtrans::charge::Charge;
@@ -11,13 +13,16 @@ use gerbang::http::midtrans::session::Session;
 use gerbang::http::midtrans::{Act, Backend, Kept, Merchant, Opened, Places, Refusal, Server};
 use gerbang::identity::secret::Secret;
 use gerbang::ledger::time::Timestamp;
-use gerbang::limits::MIDTRANS_CALLS_MAX;
+use gerbang::limits::{MIDTRANS_CALLS_MAX, MIDTRANS_CALLS_OF_ONE_MAX};
 use gerbang::simulator::midtrans::House;
 use gerbang::simulator::midtrans::faults::Faults;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use super::{START, charge, code, options, request};
+
+/// How the keys of other merchants begin.
+const OTHER: &str = "SB-Mid-server-other-";
 
 /// A provider that lets a charge through when it is told to, and panics at a certain order.
 #[derive(Clone)]
@@ -37,7 +42,10 @@ impl Backend for Held {
     }
 
     fn merchant(&self, key: &Secret<String>) -> Option<Merchant> {
-        self.house.merchant(key)
+        let other = || key.expose().strip_prefix(OTHER).map(Arc::from);
+        self.house.merchant(key).or_else(|| {
+            Some(Merchant { id: other()?, key: Arc::new(super::key()), request_key: None })
+        })
     }
 
     fn knows_client_key(&self, _: &str) -> bool {
@@ -198,18 +206,30 @@ async fn a_panic_gives_the_key_back() {
 }
 
 #[tokio::test]
-async fn calls_whose_clients_left_are_bounded() {
+async fn calls_whose_clients_left_are_bounded_and_of_one_merchant_to_a_share() {
     let world = World::new();
+    let by = async |merchant: usize, order: &str| {
+        let key = STANDARD.encode(format!("{OTHER}{merchant}:"));
+        let headers = [("authorization", format!("Basic {key}"))];
+        let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
+        let body = charge(order, "gopay", &json!({}));
+        let reply = world.server.answer(&request("POST", "/v2/charge", &headers, &body)).await;
+        let body: Value = serde_json::from_str(reply.body_text()).unwrap();
+        code(&body).to_owned()
+    };
     for number in 0..MIDTRANS_CALLS_MAX {
-        let key = format!("k-{number}");
-        let call = Box::pin(world.charge(&key, &key));
-        assert!(futures_util::FutureExt::now_or_never(call).is_none());
+        let merchant = number / MIDTRANS_CALLS_OF_ONE_MAX;
+        let order = format!("order-{number}");
+        let call = Box::pin(by(merchant, &order));
+        assert!(futures_util::FutureExt::now_or_never(call).is_none(), "others are kept out");
+        if (number + 1) % MIDTRANS_CALLS_OF_ONE_MAX == 0 {
+            assert_eq!(by(merchant, "more").await, "429", "it has its share");
+        }
     }
-    let (_, told) = world.charge("more", "more").await;
-    assert_eq!(code(&told), "429", "{told}");
+    assert_eq!(by(MIDTRANS_CALLS_MAX, "more").await, "429", "there are no more");
     world.held.gate.add_permits(MIDTRANS_CALLS_MAX + 1);
     while world.charges() < MIDTRANS_CALLS_MAX {
         tokio::task::yield_now().await;
     }
-    assert_eq!(code(&world.charge("more", "more").await.1), "201");
+    assert_eq!(by(0, "more").await, "201");
 }
