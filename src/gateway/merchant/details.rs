@@ -7,6 +7,7 @@ use crate::connector::midtrans::method::{Acquirer, Method};
 use crate::gateway::Error;
 use crate::gateway::charge::method;
 use crate::ledger::charge::ChargeStarted;
+use crate::ledger::id::Position;
 use crate::ledger::text::Line;
 use crate::limits;
 
@@ -23,6 +24,8 @@ pub struct Details {
     pub places: Places,
     /// The page that it began with, if it did.
     pub page: Option<Page>,
+    /// The page on which it was picked, or which it is again: where the first of that page began.
+    pub of_page: Option<Position>,
     /// The `Idempotency-Key` of the request that began it.
     pub request_key: Option<String>,
     /// What of its method's own fields the provider is to be told: [`WISHES`].
@@ -52,6 +55,9 @@ pub const WISHES: [&str; 19] = [
     "enable_callback",
     "callback_url",
 ];
+
+/// The longest `of_page`, in bytes of JSON.
+const OF_PAGE_BYTES: usize = r#","of_page":18446744073709551615"#.len();
 
 /// Where one order is told.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -96,6 +102,9 @@ impl Details {
             let picks = page.methods.iter().map(|(name, of)| json!([name, method::name(*of)]));
             kept["page"] = json!({"methods": picks.collect::<Value>(), "finish": page.finish});
         }
+        if let Some(page) = self.of_page {
+            kept["of_page"] = page.get().into();
+        }
         if let Some(key) = &self.request_key {
             kept["request_key"] = json!(key);
         }
@@ -104,7 +113,10 @@ impl Details {
         }
         // What is left as it is by JSON, and is no text of the ledger.
         let text: String = kept.to_string().chars().map(plain).collect();
-        Line::parse(&text, limits::ORDER_DETAILS_MAX)
+        // A page keeps room for what it has besides if it has to be opened again.
+        let is_first = self.page.is_some() && self.of_page.is_none();
+        let room = if is_first { OF_PAGE_BYTES } else { 0 };
+        Line::parse(&text, limits::ORDER_DETAILS_MAX - room)
             .map_err(|_| Error::invalid("metadata", "is too long with all fields of its own"))
     }
 
@@ -134,6 +146,10 @@ impl Details {
             },
             places: Places { usual: kept.get("usual")?.as_bool()?, others },
             page,
+            of_page: match kept.get("of_page") {
+                None => None,
+                Some(page) => Some(Position::new(page.as_u64()?)?),
+            },
             request_key: words("request_key"),
             wishes: kept.get("wishes").and_then(Value::as_object).cloned().unwrap_or_default(),
         })
@@ -182,6 +198,7 @@ mod tests {
             echo: Echo { custom: [Some("a\"b".to_owned()), None, None], metadata: None },
             places: Places { usual: false, others: vec!["https://a.example/".to_owned()] },
             page: Some(page),
+            of_page: Position::new(u64::MAX),
             request_key: Some("kunci".to_owned()),
             wishes: wishes(&Map::from_iter([
                 ("va_number".to_owned(), "12345678".into()),
@@ -199,6 +216,28 @@ mod tests {
         for bad in ["", "{}", "[]", "{\"order_id\":\"a\"}"] {
             assert_eq!(Details::read(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn a_page_that_fits_fits_when_it_is_opened_again() {
+        let mut page = Details {
+            order_id: String::new(),
+            method: ON_PAGE,
+            echo: Echo::default(),
+            places: Places { usual: true, others: Vec::new() },
+            page: Some(Page { methods: Vec::new(), finish: None }),
+            of_page: None,
+            request_key: None,
+            wishes: Map::new(),
+        };
+        let fits = |page: &Details| page.write().is_ok();
+        while fits(&page) {
+            page.order_id.push('x');
+        }
+        let again = Details { of_page: Position::new(u64::MAX), ..page.clone() };
+        assert!(!fits(&page) && !fits(&again), "one more than fits");
+        page.order_id.pop();
+        assert!(fits(&page) && fits(&Details { order_id: page.order_id.clone(), ..again }));
     }
 
     #[test]

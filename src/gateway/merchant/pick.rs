@@ -13,6 +13,8 @@
 //! - A page stays as it is if the provider is known to be away, or what would follow it has no room.
 //! - What can be paid from a wallet is closed before the provider is asked, so that nobody pays both.
 //! - From the closing on it runs on a task of its own: a payer who leaves cuts nothing off.
+//! - What follows a page says so, in its details: an order that the merchant begins anew under the
+//!   same name is neither seen nor ended by the page's token.
 //! - A page that was closed is followed by an order or by a page again, or its merchant is told.
 
 use std::collections::BTreeSet;
@@ -76,6 +78,11 @@ pub fn is_open_page(standing: &Standing) -> Result<bool, Error> {
     Ok(is_page && standing.state == State::Pending)
 }
 
+/// Where the page began of which this is one, or which was opened again as this.
+fn page_of(page: &Standing, details: &Details) -> Position {
+    details.of_page.unwrap_or(page.recorded.position)
+}
+
 /// What is picked.
 struct Picked {
     method: Method,
@@ -83,7 +90,8 @@ struct Picked {
 }
 
 impl Gateway {
-    /// What the page that began as `first` stands for now: itself, or what followed it.
+    /// What the page that began as `first` stands for now: itself, or what was picked on it, or the
+    /// page that was opened again for it. What the merchant began anew under its name is another.
     ///
     /// # Errors
     /// [`Error::NotFound`] if it is no order of a merchant; the journal cannot be read.
@@ -91,8 +99,15 @@ impl Gateway {
         if !was_picked(&first.state) {
             return Ok(first.clone());
         }
-        let order_id = Details::of(first.started())?.order_id;
-        self.order(first.started().origin.principal, &order_id)
+        let details = Details::of(first.started())?;
+        let page = page_of(first, &details);
+        let attempts = self.attempts(first.started().origin.principal, &details.order_id)?;
+        for attempt in attempts.into_iter().rev() {
+            if Details::of(attempt.started())?.of_page == Some(page) {
+                return Ok(attempt);
+            }
+        }
+        Ok(first.clone())
     }
 
     /// The payer picks a way on the page. If that cannot be had, the page can be picked on again.
@@ -146,7 +161,9 @@ impl Gateway {
         let bounds = method.bounds();
         let seconds = self.seconds_left(page).clamp(bounds.min, bounds.max);
         let (amount, of_page) = (page.started().amount, details.page.clone());
-        let details = Details { method, page: None, request_key: None, ..details };
+        let page_began = Some(page_of(page, &details));
+        let details =
+            Details { method, page: None, of_page: page_began, request_key: None, ..details };
         let wanted = Wanted { amount, seconds, details };
         let error = match self.begin_order(merchant, wanted.clone(), way).await {
             Ok(order) if !matches!(order.state, State::Ended { .. }) => return Ok(()),

@@ -227,6 +227,7 @@ fn wanted(of: &Merchant, charge: &Charge, places: Places, now: Timestamp) -> Wan
             echo: charge.echo.clone(),
             places: details::Places { usual, others },
             page: None,
+            of_page: None,
             request_key: of.request_key.as_ref().map(ToString::to_string),
             wishes: details::wishes(&charge.options),
         },

@@ -412,7 +412,8 @@ fn details(name: &str) -> Line {
     let (echo, method) = (Echo::default(), Method::Qris(Acquirer::Gopay));
     let order_id = name.to_owned();
     let (request_key, wishes) = (None, serde_json::Map::new());
-    let details = Details { order_id, method, echo, places, page: None, request_key, wishes };
+    let details =
+        Details { order_id, method, echo, places, page: None, of_page: None, request_key, wishes };
     details.write().unwrap()
 }
 

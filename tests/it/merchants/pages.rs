@@ -198,3 +198,28 @@ async fn a_merchant_is_told_of_an_order_that_ended_between_page_and_pick() {
     assert_eq!(words(0), (json!("order-1"), json!("pending")));
     assert_eq!(words(1), (json!("order-2"), json!("cancel")));
 }
+
+#[tokio::test]
+async fn an_old_page_neither_shows_nor_ends_what_the_merchant_began_anew() {
+    let world = World::new().await;
+    // One is picked at once; one is opened again before.
+    for (name, again) in [("order-1", false), ("order-2", true)] {
+        let (old, old_path) = opened(&world, name).await;
+        if again {
+            world.gateway.provider.next(Next::NotSent);
+            assert_eq!(pick(&world, &old_path, "bca_va").await, 503);
+        }
+        assert_eq!(pick(&world, &old_path, "bca_va").await, 303);
+        assert_eq!(code(&world.act(name, "expire").await), "407");
+        let (new, new_path) = opened(&world, name).await;
+        assert_ne!(new, old);
+        assert_eq!(cancel(&world, &old).await.status, 400);
+        assert!(page(&world, &old_path).await.contains("Not paid: expire"));
+        assert_eq!(pick(&world, &old_path, "echannel").await, 303);
+        // The new one is untouched: it can be picked on, and closed.
+        assert!(page(&world, &new_path).await.contains("echannel"));
+        assert_eq!(code(&world.status(name).await), "404", "nothing is picked yet");
+        assert_eq!(cancel(&world, &new).await.status, 200);
+        assert_eq!(cancel(&world, &new).await.status, 400);
+    }
+}
