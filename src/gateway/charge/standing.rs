@@ -196,7 +196,7 @@ pub enum Late {
     /// It is there still.
     Waits,
     /// It left.
-    Placed(Placed),
+    Placed(Box<Placed>),
 }
 
 /// What became of money of a charge that went into suspense.
@@ -211,7 +211,7 @@ pub fn late(view: &View, standing: &Standing) -> Result<Late, Error> {
     };
     let owner = standing.started().account;
     let with_owner = matches!(&entry.event.fact, Fact::Moved(moved) if moved.credit == owner);
-    Ok(Late::Placed(Placed { entry, with_owner }))
+    Ok(Late::Placed(Box::new(Placed { entry, with_owner })))
 }
 
 /// Where the money of a charge went from suspense, if some was there and left.
@@ -220,7 +220,7 @@ pub fn late(view: &View, standing: &Standing) -> Result<Late, Error> {
 /// The journal cannot be read.
 pub fn placed(view: &View, standing: &Standing) -> Result<Option<Placed>, Error> {
     Ok(match late(view, standing)? {
-        Late::Placed(placed) => Some(placed),
+        Late::Placed(placed) => Some(*placed),
         Late::None | Late::Waits => None,
     })
 }
