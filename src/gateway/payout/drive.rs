@@ -415,8 +415,10 @@ fn words(reason: &Reason) -> Line {
 /// Whether a try that was not sent met a bank that could not be reached, or had no room: not one
 /// that has read it and will have none of it.
 fn may_pass(reason: &Reason) -> bool {
-    let not_here = ["bank_unavailable", "too_many"].contains(&reason.code.as_str());
-    not_here || Sign::of(&Outcome::<()>::NotSent(reason.clone())) == Sign::Ill
+    // Our own word, and those of a bank service that starts, stops or is full.
+    let passing = ["bank_unavailable", "too_many", "busy", "unavailable"];
+    passing.contains(&reason.code.as_str())
+        || Sign::of(&Outcome::<()>::NotSent(reason.clone())) == Sign::Ill
 }
 
 #[cfg(test)]

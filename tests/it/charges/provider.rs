@@ -334,7 +334,7 @@ impl SimulatedProvider {
                 }
                 Some(Next::NotSent) => {
                     books.note("not sent");
-                    Outcome::NotSent(Reason::new("connect", "refused"))
+                    Outcome::NotSent(Reason::new("no_connection", "refused"))
                 }
                 Some(Next::MadeSilently) => {
                     books.note("made, not told");
@@ -380,7 +380,7 @@ impl SimulatedProvider {
         self.with(|books| {
             let (wait, wrong, now) = (books.latency(), books.goes_wrong(), books.clock.now());
             if wrong && books.random.percent(50) {
-                return (wait, Outcome::NotSent(Reason::new("connect", "refused")));
+                return (wait, Outcome::NotSent(Reason::new("no_connection", "refused")));
             }
             let Some(entry) = books.entries.get_mut(id) else {
                 return (wait, Outcome::Refused(Reason::new("404", "doesn't exist")));

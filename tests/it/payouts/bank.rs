@@ -243,7 +243,7 @@ impl Bank for Way {
                     Outcome::Succeeded(Transferred { bank_reference: format!("BANK{reference}") })
                 }
                 Course::Refused => Outcome::Refused(Reason::new("4041711", "no such account")),
-                Course::NotSent => Outcome::NotSent(Reason::new("connect", "refused")),
+                Course::NotSent => Outcome::NotSent(Reason::new("no_connection", "refused")),
                 Course::Silent | Course::PaidSilently | Course::Late(_) => silent(),
             }
         })

@@ -86,7 +86,7 @@ impl SimulatedProvider {
                 }
                 Some(Next::NotSent) => {
                     books.note("refund: not sent");
-                    Outcome::NotSent(Reason::new("connect", "refused"))
+                    Outcome::NotSent(Reason::new("no_connection", "refused"))
                 }
                 Some(Next::MadeSilently) => {
                     books.note("refund: made, not told");
