@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use crate::clock::Clock;
-use crate::config::{self, Config};
+use crate::config::{self, Config, Midtrans};
 use crate::connector;
 use crate::connector::midtrans::key::ServerKey;
 use crate::connector::midtrans_client::{MidtransClient, NoTls};
@@ -25,7 +25,7 @@ use crate::engine::{Writer, WriterParts};
 use crate::gateway::charge;
 use crate::gateway::notify::Hub;
 use crate::gateway::payout::callbacks::Callbacks;
-use crate::gateway::payout::partners::Partners;
+use crate::gateway::payout::partners::{Partners, Reach};
 use crate::gateway::payout::{self, Announcer, Desk};
 use crate::gateway::screening::Screening;
 use crate::gateway::{self, Gateway, Settings, rent};
@@ -136,9 +136,7 @@ impl App {
         let desk = payouts(config, &engine, &vault);
         spawn_vital(Arc::clone(&desk).run(inbox));
         let (provider, key) = provider.unzip();
-        let ask_within = config.midtrans.as_ref().and_then(|midtrans| midtrans.ask_within);
-        let options = charge::Options { ask_within, ..charge::Options::standard() };
-        let charges = charge::Desk::new(engine.clone(), provider, key, options);
+        let charges = charge::Desk::new(engine.clone(), provider, key, charge_options(config));
         spawn_vital(Arc::clone(&charges).run(charge_inbox));
         let screening = Screening::new(config.screening.clone());
         let settings = settings(config);
@@ -220,13 +218,13 @@ fn is_sealing(book: &Book) -> bool {
 
 /// What sees to payouts.
 fn payouts(config: &Config, engine: &Engine, vault: &Arc<Vault>) -> Arc<Desk> {
-    let banks = Arc::new(Partners::new(
-        Arc::clone(engine.view()),
-        Arc::clone(vault),
-        engine.clock().clone(),
-        config.banks.tls.clone(),
-        connector::http::Options::standard(),
-    ));
+    let reach = Reach {
+        tls: config.banks.tls.clone(),
+        http: connector::http::Options::standard(),
+        breaker: config.banks.breaker,
+    };
+    let (view, clock) = (Arc::clone(engine.view()), engine.clock().clone());
+    let banks = Arc::new(Partners::new(view, Arc::clone(vault), clock, reach));
     let (settings, resolve) = (config.callbacks.clone(), Arc::new(outbound::System));
     let callbacks = Callbacks::new(Arc::clone(vault), settings, resolve);
     let options = payout::Options {
@@ -235,6 +233,14 @@ fn payouts(config: &Config, engine: &Engine, vault: &Arc<Vault>) -> Arc<Desk> {
         ..payout::Options::standard()
     };
     Desk::new(engine.clone(), banks, callbacks, options)
+}
+
+/// What the operator sets about charges.
+fn charge_options(config: &Config) -> charge::Options {
+    let standard = charge::Options::standard();
+    let Some(midtrans) = &config.midtrans else { return standard };
+    let Midtrans { ask_within, questions_per_second: sweeps_per_second, .. } = *midtrans;
+    charge::Options { ask_within, sweeps_per_second, ..standard }
 }
 
 /// The payment provider, and what it signs with.

@@ -3,18 +3,22 @@
 //! `RawConfig` is the file as written; [`Config`] is what it means. Defaults stand here and nowhere
 //! else, each with its reason. What is not for an operator to change is in `limits.rs`.
 
+mod banks;
 mod codes;
+mod midtrans;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::banks::Banks;
 pub use self::codes::{Codes, Sender, Smtp, Webhook};
+pub use self::midtrans::Midtrans;
 
+use self::banks::RawBanks;
 use self::codes::RawCodes;
-use crate::connector::tls;
+use self::midtrans::RawMidtrans;
 use crate::gateway::payout::callbacks;
 use crate::gateway::screening::{RawScreening, Rules};
 use crate::identity::allow::Range;
@@ -22,12 +26,7 @@ use crate::ledger::event::AccountKind;
 use crate::ledger::money::{Amount, BasisPoints, Currency};
 use crate::ledger::policy::{Policies, Policy};
 use crate::outbound::{NotAUrl, Url};
-use crate::{limits, telemetry};
-
-mod midtrans;
-
-pub use midtrans::Midtrans;
-use midtrans::RawMidtrans;
+use crate::telemetry;
 
 /// A configuration as it will be followed.
 #[derive(Clone, Debug)]
@@ -73,20 +72,6 @@ pub struct Config {
     pub screening: Rules,
     /// What is logged, as in `RUST_LOG`.
     pub log: String,
-}
-
-/// How banks are reached.
-#[derive(Clone, Debug)]
-pub struct Banks {
-    /// Towards bank services with an `https` address.
-    pub tls: tls::Settings,
-    /// How long the answer to a transfer may wait for its end; after that it is 202.
-    pub answer_within: Duration,
-    /// From when on a bank that has never seen a transfer never will.
-    pub not_found_is_final: Duration,
-    /// The longest wait between two questions about a transfer, which then go on until its end is
-    /// known; else as the schedule says.
-    pub ask_within: Option<Duration>,
 }
 
 /// Where a certificate stands.
@@ -183,18 +168,6 @@ struct RawLimit {
 
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
-struct RawBanks {
-    root_certificates: Option<PathBuf>,
-    client_certificate: Option<PathBuf>,
-    client_key: Option<PathBuf>,
-    tls13_only: Option<bool>,
-    answer_within_seconds: Option<u64>,
-    not_found_is_final_seconds: Option<u64>,
-    ask_within_seconds: Option<u64>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
 struct RawCallbacks {
     http: Option<bool>,
     private_networks: Option<Vec<String>>,
@@ -218,10 +191,6 @@ const UTC_OFFSET: &str = "+07:00";
 const E_MONEY_CEILING: u64 = 20_000_000;
 /// See [`E_MONEY_CEILING`].
 const E_MONEY_INCOMING_PER_MONTH: u64 = 40_000_000;
-/// Most banks answer within a few seconds, and few callers wait longer.
-const ANSWER_WITHIN_SECONDS: u64 = 10;
-/// What no proxy in between would wait for.
-const ANSWER_WITHIN_SECONDS_MAX: u64 = 60;
 
 impl Config {
     /// Reads a file.
@@ -290,7 +259,7 @@ impl Config {
             top_up_alone_max: amount("books.top_up_alone_max", books.top_up_alone_max)?,
             tables_alone: books.tables_alone.unwrap_or(false),
             policies: policies(limits)?,
-            banks: self::banks(banks)?,
+            banks: Banks::from_raw(banks)?,
             midtrans: Midtrans::from_raw(midtrans)?,
             callbacks: callbacks::Settings {
                 http: callbacks.http.unwrap_or(false),
@@ -358,50 +327,6 @@ impl Config {
         };
         toml::to_string_pretty(&raw).expect("strings and numbers become TOML")
     }
-}
-
-impl Banks {
-    fn to_raw(&self) -> RawBanks {
-        let client = self.tls.client.as_ref();
-        RawBanks {
-            root_certificates: self.tls.roots.clone(),
-            client_certificate: client.map(|identity| identity.certificate.clone()),
-            client_key: client.map(|identity| identity.key.clone()),
-            tls13_only: Some(self.tls.oldest == tls::Oldest::Tls13),
-            answer_within_seconds: Some(self.answer_within.as_secs()),
-            not_found_is_final_seconds: Some(self.not_found_is_final.as_secs()),
-            ask_within_seconds: self.ask_within.map(|within| within.as_secs()),
-        }
-    }
-}
-
-fn banks(raw: RawBanks) -> Result<Banks, Error> {
-    let client = match (raw.client_certificate, raw.client_key) {
-        (Some(certificate), Some(key)) => Some(tls::Identity { certificate, key }),
-        (None, None) => None,
-        _ => return Err(value("banks.client_key", "goes with banks.client_certificate")),
-    };
-    // TLS 1.3 between the parts (SNAP); older only if somebody says so.
-    let oldest = match raw.tls13_only {
-        Some(false) => tls::Oldest::Tls12,
-        None | Some(true) => tls::Oldest::Tls13,
-    };
-    let seconds = raw.answer_within_seconds.unwrap_or(ANSWER_WITHIN_SECONDS);
-    if seconds > ANSWER_WITHIN_SECONDS_MAX {
-        return Err(value("banks.answer_within_seconds", "must be at most 60"));
-    }
-    let tls = tls::Settings { oldest, roots: raw.root_certificates, client };
-    let not_found_is_final = match raw.not_found_is_final_seconds {
-        None => limits::NOT_FOUND_IS_FINAL,
-        Some(0) => return Err(value("banks.not_found_is_final_seconds", "must be at least 1")),
-        Some(seconds) => Duration::from_secs(seconds),
-    };
-    let ask_within = match raw.ask_within_seconds {
-        Some(0) => return Err(value("banks.ask_within_seconds", "must be at least 1")),
-        other => other.map(Duration::from_secs),
-    };
-    let answer_within = Duration::from_secs(seconds);
-    Ok(Banks { tls, answer_within, not_found_is_final, ask_within })
 }
 
 fn value(key: &'static str, message: impl Into<String>) -> Error {
@@ -530,7 +455,13 @@ mod tests {
             ("[banks]\nanswer_within_seconds = 61", "banks.answer_within_seconds"),
             ("[banks]\nnot_found_is_final_seconds = 0", "banks.not_found_is_final_seconds"),
             ("[banks]\nask_within_seconds = 0", "banks.ask_within_seconds"),
+            ("[banks]\nbreaker_open_seconds = 0", "banks.breaker_open_seconds"),
+            ("[banks]\nbreaker_open_seconds = 3601", "banks.breaker_open_seconds"),
             ("[midtrans]\nbase_url = 'x'", "midtrans."),
+            (
+                "[midtrans]\nbase_url = 'http://127.0.0.1:1'\nserver_key_file = 'k'\nquestions_per_second = 0",
+                "midtrans.questions_per_second",
+            ),
             ("[codes]\npayments_from = 1000000000000001", "codes.payments_from"),
             ("[codes]\nsender = 'pigeon'", "codes.sender"),
             ("[codes]\nsender = 'smtp'\nsmtp_from = 'a@b.id'", "codes.smtp_host"),

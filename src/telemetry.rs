@@ -39,6 +39,8 @@ pub struct Metrics {
     pub late_overdue: IntGauge,
     /// How often the provider said what cannot be, since the start.
     pub charge_oddities: IntGauge,
+    /// Questions about charges asked of the provider since the start.
+    pub charge_questions: IntGauge,
     /// Tasks of accounts that are alive.
     pub actors: IntGauge,
     /// Messages in the fullest mailbox.
@@ -122,6 +124,10 @@ impl Metrics {
             charge_oddities: gauge(
                 "gerbang_charge_oddities",
                 "Times since the start that the provider said what cannot be",
+            ),
+            charge_questions: gauge(
+                "gerbang_charge_questions",
+                "Questions about charges asked of the provider since the start",
             ),
             actors: gauge("gerbang_actors", "Live account tasks"),
             mailbox_depth: gauge("gerbang_mailbox_depth_max", "Messages in the fullest mailbox"),

@@ -7,6 +7,8 @@
 //!  loadtest lean           payments: closed loop, fixed rate, batches   lean.rs, drive.rs
 //!  loadtest edr            transfers to banks; one of them hangs        edr.rs
 //!  loadtest notifications  what a provider tells of charges             notices.rs
+//!  loadtest pending        charges that wait: memory, questions      pending.rs
+//!  loadtest storm          payments while everybody logs in         storm.rs
 //!  loadtest table-iv       the features of EZPY's Table IV              table_iv.rs
 //!  loadtest pos, mixed     Goose users by scenario                      shop.rs
 //!  loadtest goose-edr      the same, an application that sends to banks transfers.rs
@@ -21,11 +23,13 @@ mod figures;
 mod grow;
 mod lean;
 mod notices;
+mod pending;
 mod pick;
 mod process;
 mod ratio;
 #[cfg(feature = "goose")]
 mod shop;
+mod storm;
 mod table_iv;
 #[cfg(feature = "goose")]
 mod transfers;
@@ -67,6 +71,10 @@ enum Command {
     GooseEdr(shop::Arguments),
     /// Notifications of a payment provider: verified, journaled and answered.
     Notifications(notices::Arguments),
+    /// Charges that wait to be paid: their memory, and how quickly they are asked about.
+    Pending(pending::Arguments),
+    /// Payments at a fixed rate, alone and in a storm of logins.
+    Storm(storm::Arguments),
     /// Every feature of the paper's Table IV, in bursts of one second.
     TableIv(table_iv::Arguments),
 }
@@ -117,6 +125,8 @@ fn drive(command: Command) -> Result<(), Failure> {
             #[cfg(feature = "goose")]
             Command::GooseEdr(arguments) => shop::run(shop::Kind::Edr, arguments).await,
             Command::Notifications(arguments) => notices::run(arguments).await,
+            Command::Pending(arguments) => pending::run(arguments).await,
+            Command::Storm(arguments) => storm::run(arguments).await,
             Command::TableIv(arguments) => table_iv::run(arguments).await,
             Command::Grow(arguments) => grow::run(&arguments),
         }

@@ -31,7 +31,8 @@ impl Server {
         Self::start(command, address)
     }
 
-    fn start(mut command: Command, address: SocketAddr) -> Result<Self, Failure> {
+    /// A command that takes where to listen behind everything else.
+    pub fn start(mut command: Command, address: SocketAddr) -> Result<Self, Failure> {
         command.arg("--listen").arg(address.to_string());
         command.stdin(Stdio::null()).stdout(Stdio::null());
         let name = command.get_program().to_string_lossy().into_owned();
@@ -79,7 +80,7 @@ impl Drop for Server {
 }
 
 /// A port that was free a moment ago.
-fn free_address() -> Result<SocketAddr, Failure> {
+pub fn free_address() -> Result<SocketAddr, Failure> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 

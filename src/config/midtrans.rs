@@ -13,13 +13,15 @@ use super::{Error, value};
 use crate::connector::midtrans::key::ServerKey;
 use crate::connector::{breaker, bulkhead, http, midtrans_client, tls};
 use crate::identity::private_file;
-use crate::limits::{BANK_IN_FLIGHT_MAX, MIDTRANS_KEY_MAX};
+use crate::limits::{BANK_IN_FLIGHT_MAX, CHARGE_SWEEPS_PER_SECOND, MIDTRANS_KEY_MAX};
 use crate::outbound::{Host, Url};
 
 /// How long the provider may take to answer, in seconds: it asks banks before it does.
 const ANSWER_SECONDS: u64 = 30;
 /// What nobody waits for.
 const ANSWER_SECONDS_MAX: u64 = 60;
+/// More a second than any provider's limits allow one merchant.
+const QUESTIONS_PER_SECOND_MAX: u32 = 1_000;
 /// The schedule's own longest wait.
 const ASK_SECONDS_MAX: u64 = 3_600;
 
@@ -40,6 +42,8 @@ pub struct Midtrans {
     pub in_flight_max: usize,
     /// The longest wait between two questions about a charge; else as the schedule says.
     pub ask_within: Option<Duration>,
+    /// Questions a second that nothing but time is the reason of.
+    pub questions_per_second: u32,
 }
 
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -53,6 +57,7 @@ pub(super) struct RawMidtrans {
     answer_seconds: Option<u64>,
     in_flight_max: Option<usize>,
     ask_within_seconds: Option<u64>,
+    questions_per_second: Option<u32>,
 }
 
 impl Midtrans {
@@ -86,6 +91,11 @@ impl Midtrans {
             let message = format!("must be 1 to {ASK_SECONDS_MAX}");
             return Err(value("midtrans.ask_within_seconds", message));
         }
+        let questions = raw.questions_per_second.unwrap_or(CHARGE_SWEEPS_PER_SECOND);
+        if !(1..=QUESTIONS_PER_SECOND_MAX).contains(&questions) {
+            let message = format!("must be 1 to {QUESTIONS_PER_SECOND_MAX}");
+            return Err(value("midtrans.questions_per_second", message));
+        }
         Ok(Some(Self {
             base: base(&base_url)?,
             server_key_file,
@@ -94,6 +104,7 @@ impl Midtrans {
             answer_within: Duration::from_secs(seconds),
             in_flight_max,
             ask_within: ask_within.map(Duration::from_secs),
+            questions_per_second: questions,
         }))
     }
 
@@ -108,6 +119,7 @@ impl Midtrans {
             answer_seconds: Some(self.answer_within.as_secs()),
             in_flight_max: Some(self.in_flight_max),
             ask_within_seconds: self.ask_within.map(|wait| wait.as_secs()),
+            questions_per_second: Some(self.questions_per_second),
         }
     }
 

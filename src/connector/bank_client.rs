@@ -9,7 +9,7 @@
 //! | any other status, or what cannot be read | `Unknown` | the transfer is unknown |
 //! | nothing, and nothing was sent | `NotSent` | the transfer is unknown |
 //! | nothing, and something may have been sent | `Unknown` | the transfer is unknown |
-//! | turned away by breaker or bulkhead | `NotSent` | the transfer is unknown |
+//! | turned away by bulkhead, or by the breaker, which lets questions pass | `NotSent` | the transfer is unknown |
 //!
 //! A question that was not sent says nothing about the transfer it is about: a `not_sent` in the
 //! last column would send a second payment after the first.
@@ -183,7 +183,7 @@ impl Bank for BankClient {
     }
 
     fn status<'a>(&'a self, request: &'a StatusRequest) -> Asked<'a, Standing> {
-        Box::pin(async move { standing(self.partner.ask(&self.paths.status, request).await) })
+        Box::pin(async move { standing(self.partner.question(&self.paths.status, request).await) })
     }
 }
 
@@ -197,9 +197,24 @@ impl Partner {
     /// `Succeeded` here means that there is an `Answer`.
     async fn ask(&self, path: &str, request: &impl Serialize) -> Outcome<Answer> {
         let turn = self.breaker().begin(self.clock.now());
-        let Some(turn) = turn else {
-            return Outcome::NotSent(Reason::new("bank_unavailable", "the bank is not available"));
-        };
+        match turn {
+            Some(turn) => self.ask_in_turn(turn, path, request).await,
+            None => Outcome::NotSent(Reason::new("bank_unavailable", "the bank is not available")),
+        }
+    }
+
+    /// [`Partner::ask`] about what was sent before, which the breaker does not hold back.
+    async fn question(&self, path: &str, request: &impl Serialize) -> Outcome<Answer> {
+        let turn = self.breaker().ask();
+        self.ask_in_turn(turn, path, request).await
+    }
+
+    async fn ask_in_turn(
+        &self,
+        turn: breaker::Turn,
+        path: &str,
+        request: &impl Serialize,
+    ) -> Outcome<Answer> {
         let outcome = match self.bulkhead.enter().await {
             Err(full) => Outcome::NotSent(Reason::new("too_many", full.to_string())),
             Ok(_place) => self.send(path, request).await,

@@ -15,6 +15,8 @@
 //! - Half open lets a bounded number of requests through per period, whatever becomes of them: one
 //!   that never reports its end takes no place for ever.
 //! - What began before a change of state says nothing about the state after it.
+//! - A question about what was sent before is never held back: its own bounds keep it from harm, and
+//!   what is unknown would stay so for as long as the bank is merely unsteady.
 //!
 //! Time is an argument. A clock that is set back closes nothing early and opens nothing for longer
 //! than a period.
@@ -110,6 +112,8 @@ enum State {
 #[must_use = "the breaker learns from how it ended"]
 pub struct Turn {
     era: u64,
+    /// Whether it took one of the places that a half-open breaker gives.
+    given: bool,
 }
 
 impl Breaker {
@@ -146,7 +150,13 @@ impl Breaker {
                 self.change(State::HalfOpen { since: now, given: 1, well: 0 });
             }
         }
-        Some(Turn { era: self.era })
+        Some(Turn { era: self.era, given: true })
+    }
+
+    /// Lets a question through, at any time. What it tells counts as for any other request, but for
+    /// an open breaker, which waits for its period to end.
+    pub const fn ask(&self) -> Turn {
+        Turn { era: self.era, given: false }
     }
 
     /// Learns how a request ended.
@@ -170,8 +180,11 @@ impl Breaker {
             }
             (State::HalfOpen { .. }, Sign::Ill) => self.change(State::Open { since: now }),
             // It told nothing, so another may be asked.
-            (State::HalfOpen { given, .. }, Sign::Silent) => *given = given.saturating_sub(1),
-            (State::Closed { .. }, Sign::Silent) | (State::Open { .. }, _) => {}
+            (State::HalfOpen { given, .. }, Sign::Silent) if turn.given => {
+                *given = given.saturating_sub(1);
+            }
+            (State::Closed { .. } | State::HalfOpen { .. }, Sign::Silent)
+            | (State::Open { .. }, _) => {}
         }
     }
 

@@ -15,7 +15,7 @@ use super::parts::{Parts, Ready};
 use crate::config::Midtrans;
 use crate::connector::tls;
 use crate::identity::vault::new_key_token;
-use crate::limits::BANK_IN_FLIGHT_MAX;
+use crate::limits::{BANK_IN_FLIGHT_MAX, CHARGE_SWEEPS_PER_SECOND};
 use crate::outbound::Url;
 
 /// Where the gateway is told of payments.
@@ -59,6 +59,7 @@ pub(super) fn config(data: &Path, provider: Ready) -> Result<Midtrans, Failure> 
         client_key: None,
         tls: tls::Settings { oldest: tls::Oldest::Tls12, roots: None, client: None },
         answer_within: ANSWER_WITHIN,
+        questions_per_second: CHARGE_SWEEPS_PER_SECOND,
         in_flight_max: BANK_IN_FLIGHT_MAX,
         ask_within: Some(ASK_WITHIN),
     })

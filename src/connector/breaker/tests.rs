@@ -47,6 +47,29 @@ fn failures_in_a_row_open_it_and_refusals_do_not() {
 }
 
 #[test]
+fn questions_pass_at_any_time_and_what_they_tell_counts() {
+    let mut breaker = Breaker::new(options());
+    for _ in 0..3 {
+        assert!(breaker.is_available(at(0)));
+        let question = breaker.ask();
+        breaker.end(question, Sign::Ill, at(0));
+    }
+    assert!(!breaker.is_available(at(0)), "questions in vain open it as well");
+    for _ in 0..5 {
+        let question = breaker.ask();
+        breaker.end(question, Sign::Well, at(9));
+    }
+    assert!(!breaker.is_available(at(9)), "it stays open for its period");
+    let probe = breaker.begin(at(10)).unwrap();
+    let question = breaker.ask();
+    breaker.end(question, Sign::Well, at(10));
+    breaker.end(probe, Sign::Well, at(10));
+    for _ in 0..100 {
+        assert!(breaker.begin(at(10)).is_some(), "a question is as good as a probe");
+    }
+}
+
+#[test]
 fn half_open_lets_few_through_and_believes_them() {
     let mut breaker = opened();
     let first = breaker.begin(at(10)).unwrap();

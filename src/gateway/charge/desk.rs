@@ -169,6 +169,8 @@ pub struct Desk {
     pub(super) odd: DashMap<Position, Odd>,
     /// How often something odd was said.
     pub(super) oddities: AtomicU64,
+    /// How often the provider was asked about a charge.
+    pub(super) questions: AtomicU64,
     /// What one administrator wants done with much money, until another agrees.
     pub(super) proposals: Mutex<HashMap<Position, super::late::Proposal>>,
     /// The last entry that was written before this process began.
@@ -212,6 +214,7 @@ impl Desk {
             open,
             odd: DashMap::new(),
             oddities: AtomicU64::new(0),
+            questions: AtomicU64::new(0),
             proposals: Mutex::default(),
             began_at,
             refund_turns: Semaphore::new(limits::REFUNDS_AT_ONCE),
@@ -229,6 +232,11 @@ impl Desk {
     /// How often the provider said something odd since the start.
     pub fn oddities(&self) -> u64 {
         self.oddities.load(Ordering::Relaxed)
+    }
+
+    /// Questions about charges that the provider was asked since the start.
+    pub fn questions(&self) -> u64 {
+        self.questions.load(Ordering::Relaxed)
     }
 
     /// How many top-ups this account awaits.

@@ -122,6 +122,7 @@ impl Desk {
             return true;
         }
         let Some(provider) = &self.provider else { return true };
+        self.questions.fetch_add(1, Ordering::Relaxed);
         let known = provider.status(&case.order_id).await;
         // The clock alone could jump, so as much has to pass here too.
         let age = self.engine.clock().now().micros_since(case.time);

@@ -24,13 +24,23 @@ pub fn purpose(bank: BankCode) -> String {
     format!("partner/{bank}")
 }
 
+/// How any partner is reached.
+#[derive(Clone, Debug)]
+pub struct Reach {
+    /// Towards `https` addresses.
+    pub tls: tls::Settings,
+    /// Bounds of a request.
+    pub http: http::Options,
+    /// When a bank counts as down.
+    pub breaker: breaker::Options,
+}
+
 /// The partners of the committed registry.
 pub struct Partners {
     view: Arc<View>,
     vault: Arc<Vault>,
     clock: Clock,
-    tls: tls::Settings,
-    http: http::Options,
+    reach: Reach,
     made: Mutex<HashMap<BankCode, Made>>,
 }
 
@@ -42,14 +52,8 @@ struct Made {
 
 impl Partners {
     /// Ways to the partners that `view` shows, with the keys that `vault` opens.
-    pub fn new(
-        view: Arc<View>,
-        vault: Arc<Vault>,
-        clock: Clock,
-        tls: tls::Settings,
-        http: http::Options,
-    ) -> Self {
-        Self { view, vault, clock, tls, http, made: Mutex::default() }
+    pub fn new(view: Arc<View>, vault: Arc<Vault>, clock: Clock, reach: Reach) -> Self {
+        Self { view, vault, clock, reach, made: Mutex::default() }
     }
 
     fn way(&self, code: BankCode, usage: Usage) -> Result<Arc<BankClient>, String> {
@@ -85,9 +89,9 @@ impl Partners {
             bank_code: row.code.to_string(),
             key: key.map_err(|error| error.to_string())?,
             tls,
-            http: self.http,
+            http: self.reach.http,
             bulkhead: bulkhead::Options::standard(),
-            breaker: breaker::Options::standard(),
+            breaker: self.reach.breaker,
         };
         let resolve = Arc::new(outbound::System);
         BankClient::new(settings, endpoint, resolve, self.clock.clone())
@@ -95,7 +99,7 @@ impl Partners {
     }
 
     fn tls(&self) -> Result<Arc<ClientConfig>, String> {
-        tls::load(&self.tls).map_err(|error| error.to_string())
+        tls::load(&self.reach.tls).map_err(|error| error.to_string())
     }
 }
 

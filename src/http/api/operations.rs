@@ -45,6 +45,8 @@ pub(super) fn metrics(context: Context<'_>) -> Reply {
     metrics.late_overdue.set(gauge(overdue));
     let oddities = context.gateway.charges().oddities();
     metrics.charge_oddities.set(i64::try_from(oddities).unwrap_or(i64::MAX));
+    let questions = context.gateway.charges().questions();
+    metrics.charge_questions.set(i64::try_from(questions).unwrap_or(i64::MAX));
     let position = context.gateway.view().position().get();
     metrics.position.set(i64::try_from(position).unwrap_or(i64::MAX));
     Reply::bytes(StatusCode::OK, Bytes::from(metrics.render()))
