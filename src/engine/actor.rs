@@ -320,7 +320,7 @@ impl Actor {
     /// then nothing happened, and the caller is told `busy`.
     fn agree(&mut self, event: Event, reply: Reply) -> bool {
         let (account, orders) = self.after(&event);
-        if self.shared.push(Entry { event, reply }).is_err() {
+        if self.shared.push(Entry::new(event, reply)).is_err() {
             return false;
         }
         self.account = account;
@@ -357,7 +357,7 @@ impl Actor {
     fn refuse(&self, request: Request, at: Timestamp, rejection: Rejection) {
         let Request { command, reply } = request;
         let event = Event { at, fact: command.into_refusal(rejection) };
-        let _: Result<(), Busy> = self.shared.push(Entry { event, reply });
+        let _: Result<(), Busy> = self.shared.push(Entry::new(event, reply));
     }
 
     /// The state of an order, what is queued included.

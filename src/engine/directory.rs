@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use dashmap::mapref::entry::Entry;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 
 use super::Shared;
 use super::actor::{Actor, Message};
@@ -17,19 +18,27 @@ pub(super) struct Directory {
 }
 
 impl Directory {
-    /// The way to an account's task, which starts if there is none.
-    pub(super) fn reach(&self, shared: &Arc<Shared>, id: AccountId) -> mpsc::Sender<Message> {
+    /// Sends to an account's task, which starts if there is none.
+    ///
+    /// # Errors
+    /// The message, if the mailbox is full, or if the task has just retired.
+    pub(super) fn send(
+        &self,
+        shared: &Arc<Shared>,
+        id: AccountId,
+        message: Message,
+    ) -> Result<(), TrySendError<Message>> {
+        // Nobody waits while the shard is held, and cloning the way out of it would cost more.
         if let Some(sender) = self.live.get(&id.0) {
-            return sender.clone();
+            return sender.try_send(message);
         }
         match self.live.entry(id.0) {
-            Entry::Occupied(sender) => sender.get().clone(),
+            Entry::Occupied(sender) => sender.get().try_send(message),
             Entry::Vacant(free) => {
                 let (sender, mailbox) = mpsc::channel(shared.options.mailbox_max);
                 let actor = Actor::new(Arc::clone(shared), id, sender.clone());
                 tokio::spawn(actor.run(mailbox));
-                free.insert(sender.clone());
-                sender
+                free.insert(sender).try_send(message)
             }
         }
     }

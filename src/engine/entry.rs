@@ -8,14 +8,25 @@ use tokio::sync::oneshot;
 
 use super::gate::Guard;
 use crate::journal::Recorded;
+use crate::ledger::book::Links;
 use crate::ledger::event::Event;
+use crate::ledger::id::Position;
 
 /// A decided event on its way to the journal.
 pub struct Entry {
-    /// What is to be recorded.
-    pub(super) event: Event,
+    /// What is to be recorded; position, time and links are the writer's to fill in. On the heap from
+    /// the start, since it passes through many hands before it is the answer.
+    pub(super) recorded: Box<Recorded>,
     /// Who is told once it is durable.
     pub(super) reply: Reply,
+}
+
+impl Entry {
+    /// An event that everybody has agreed to, and who waits for it.
+    pub(super) fn new(event: Event, reply: Reply) -> Self {
+        let (position, time, links) = (Position::FIRST, event.at, Links::new());
+        Self { recorded: Box::new(Recorded { position, time, event, links }), reply }
+    }
 }
 
 /// Why a command was not even decided: nothing happened and its reference is unused.
@@ -23,7 +34,7 @@ pub struct Entry {
 #[error("too much is waiting")]
 pub struct Busy;
 
-/// What a caller is told: the record, once durable. On the heap, since it passes through many hands.
+/// What a caller is told: the record, once durable.
 pub(super) type Answer = Result<Box<Recorded>, Busy>;
 
 /// What stays taken until an answer is out.

@@ -205,7 +205,7 @@ impl Engine {
                         Asked::Refuse(refusal) => {
                             let fact = Fact::Refused(refusal);
                             let event = Event { at: self.shared.clock.now(), fact };
-                            let _: Result<(), Busy> = self.shared.push(Entry { event, reply });
+                            let _: Result<(), Busy> = self.shared.push(Entry::new(event, reply));
                         }
                     }
                 }
@@ -250,7 +250,7 @@ impl Engine {
         let names = names.into_iter().map(|name| name.guard).collect();
         let (reply, answer) = Reply::one(Held::Names(names));
         let event = Event { at: self.shared.now(), fact };
-        self.shared.push(Entry { event, reply })?;
+        self.shared.push(Entry::new(event, reply))?;
         Ok(async { answer.await.map_err(|_| Busy)? })
     }
 
@@ -301,7 +301,7 @@ impl Engine {
             Entered::Known(outcome) => return Ok(outcome),
             Entered::New(key) => Reply::one(Held::Key(key)),
         };
-        self.shared.push(Entry { event: Event { at: self.shared.now(), fact }, reply })?;
+        self.shared.push(Entry::new(Event { at: self.shared.now(), fact }, reply))?;
         Ok(Outcome { recorded: answer.await.map_err(|_| Busy)??, replayed: false })
     }
 
@@ -433,7 +433,7 @@ impl Shared {
     /// Queues what needs no account's word.
     fn record(&self, fact: Fact, reply: Reply) {
         let event = Event { at: self.now(), fact };
-        let _: Result<(), Busy> = self.push(Entry { event, reply });
+        let _: Result<(), Busy> = self.push(Entry::new(event, reply));
     }
 
     /// Sends to an account's task. A message that finds the mailbox full is dropped, and its parts
@@ -442,7 +442,7 @@ impl Shared {
         use tokio::sync::mpsc::error::TrySendError;
         let mut message = message;
         loop {
-            match self.directory.reach(self, id).try_send(message) {
+            match self.directory.send(self, id, message) {
                 Ok(()) | Err(TrySendError::Full(_)) => return,
                 // The task retired between the look and the send: its successor takes it.
                 Err(TrySendError::Closed(back)) => message = back,

@@ -21,9 +21,9 @@ use super::teller::{Answers, Teller};
 use super::view::View;
 use crate::clock::Clock;
 use crate::journal::{AppendError, BatchBuilder, Hash, Journal, Recorded};
-use crate::ledger::book::{Book, Links};
+use crate::ledger::book::Book;
 use crate::ledger::event::{Event, Fact};
-use crate::ledger::id::{AccountId, Position, UserId};
+use crate::ledger::id::{AccountId, UserId};
 use crate::ledger::time::Timestamp;
 use crate::limits;
 use crate::telemetry::{Began, Metrics};
@@ -50,7 +50,6 @@ pub struct Writer {
     time: Timestamp,
     after_batch: AfterBatch,
     observer: Observer,
-    links: Vec<Links>,
 }
 
 /// What a writer is made of.
@@ -80,8 +79,7 @@ impl Writer {
     pub fn new(parts: WriterParts) -> Self {
         let WriterParts { journal, book, view, clock, metrics, .. } = parts;
         let WriterParts { hash, time, after_batch, observer, .. } = parts;
-        let links = Vec::new();
-        Self { journal, book, view, clock, metrics, hash, time, after_batch, observer, links }
+        Self { journal, book, view, clock, metrics, hash, time, after_batch, observer }
     }
 
     /// Takes entries until every sender is gone, a batch at a time, and leaves the answers to
@@ -130,15 +128,15 @@ impl Writer {
             return Ok(());
         }
         let first = self.book.next();
-        let decided = entries.iter().map(|entry| entry.event.at).max().unwrap_or(self.time);
-        let time = self.clock.now().max(self.time).max(decided);
+        let decided = entries.iter().map(|entry| entry.recorded.event.at).max();
+        let time = self.clock.now().max(self.time).max(decided.unwrap_or(self.time));
         let mut batch = BatchBuilder::new(first, time, self.hash);
-        self.links.clear();
-        for entry in entries.iter_mut() {
-            self.number(&mut entry.event);
-            let links = self.book.apply(self.book.next(), &entry.event);
-            batch.push(&entry.event, &links);
-            self.links.push(links);
+        for Entry { recorded, .. } in entries.iter_mut() {
+            self.number(&mut recorded.event);
+            recorded.position = self.book.next();
+            recorded.time = time;
+            recorded.links = self.book.apply(recorded.position, &recorded.event);
+            batch.push(&recorded.event, &recorded.links);
         }
         let batch = batch.finish();
         let began = Began::now();
@@ -152,7 +150,7 @@ impl Writer {
         self.time = time;
         self.hash = batch.hash();
         self.view.history().push(batch);
-        tell(self.publish(first, time, entries));
+        tell(self.publish(time, entries));
         (self.after_batch)(self.journal.as_mut(), &self.book, self.hash, self.time);
         Ok(())
     }
@@ -173,16 +171,12 @@ impl Writer {
     }
 
     /// Shows a durable batch to every reader.
-    fn publish(&mut self, first: Position, time: Timestamp, entries: &mut Vec<Entry>) -> Answers {
+    fn publish(&mut self, time: Timestamp, entries: &mut Vec<Entry>) -> Answers {
         let mut answers = Vec::with_capacity(entries.len());
-        let mut position = first;
-        for (entry, links) in entries.drain(..).zip(self.links.drain(..)) {
-            let Entry { event, reply } = entry;
-            let recorded = Box::new(Recorded { position, time, event, links });
+        for Entry { recorded, reply } in entries.drain(..) {
             self.view.publish(&self.book, &recorded, reply.fingerprint());
             self.metrics.recorded(&recorded.event.fact);
             answers.push((reply, recorded));
-            position = position.plus(1);
         }
         self.view.advance(self.book.position, time);
         for (_, recorded) in &answers {

@@ -5,10 +5,13 @@
 //! fingerprints; whoever finds one compares the whole key with the record, so a collision costs a
 //! look and nothing else.
 
+use arrayvec::ArrayVec;
+
 use super::charge;
 use super::event::{Digest, Fact, Origin};
 use super::id::Principal;
 use super::text::Reference;
+use crate::limits;
 
 /// Stands for a key in tables; also in sealed segments, so the function is part of the format.
 pub fn fingerprint(principal: Principal, reference: &Reference) -> u64 {
@@ -18,7 +21,10 @@ pub fn fingerprint(principal: Principal, reference: &Reference) -> u64 {
         Principal::Operator => (2, 0),
     };
     // Put together first: hashing what is short in one go takes half the time.
-    let key = [&[kind], number.to_le_bytes().as_slice(), reference.as_str().as_bytes()].concat();
+    let mut key = ArrayVec::<u8, { 1 + 4 + limits::REFERENCE_MAX }>::new();
+    for part in [&[kind], number.to_le_bytes().as_slice(), reference.as_str().as_bytes()] {
+        key.try_extend_from_slice(part).expect("a reference has a bound");
+    }
     let [a, b, c, d, e, f, g, h, ..] = *blake3::hash(&key).as_bytes();
     u64::from_le_bytes([a, b, c, d, e, f, g, h])
 }
