@@ -9,6 +9,7 @@
 //!  loadtest notifications  what a provider tells of charges             notices.rs
 //!  loadtest pending        charges that wait: memory, questions      pending.rs
 //!  loadtest storm          payments while everybody logs in         storm.rs
+//!  loadtest timing         whether a refused login tells of a name    timing.rs
 //!  loadtest table-iv       the features of EZPY's Table IV              table_iv.rs
 //!  loadtest pos, mixed     Goose users by scenario                      shop.rs
 //!  loadtest goose-edr      the same, an application that sends to banks transfers.rs
@@ -29,8 +30,10 @@ mod process;
 mod ratio;
 #[cfg(feature = "goose")]
 mod shop;
+mod stage;
 mod storm;
 mod table_iv;
+mod timing;
 #[cfg(feature = "goose")]
 mod transfers;
 mod wire;
@@ -73,6 +76,8 @@ enum Command {
     Notifications(notices::Arguments),
     /// Charges that wait to be paid: their memory, and how quickly they are asked about.
     Pending(pending::Arguments),
+    /// Whether the time of a refused login tells if somebody has that name.
+    Timing(timing::Arguments),
     /// Payments at a fixed rate, alone and in a storm of logins.
     Storm(storm::Arguments),
     /// Every feature of the paper's Table IV, in bursts of one second.
@@ -127,6 +132,7 @@ fn drive(command: Command) -> Result<(), Failure> {
             Command::Notifications(arguments) => notices::run(arguments).await,
             Command::Pending(arguments) => pending::run(arguments).await,
             Command::Storm(arguments) => storm::run(arguments).await,
+            Command::Timing(arguments) => timing::run(arguments).await,
             Command::TableIv(arguments) => table_iv::run(arguments).await,
             Command::Grow(arguments) => grow::run(&arguments),
         }

@@ -4,12 +4,10 @@
 //! Merchants make them through the gateway, which makes each at a simulated provider: both are
 //! processes on this machine, and so is what drives them. The provider tells nothing by itself.
 
-use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use base64::Engine;
@@ -21,8 +19,9 @@ use tokio::time::Instant;
 use crate::Failure;
 use crate::figures::{Figures, per_second};
 use crate::process::{Server, default_binary, free_address};
+use crate::stage::{self, secret};
 use crate::wire::{self, JSON, Wire};
-use crate::world::{PASSWORD, call, listening, log_in, ready, sign_up};
+use crate::world::{call, listening, sign_up};
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -101,30 +100,12 @@ impl Stage {
         command.arg("--server-key-file").arg(&key);
         let provider = Server::start(command, free_address()?)?;
         listening(provider.address).await?;
-        let data = home.join("data");
-        let made = Command::new(&arguments.gerbang)
-            .args(["admin", "create-user", "bos", "--role", "admin", "--name", "Bos"])
-            .args(["--email", "bos@contoh.id", "--data"])
-            .arg(&data)
-            .stdin(File::open(secret(home, "password", PASSWORD)?)?)
-            .stdout(Stdio::null())
-            .status()?;
-        if !made.success() {
-            return Err(Failure(format!("admin create-user: {made}")));
-        }
-        let text = format!(
-            "[server]\noperations_listen = ''\n[store]\ndata = {data:?}\n[midtrans]\n\
-             base_url = 'http://{}'\nserver_key_file = {key:?}\nask_within_seconds = 1\n\
-             questions_per_second = {}\n[log]\nfilter = 'error'\n",
+        let tables = format!(
+            "[server]\noperations_listen = ''\n[midtrans]\nbase_url = 'http://{}'\n\
+             server_key_file = {key:?}\nask_within_seconds = 1\nquestions_per_second = {}\n",
             provider.address, arguments.questions_per_second
         );
-        let config = home.join("gerbang.toml");
-        std::fs::write(&config, text)?;
-        let mut command = Command::new(&arguments.gerbang);
-        command.args(["serve", "--config"]).arg(&config);
-        let gateway = Server::start(command, free_address()?)?;
-        ready(gateway.address).await?;
-        let admin = log_in(gateway.address, "bos").await?;
+        let (gateway, admin) = stage::serve(&arguments.gerbang, home, &tables).await?;
         Ok(Self { gateway, _provider: provider, admin })
     }
 
@@ -157,14 +138,6 @@ async fn metric(address: SocketAddr, name: &str) -> Result<u64, Failure> {
     let text = String::from_utf8_lossy(wire.body(&answer)).into_owned();
     let value = text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
     value.ok_or_else(|| Failure(format!("there is no metric {name}")))
-}
-
-/// A file that only its owner may read.
-fn secret(home: &Path, name: &str, text: &str) -> Result<PathBuf, Failure> {
-    let path = home.join(name);
-    std::fs::write(&path, text)?;
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
-    Ok(path)
 }
 
 /// Makes `count` charges over one connection, one after the other.

@@ -14,8 +14,10 @@ use crate::drive::Source;
 use crate::pick::{Picker, Random, Spread};
 use crate::wire::{self, JSON, Wire};
 
-/// The password that a demo gives everybody.
-pub const PASSWORD: &str = "gerbang-demo";
+/// The password of everybody who is made here.
+pub const PASSWORD: &str = "kata-sandi-panjang";
+/// The password that a demo gives its own users.
+const DEMO_PASSWORD: &str = "gerbang-demo";
 /// Passwords under way at once: fewer than the server lets wait.
 pub const HASHES: usize = 32;
 
@@ -91,9 +93,18 @@ pub async fn sign_up(address: SocketAddr, name: &str, role: &str) -> Result<(), 
     }
 }
 
-/// Logs somebody in: their token.
+/// Logs in somebody who was made here: their token.
 pub async fn log_in(address: SocketAddr, name: &str) -> Result<String, Failure> {
-    let body = json!({"login": name, "password": PASSWORD});
+    log_in_with(address, name, PASSWORD).await
+}
+
+/// Logs in one of a demo's own users: their token.
+pub async fn log_in_demo(address: SocketAddr, name: &str) -> Result<String, Failure> {
+    log_in_with(address, name, DEMO_PASSWORD).await
+}
+
+async fn log_in_with(address: SocketAddr, name: &str, password: &str) -> Result<String, Failure> {
+    let body = json!({"login": name, "password": password});
     let (status, answer) = call(address, "POST /api/v1/auth/login", None, &body).await?;
     let token = answer.get("token").and_then(Value::as_str);
     token.map(str::to_owned).ok_or_else(|| Failure(format!("login of {name}: {status} {answer}")))
@@ -122,8 +133,8 @@ impl World {
         merchants: usize,
     ) -> Result<Self, Failure> {
         ready(address).await?;
-        let admin = log_in(address, "admin").await?;
-        let client = log_in(address, "kasir").await?;
+        let admin = log_in_demo(address, "admin").await?;
+        let client = log_in_demo(address, "kasir").await?;
         let nonce = top_up(address, &admin, "ani", 1).await?;
         let mut world = Self {
             address,
