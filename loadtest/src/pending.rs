@@ -101,7 +101,7 @@ impl Stage {
         let provider = Server::start(command, free_address()?)?;
         listening(provider.address).await?;
         let tables = format!(
-            "[server]\noperations_listen = ''\n[midtrans]\nbase_url = 'http://{}'\n\
+            "[midtrans]\nbase_url = 'http://{}'\n\
              server_key_file = {key:?}\nask_within_seconds = 1\nquestions_per_second = {}\n",
             provider.address, arguments.questions_per_second
         );

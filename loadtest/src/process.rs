@@ -34,6 +34,11 @@ impl Server {
     /// A command that takes where to listen behind everything else.
     pub fn start(mut command: Command, address: SocketAddr) -> Result<Self, Failure> {
         command.arg("--listen").arg(address.to_string());
+        Self::spawn(command, address)
+    }
+
+    /// A command that knows already that it is to listen at `address`.
+    pub fn spawn(mut command: Command, address: SocketAddr) -> Result<Self, Failure> {
         command.stdin(Stdio::null()).stdout(Stdio::null());
         let name = command.get_program().to_string_lossy().into_owned();
         let child = command.spawn().map_err(|error| Failure(format!("{name}: {error}")))?;

@@ -9,9 +9,10 @@ use crate::Failure;
 use crate::process::{Server, free_address};
 use crate::world::{PASSWORD, log_in, ready};
 
-/// Starts a gateway below `home`, with these tables beside its own; and the token of its
-/// administrator.
-pub async fn serve(gerbang: &Path, home: &Path, tables: &str) -> Result<(Server, String), Failure> {
+/// Starts a gateway below `home`, with these keys of `[server]` and everything behind it; and the
+/// token of its administrator.
+pub async fn serve(gerbang: &Path, home: &Path, keys: &str) -> Result<(Server, String), Failure> {
+    let address = free_address()?;
     let data = home.join("data");
     let made = Command::new(gerbang)
         .args(["admin", "create-user", "bos", "--role", "admin", "--name", "Bos"])
@@ -24,13 +25,14 @@ pub async fn serve(gerbang: &Path, home: &Path, tables: &str) -> Result<(Server,
         return Err(Failure(format!("admin create-user: {made}")));
     }
     let text = format!(
-        "[store]\ndata = {data:?}\n[books]\ntables_alone = true\n[log]\nfilter = 'error'\n{tables}"
+        "[store]\ndata = {data:?}\n[books]\ntables_alone = true\n[log]\nfilter = 'error'\n[server]\n\
+         listen = '{address}'\noperations_listen = ''\n{keys}"
     );
     let config = home.join("gerbang.toml");
     std::fs::write(&config, text)?;
     let mut command = Command::new(gerbang);
     command.args(["serve", "--config"]).arg(&config);
-    let server = Server::start(command, free_address()?)?;
+    let server = Server::spawn(command, address)?;
     ready(server.address).await?;
     let admin = log_in(server.address, "bos").await?;
     Ok((server, admin))

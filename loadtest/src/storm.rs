@@ -39,7 +39,8 @@ pub struct Arguments {
     /// How many times to measure both.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    #[arg(long, default_value_t = 32)]
+    /// Who pays, and logs in: what one user asks for at once is done one after the other.
+    #[arg(long, default_value_t = 300)]
     payers: usize,
     #[arg(long, default_value_t = 32)]
     merchants: usize,

@@ -33,8 +33,8 @@ const TRIES: usize = 8;
 
 pub async fn run(arguments: Arguments) -> Result<(), Failure> {
     let home = tempfile::tempdir()?;
-    let tables = "[server]\noperations_listen = ''\ntrusted_proxies = ['127.0.0.1']\n";
-    let (server, _) = stage::serve(&arguments.gerbang, home.path(), tables).await?;
+    let keys = "trusted_proxies = ['127.0.0.1']\n";
+    let (server, _) = stage::serve(&arguments.gerbang, home.path(), keys).await?;
     let mut tasks = JoinSet::new();
     for number in 0..arguments.users {
         if tasks.len() >= HASHES
