@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use crate::Failure;
 use crate::figures::{Figures, per_second};
 use crate::process::{Server, default_binary, free_address};
-use crate::stage::{self, secret};
+use crate::stage::{Stage, secret};
 use crate::wire::{self, JSON, Wire};
 use crate::world::{call, listening, sign_up};
 
@@ -45,34 +45,16 @@ pub struct Arguments {
 
 pub async fn run(arguments: Arguments) -> Result<(), Failure> {
     let home = tempfile::tempdir()?;
-    let stage = Stage::new(&arguments, home.path()).await?;
-    let keys = stage.merchants(arguments.merchants).await?;
-    let empty = stage.gateway.resident()?;
-    let start = Instant::now();
-    let share = arguments.charges.div_ceil(arguments.connections);
-    let mut tasks = JoinSet::new();
-    for number in 0..arguments.connections {
-        let key = keys[number % keys.len()].clone();
-        tasks.spawn(make(stage.gateway.address, key, number, share));
-    }
-    let mut figures = Figures::default();
-    while let Some(done) = tasks.join_next().await {
-        figures.merge(done??);
-    }
-    figures.elapsed = start.elapsed();
-    println!("made       {}", figures.line());
-    let made = figures.good();
-    let full = stage.gateway.resident()?;
-    let each = full.saturating_sub(empty) / made.max(1);
-    println!(
-        "{made} pending: {} MB resident, {} MB before them, {each} bytes each",
-        full / 1_000_000,
-        empty / 1_000_000
-    );
-    let before = stage.questions().await?;
+    let provider = provider(&arguments, home.path()).await?;
+    let mut stage = open(&arguments, home.path(), &provider).await?;
+    let keys = merchants(&stage, arguments.merchants).await?;
+    let empty = stage.server.resident()?;
+    let made = make_all(&arguments, &stage, &keys).await?;
+    tell_memory("once they are made", &stage, made, empty)?;
+    let before = stage.metric(QUESTIONS).await?;
     let start = Instant::now();
     tokio::time::sleep(Duration::from_secs(arguments.seconds)).await;
-    let asked = stage.questions().await? - before;
+    let asked = stage.metric(QUESTIONS).await? - before;
     let rate = per_second(asked, start.elapsed());
     println!(
         "{asked} asked about in {} s: {rate}/s of {} allowed; all of them in {} s",
@@ -80,64 +62,82 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         arguments.questions_per_second,
         made / rate.max(1)
     );
-    println!("{} MB resident", stage.gateway.resident()? / 1_000_000);
+    tell_memory("while they are asked about", &stage, made, empty)?;
+    stage.restart().await?;
+    tell_memory("after a restart", &stage, made, empty)
+}
+
+/// By the gateway's own count.
+const QUESTIONS: &str = "gerbang_charge_questions";
+
+fn tell_memory(when: &str, stage: &Stage, charges: u64, empty: u64) -> Result<(), Failure> {
+    let resident = stage.server.resident()?;
+    println!(
+        "{charges} pending, {when}: {} MB resident, {} MB before there were any, {} bytes each",
+        resident / 1_000_000,
+        empty / 1_000_000,
+        resident.saturating_sub(empty) / charges.max(1)
+    );
     Ok(())
 }
 
-/// A gateway and its provider.
-struct Stage {
-    gateway: Server,
-    _provider: Server,
-    /// The administrator's token.
-    admin: String,
+/// The server key.
+const KEY: &str = "SB-Mid-server-of-a-load-test";
+
+/// A provider that says nothing unless it is asked.
+async fn provider(arguments: &Arguments, home: &Path) -> Result<Server, Failure> {
+    let mut command = Command::new(&arguments.gerbang);
+    command.args(["simulate", "midtrans", "--mute", "--latency-ms", "1"]);
+    command.arg("--server-key-file").arg(secret(home, "server.key", KEY)?);
+    let provider = Server::start(command, free_address()?)?;
+    listening(provider.address).await?;
+    Ok(provider)
 }
 
-impl Stage {
-    async fn new(arguments: &Arguments, home: &Path) -> Result<Self, Failure> {
-        let key = secret(home, "server.key", "SB-Mid-server-of-a-load-test")?;
-        let mut command = Command::new(&arguments.gerbang);
-        command.args(["simulate", "midtrans", "--mute", "--latency-ms", "1"]);
-        command.arg("--server-key-file").arg(&key);
-        let provider = Server::start(command, free_address()?)?;
-        listening(provider.address).await?;
-        let tables = format!(
-            "[midtrans]\nbase_url = 'http://{}'\n\
-             server_key_file = {key:?}\nask_within_seconds = 1\nquestions_per_second = {}\n",
-            provider.address, arguments.questions_per_second
-        );
-        let (gateway, admin) = stage::serve(&arguments.gerbang, home, &tables).await?;
-        Ok(Self { gateway, _provider: provider, admin })
-    }
-
-    /// New merchants: their server keys.
-    async fn merchants(&self, count: usize) -> Result<Vec<String>, Failure> {
-        let address = self.gateway.address;
-        let mut keys = Vec::with_capacity(count);
-        for number in 0..count {
-            let name = format!("toko{number}");
-            sign_up(address, &name, "merchant").await?;
-            let line = format!("PUT /api/v1/admin/merchants/{name}");
-            let body = json!({"methods": ["bank_transfer/bca"], "fee_basis_points": 0});
-            let (status, answer) = call(address, &line, Some(&self.admin), &body).await?;
-            let key = answer.get("server_key").and_then(Value::as_str);
-            let key = key.ok_or_else(|| Failure(format!("a merchant: {status} {answer}")))?;
-            keys.push(key.to_owned());
-        }
-        Ok(keys)
-    }
-
-    /// How often the gateway has asked its provider, by its own count.
-    async fn questions(&self) -> Result<u64, Failure> {
-        metric(self.gateway.address, "gerbang_charge_questions").await
-    }
+async fn open(arguments: &Arguments, home: &Path, provider: &Server) -> Result<Stage, Failure> {
+    let tables = format!(
+        "[midtrans]\nbase_url = 'http://{}'\nserver_key_file = {:?}\nask_within_seconds = 1\n\
+         questions_per_second = {}\n",
+        provider.address,
+        home.join("server.key"),
+        arguments.questions_per_second
+    );
+    Stage::open(&arguments.gerbang, home, &tables).await
 }
 
-async fn metric(address: SocketAddr, name: &str) -> Result<u64, Failure> {
-    let mut wire = Wire::connect(address).await?;
-    let answer = wire.exchange(&wire::request("GET /metrics", None, "", b"")).await?;
-    let text = String::from_utf8_lossy(wire.body(&answer)).into_owned();
-    let value = text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
-    value.ok_or_else(|| Failure(format!("there is no metric {name}")))
+/// New merchants: their server keys.
+async fn merchants(stage: &Stage, count: usize) -> Result<Vec<String>, Failure> {
+    let admin = stage.administrator().await?;
+    let mut keys = Vec::with_capacity(count);
+    for number in 0..count {
+        let name = format!("toko{number}");
+        sign_up(stage.address, &name, "merchant").await?;
+        let line = format!("PUT /api/v1/admin/merchants/{name}");
+        let body = json!({"methods": ["bank_transfer/bca"], "fee_basis_points": 0});
+        let (status, answer) = call(stage.address, &line, Some(&admin), &body).await?;
+        let key = answer.get("server_key").and_then(Value::as_str);
+        let key = key.ok_or_else(|| Failure(format!("a merchant: {status} {answer}")))?;
+        keys.push(key.to_owned());
+    }
+    Ok(keys)
+}
+
+/// Every charge; says how many there are.
+async fn make_all(arguments: &Arguments, stage: &Stage, keys: &[String]) -> Result<u64, Failure> {
+    let start = Instant::now();
+    let share = arguments.charges.div_ceil(arguments.connections);
+    let mut tasks = JoinSet::new();
+    for number in 0..arguments.connections {
+        let key = keys[number % keys.len()].clone();
+        tasks.spawn(make(stage.address, key, number, share));
+    }
+    let mut figures = Figures::default();
+    while let Some(done) = tasks.join_next().await {
+        figures.merge(done??);
+    }
+    figures.elapsed = start.elapsed();
+    println!("made {}", figures.line());
+    Ok(figures.good())
 }
 
 /// Makes `count` charges over one connection, one after the other.

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use crate::Failure;
 use crate::figures::{Millis, spread_of};
 use crate::process::default_binary;
-use crate::stage;
+use crate::stage::Stage;
 use crate::wire::{self, JSON, Wire};
 use crate::world::{HASHES, sign_up};
 
@@ -34,7 +34,7 @@ const TRIES: usize = 8;
 pub async fn run(arguments: Arguments) -> Result<(), Failure> {
     let home = tempfile::tempdir()?;
     let keys = "trusted_proxies = ['127.0.0.1']\n";
-    let (server, _) = stage::serve(&arguments.gerbang, home.path(), keys).await?;
+    let stage = Stage::open(&arguments.gerbang, home.path(), keys).await?;
     let mut tasks = JoinSet::new();
     for number in 0..arguments.users {
         if tasks.len() >= HASHES
@@ -42,13 +42,13 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         {
             done??;
         }
-        let address = server.address;
+        let address = stage.address;
         tasks.spawn(async move { sign_up(address, &format!("ada{number:04}"), "buyer").await });
     }
     while let Some(done) = tasks.join_next().await {
         done??;
     }
-    let mut wire = Wire::connect(server.address).await?;
+    let mut wire = Wire::connect(stage.address).await?;
     let (mut known, mut unknown) = (Vec::new(), Vec::new());
     for number in 0..arguments.users * TRIES {
         let user = number % arguments.users;
