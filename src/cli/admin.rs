@@ -10,7 +10,7 @@ use std::sync::Arc;
 use clap::Subcommand;
 
 use super::output::{Bar, complain, say};
-use super::{Failure, api_keys, listen, proposals, tables};
+use super::{Failure, api_keys, listen, proposals, refunds, tables};
 use crate::app::{self, App};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -82,6 +82,9 @@ enum Action {
     /// Changes of those that wait for another administrator.
     #[command(subcommand)]
     Proposal(proposals::Proposals),
+    /// Refunds through the provider that nobody can say the end of.
+    #[command(subcommand)]
+    Refund(refunds::Refunds),
     /// Explains which way a transfer would take, and sends nothing.
     RoutePreview(tables::RoutePreview),
     /// Explains what the screening rules would say of a transfer, and records nothing.
@@ -149,6 +152,7 @@ async fn act(app: &App, action: Action) -> Result<String, Failure> {
         Action::Route(action) => tables::routes(app, action).await,
         Action::Client(action) => tables::clients(app, action).await,
         Action::Proposal(action) => proposals::act(app, action).await,
+        Action::Refund(action) => refunds::act(app, action).await,
         Action::RoutePreview(asked) => tables::route_preview(app, &asked),
         Action::ScreenPreview(asked) => tables::screen_preview(app, &asked),
         Action::RotateKeys => unreachable!("handled before the store is opened"),

@@ -14,6 +14,7 @@ mod listen;
 mod output;
 mod proposals;
 mod reconcile;
+mod refunds;
 mod serve;
 mod simulate;
 mod tables;

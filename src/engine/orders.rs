@@ -9,6 +9,7 @@
 //! - A bill stays in the list of its issuer after its end: lists of bills show it.
 
 use std::collections::BTreeSet;
+use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard};
 
 use super::gate::SpreadMap;
@@ -30,6 +31,8 @@ pub struct Orders {
     /// Top-ups that wait for an administrator.
     top_ups: Mutex<BTreeSet<Position>>,
     payouts: Mutex<BTreeSet<Position>>,
+    /// On their way back through the provider.
+    refunds: Mutex<BTreeSet<Position>>,
 }
 
 /// What concerns one account.
@@ -104,8 +107,8 @@ impl Orders {
     /// At most `limit` top-ups that wait for an administrator, oldest first, those after `after`.
     pub fn top_ups(&self, after: Option<Position>, limit: usize) -> Vec<Position> {
         let top_ups = lock(&self.top_ups);
-        let behind = top_ups.iter().filter(|at| after.is_none_or(|after| **at > after));
-        behind.take(limit).copied().collect()
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        top_ups.range((from, Bound::Unbounded)).take(limit).copied().collect()
     }
 
     /// Money in suspense, oldest first.
@@ -124,6 +127,11 @@ impl Orders {
     /// Open payouts, oldest first.
     pub fn payouts(&self) -> Vec<Position> {
         lock(&self.payouts).iter().copied().collect()
+    }
+
+    /// Open refunds through the provider, oldest first.
+    pub fn refunds(&self) -> Vec<Position> {
+        lock(&self.refunds).iter().copied().collect()
     }
 
     /// Shows an order as it is from here on; `None`: it is gone. Writer only.
@@ -145,6 +153,7 @@ impl Orders {
             Order::Hold { expires, .. } => drop(lock(&self.expiries).insert((expires, position))),
             Order::Late(late) => drop(lock(&self.late).insert((late.deadline, position))),
             Order::Payout(_) => drop(lock(&self.payouts).insert(position)),
+            Order::Refund(_) => drop(lock(&self.refunds).insert(position)),
             Order::TopUp { account, state: TopUpState::Awaiting, .. } => {
                 lock(&self.top_ups).insert(position);
                 self.accounts.entry(account).or_default().top_ups += 1;
@@ -153,11 +162,8 @@ impl Orders {
             Order::Charge(Charge { account, purpose: ChargePurpose::Order, .. }) => {
                 self.accounts.entry(account).or_default().orders += 1;
             }
-            Order::TopUp { .. }
-            | Order::Refunds { .. }
-            | Order::Callback(_)
-            | Order::Charge(_)
-            | Order::Refund(_) => {}
+            Order::TopUp { .. } | Order::Refunds { .. } | Order::Callback(_) | Order::Charge(_) => {
+            }
         }
     }
 
@@ -182,6 +188,7 @@ impl Orders {
             Order::Hold { expires, .. } => drop(lock(&self.expiries).remove(&(expires, position))),
             Order::Late(late) => drop(lock(&self.late).remove(&(late.deadline, position))),
             Order::Payout(_) => drop(lock(&self.payouts).remove(&position)),
+            Order::Refund(_) => drop(lock(&self.refunds).remove(&position)),
             Order::TopUp { account, state: TopUpState::Awaiting, .. } => {
                 lock(&self.top_ups).remove(&position);
                 self.change(account, |of| of.top_ups -= 1);
@@ -200,8 +207,7 @@ impl Orders {
             | Order::TopUp { .. }
             | Order::Refunds { .. }
             | Order::Callback(_)
-            | Order::Charge(_)
-            | Order::Refund(_) => {}
+            | Order::Charge(_) => {}
         }
     }
 
@@ -224,6 +230,7 @@ mod tests {
     use crate::ledger::charge::{ChargeSource, ChargeState, Late};
     use crate::ledger::id::Principal;
     use crate::ledger::money::{Amount, Currency};
+    use crate::ledger::refund::{Refund, RefundState};
 
     fn at(number: u64) -> Position {
         Position::new(number).unwrap()
@@ -262,6 +269,10 @@ mod tests {
             6 => Order::Late(Late { account, charge: at(1), amount, deadline: time }),
             7 => charge(ChargePurpose::Order),
             8 => charge(ChargePurpose::TopUp),
+            9 => {
+                let state = RefundState::Asked;
+                Order::Refund(Refund { account, payment: at(1), amount, state })
+            }
             _ => return None,
         })
     }
@@ -283,6 +294,7 @@ mod tests {
         );
         let late = positions(&|order| matches!(order, Order::Late(_)));
         assert_eq!(orders.late(), late);
+        assert_eq!(orders.refunds(), positions(&|order| matches!(order, Order::Refund(_))));
         let overdue = positions(
             &|order| matches!(order, Order::Late(late) if late.deadline < Timestamp::from_seconds(5)),
         );
@@ -328,7 +340,7 @@ mod tests {
     proptest! {
         #[test]
         fn lists_follow_from_the_orders(
-            steps in prop::collection::vec((1_u64..12, 0_u8..10, 1_u64..100), 1..60),
+            steps in prop::collection::vec((1_u64..12, 0_u8..11, 1_u64..100), 1..60),
         ) {
             let orders = Orders::default();
             for (step, (position, kind, amount)) in (0_u64..).zip(steps) {

@@ -6,7 +6,7 @@
 //!
 //! | here | paid there | pending there | over there | went back there | not on the list |
 //! |---|---|---|---|---|---|
-//! | paid, or in suspense | – | differs | differs | differs | only ours |
+//! | paid, or in suspense | –, unless some went back here | differs | differs | differs, unless so much went back here | only ours |
 //! | ended unpaid | differs | differs | – | – | only ours, unless it was never made |
 //! | open | differs | – | differs | differs | only ours |
 
@@ -19,7 +19,7 @@ use serde_json::Value;
 use super::Error;
 use super::charge::order_id;
 use super::reconcile::Verdict;
-use crate::connector::midtrans::status::Meaning;
+use crate::connector::midtrans::status::{Meaning, Status};
 use crate::connector::midtrans::transaction::Transaction;
 use crate::connector::snap::fields::{Fields, Names};
 use crate::journal::{self, History, Recorded};
@@ -51,6 +51,8 @@ pub struct Ours {
     pub currency: Currency,
     /// How it stands.
     pub state: State,
+    /// How much of it was given back through the provider.
+    pub given: u64,
     /// The day on which it began.
     pub date: Date,
 }
@@ -157,6 +159,7 @@ fn of_journal(
     wanted: impl Fn(&str, Date) -> bool,
 ) -> Result<BTreeMap<String, Ours>, journal::Error> {
     let mut names: BTreeMap<Position, String> = BTreeMap::new();
+    let mut refunds: BTreeMap<Position, Position> = BTreeMap::new();
     let mut found = BTreeMap::new();
     for batch in history.batches_from(Position::FIRST) {
         for recorded in batch?.records() {
@@ -167,7 +170,8 @@ fn of_journal(
                         (order_id(&recorded), recorded.time.date(BOOK_OFFSET_SECONDS));
                     if wanted(&name, date) {
                         let (amount, currency) = (started.amount, started.currency);
-                        let ours = Ours { amount, currency, state: State::Open, date };
+                        let (state, given) = (State::Open, 0);
+                        let ours = Ours { amount, currency, state, given, date };
                         names.insert(recorded.position, name.clone());
                         found.insert(name, ours);
                     }
@@ -177,7 +181,18 @@ fn of_journal(
                     ChargeStep::Ended { end, .. } => (advanced.charge, State::Ended(end)),
                     ChargeStep::Opened { .. } | ChargeStep::Unknown { .. } => continue,
                 },
+                Fact::RefundStarted(started) => {
+                    refunds.insert(recorded.position, started.charge);
+                    continue;
+                }
                 Fact::Moved(movement) => match movement.kind {
+                    MovementKind::GivenBack { refund, .. } => {
+                        let name = refunds.get(&refund).and_then(|charge| names.get(charge));
+                        if let Some(ours) = name.and_then(|name| found.get_mut(name)) {
+                            ours.given = ours.given.saturating_add(movement.amount.get());
+                        }
+                        continue;
+                    }
                     MovementKind::ChargePaid { charge, .. } => (charge, State::Paid),
                     MovementKind::Suspended { charge, .. } => (charge, State::Suspended),
                     _ => continue,
@@ -212,6 +227,12 @@ fn judge(ours: Option<&Ours>, theirs: &[Transaction]) -> (Verdict, &'static str)
         return (Different, "the amounts differ");
     }
     match (state, one.meaning()) {
+        (State::Paid, Meaning::Paid) if ours.given > 0 => {
+            (Different, "money went back here and not there")
+        }
+        (State::Paid, Meaning::Refunded | Meaning::PartlyRefunded) if went_back(ours, one) => {
+            (Matched, "")
+        }
         (State::Paid | State::Suspended, Meaning::Paid)
         | (State::Open, Meaning::Pending)
         | (State::Ended(_), Meaning::Failed | Meaning::Refunded) => (Matched, ""),
@@ -232,6 +253,12 @@ fn judge(ours: Option<&Ours>, theirs: &[Transaction]) -> (Verdict, &'static str)
         }
         (State::Open, Meaning::Failed) => (Different, "it is over there and open here"),
     }
+}
+
+/// Whether so much went back there as here, by refunds.
+fn went_back(ours: &Ours, theirs: &Transaction) -> bool {
+    let back = theirs.refunded.amount.unwrap_or_else(|| theirs.amount.get());
+    matches!(theirs.status, Status::Refund | Status::PartialRefund) && back == ours.given
 }
 
 impl Report {
@@ -258,9 +285,11 @@ impl Report {
         for row in self.rows.iter().filter(|row| row.verdict != Verdict::Matched) {
             writeln!(text, "{} {}: {}", row.verdict.name(), row.order_id, row.note)
                 .expect("text grows");
-            if let Some(Ours { amount, currency, state, date }) = &row.ours {
+            if let Some(Ours { amount, currency, state, given, date }) = &row.ours {
                 let state = state.name();
-                writeln!(text, "  ours: {state} {amount} {currency}, {date}").expect("text grows");
+                let back = if *given > 0 { format!(", {given} went back") } else { String::new() };
+                writeln!(text, "  ours: {state} {amount} {currency}{back}, {date}")
+                    .expect("text grows");
             }
             for theirs in &row.theirs {
                 let (status, amount) = (theirs.status.name(), theirs.amount);

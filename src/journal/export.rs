@@ -320,14 +320,14 @@ impl Names {
             MovementKind::TopUp { by, .. }
             | MovementKind::Adjustment { by }
             | MovementKind::PaidOut { by, .. }
-            | MovementKind::Resolved { by, .. } => Some(self.principal(by)),
+            | MovementKind::Resolved { by, .. }
+            | MovementKind::GivenBack { by, .. } => Some(self.principal(by)),
             MovementKind::Payment
             | MovementKind::Refund { .. }
             | MovementKind::HoldPosted { .. }
             | MovementKind::ChargePaid { .. }
             | MovementKind::BillPaid { .. }
-            | MovementKind::Suspended { .. }
-            | MovementKind::GivenBack { .. } => None,
+            | MovementKind::Suspended { .. } => None,
         }
     }
 

@@ -148,10 +148,10 @@ impl Account {
                     Err(Rejection::PayoutNotOpen)
                 };
             }
-            MovementKind::GivenBack { .. } => {
-                let whole = refund::open(order, self.id)?.amount == movement.amount;
-                let fits = whole && movement.fee.is_none();
-                return if fits { Ok(()) } else { Err(Rejection::RefundNotOpen) };
+            MovementKind::GivenBack { by, .. } => {
+                let refund = refund::open(order, self.id)?;
+                let whole = refund.amount == movement.amount && movement.fee.is_none();
+                return if whole { refund.decide_end(by) } else { Err(Rejection::RefundNotOpen) };
             }
             MovementKind::ChargePaid { .. } | MovementKind::BillPaid { .. } => {
                 if self.kind.refuses_debits() {

@@ -106,10 +106,13 @@ pub enum MovementKind {
         /// Who says so: the system by rule, else a person; the note is the reason.
         by: Principal,
     },
-    /// Held money goes back through the provider: to clearing. The note is the refund's.
+    /// Held money goes back through the provider: to clearing. The note is the refund's, or a
+    /// person's reason.
     GivenBack {
         /// Where the refund began.
         refund: Position,
+        /// Who says so: the system for the provider's word, else a person.
+        by: Principal,
     },
 }
 
@@ -124,7 +127,7 @@ impl MovementKind {
             Self::ChargePaid { charge, .. } => Some(charge),
             Self::BillPaid { bill } => Some(bill),
             Self::Resolved { late, .. } => Some(late),
-            Self::GivenBack { refund } => Some(refund),
+            Self::GivenBack { refund, .. } => Some(refund),
             Self::Payment | Self::Adjustment { .. } | Self::Suspended { .. } => None,
         }
     }

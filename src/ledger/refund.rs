@@ -5,12 +5,12 @@
 //!            ┌───────┐  the provider gave it back
 //! started ──▶│ asked ├──────────────────────────────▶ given back: what was held leaves
 //!            └─┬───┬─┘                                     ▲
-//!              │   │ no definite word                      │ found under its key
+//!              │   │ no definite word                      │ found under its key, or a person's word
 //!              │   ▼                                       │
 //!              │ ┌─────────┐───────────────────────────────┘
 //!              │ │ unknown │
 //!              │ └────┬────┘
-//!              ▼      ▼ never seen, long enough
+//!              ▼      ▼ never seen, long enough, or a person's word
 //!            failed: what was held is free again
 //! ```
 //!
@@ -24,9 +24,10 @@
 //! - What is being given back counts as refunded from the first entry on; what failed does not any
 //!   more. So all refunds of a payment together, by whatever way, never exceed it.
 //! - A refund ends once, under one reference.
+//! - Only what is unknown may be settled by a person, whose reason stands in the entry that ends it.
 
 use super::event::{Fact, Origin};
-use super::id::{AccountId, Position};
+use super::id::{AccountId, Position, Principal};
 use super::money::{Amount, Currency};
 use super::order::Order;
 use super::rejection::Rejection;
@@ -56,7 +57,7 @@ pub struct RefundStarted {
 /// A refund goes on, or ends and nothing went back.
 #[derive(Clone, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 pub struct RefundAdvanced {
-    /// Of the system, for the provider's word.
+    /// Of the system: a person says so under the same reference as the provider.
     pub origin: Origin,
     /// Where the refund began.
     pub refund: Position,
@@ -78,7 +79,11 @@ pub enum RefundStep {
     },
     /// Nothing went back, and nothing will under its key.
     Failed {
-        /// The provider's code, or ours, and words.
+        /// Who says so: the system for the provider's word, else a person.
+        by: Principal,
+        /// The provider's code, which is a number, or ours.
+        code: Line,
+        /// In words.
         reason: Line,
     },
 }
@@ -128,13 +133,25 @@ impl Refund {
     /// [`Rejection::RefundNotOpen`] if it is not where the step begins, or is of another payment.
     pub fn decide_step(&self, advanced: &RefundAdvanced) -> Result<(), Rejection> {
         let begins = match (&advanced.step, self.state) {
-            (RefundStep::Unknown { .. }, RefundState::Asked) | (RefundStep::Failed { .. }, _) => {
-                true
-            }
+            (RefundStep::Unknown { .. }, RefundState::Asked) => true,
             (RefundStep::Unknown { .. }, RefundState::Unknown) => false,
+            (RefundStep::Failed { by, .. }, _) => self.decide_end(*by).is_ok(),
         };
         let fits = begins && advanced.payment == self.payment;
         if fits { Ok(()) } else { Err(Rejection::RefundNotOpen) }
+    }
+
+    /// Whether `by` may say how it ended: a person only while nobody else can.
+    ///
+    /// # Errors
+    /// [`Rejection::RefundNotOpen`].
+    pub const fn decide_end(&self, by: Principal) -> Result<(), Rejection> {
+        match (by, self.state) {
+            (Principal::System, RefundState::Asked) | (_, RefundState::Unknown) => Ok(()),
+            (Principal::User(_) | Principal::Operator, RefundState::Asked) => {
+                Err(Rejection::RefundNotOpen)
+            }
+        }
     }
 }
 

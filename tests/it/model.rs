@@ -204,8 +204,8 @@ impl Model {
         if let MovementKind::Resolved { late, .. } = movement.kind {
             return self.awaited.give(late, movement);
         }
-        if let MovementKind::GivenBack { refund } = movement.kind {
-            return self.give_back(refund, movement);
+        if let MovementKind::GivenBack { refund, by } = movement.kind {
+            return self.give_back((refund, by), movement);
         }
         if let MovementKind::PaidOut { payout, by } = movement.kind {
             let fee = movement.fee.map_or(0, |fee| units(fee.amount));
@@ -348,7 +348,7 @@ impl Model {
             }
             MovementKind::TopUp { request: Some(request), .. } => self.close(request),
             MovementKind::PaidOut { payout, .. } => self.end_payout(payout),
-            MovementKind::GivenBack { refund } => drop(self.end_giving(refund)),
+            MovementKind::GivenBack { refund, .. } => drop(self.end_giving(refund)),
             MovementKind::TopUp { request: None, .. }
             | MovementKind::Payment
             | MovementKind::Adjustment { .. }

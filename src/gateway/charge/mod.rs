@@ -24,9 +24,11 @@
 //!   comes: of a bill what it keeps of a bill paid at once, of an order what the merchant's terms
 //!   say, of a top-up nothing. Money that comes late is no cheaper (see `late`).
 //! - What the provider brought goes back through the provider: set aside first, asked for once, and
-//!   then looked for until it is known what became of it (see `refund`).
+//!   then looked for until it is known what became of it (see `refund`), or a person says so (see
+//!   `by_hand`).
 //! - A charge of the provider ends by its word; one from a wallet by our clock.
 
+pub mod by_hand;
 mod desk;
 pub(in crate::gateway) mod drive;
 pub mod late;

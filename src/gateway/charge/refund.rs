@@ -39,8 +39,8 @@ use crate::ledger::time::Timestamp;
 use crate::limits;
 
 /// What a refund's entry says.
-struct Giving {
-    refund: Position,
+pub(super) struct Giving {
+    pub(super) refund: Position,
     time: Timestamp,
     /// Its name at the provider.
     key: String,
@@ -75,13 +75,15 @@ impl Desk {
         tracing::info!(%refund, outcome, "a refund was asked for");
         match word {
             Word::Succeeded(transaction) if giving.is_confirmed(&transaction) => {
-                self.given_back(&giving).await;
+                self.found_given(&giving).await;
             }
             Word::Succeeded(_) => {
                 let reason = Reason::new("other_refund", "the answer is of another refund");
                 self.refund_step(&giving, unknown(&reason)).await;
             }
-            Word::Unknown(reason) => self.refund_step(&giving, unknown(&reason)).await,
+            Word::Unknown(reason) => {
+                self.refund_step(&giving, unknown(&reason)).await;
+            }
             Word::Refused(reason) | Word::NotSent(reason) => {
                 self.refund_step(&giving, failed(&reason)).await;
             }
@@ -120,7 +122,7 @@ impl Desk {
         let named = |key: &Option<String>| key.as_deref() == Some(giving.key.as_str());
         match transaction.refunded.parts.iter().find(|part| named(&part.key)) {
             Some(part) if part.amount == giving.started.amount.get() => {
-                self.given_back(giving).await;
+                self.found_given(giving).await;
             }
             Some(part) => {
                 let (refund, amount) = (giving.refund, part.amount);
@@ -165,7 +167,7 @@ impl Desk {
         }
     }
 
-    async fn giving(&self, refund: Position) -> Giving {
+    pub(super) async fn giving(&self, refund: Position) -> Giving {
         let recorded = self.scribe.read(refund).await;
         let (key, time) = (key(&recorded), recorded.time);
         match recorded.event.fact {
@@ -177,22 +179,37 @@ impl Desk {
         }
     }
 
-    async fn given_back(&self, giving: &Giving) {
-        let RefundStarted { account, amount, currency, note, .. } = &*giving.started;
+    /// The provider says that it gave this back.
+    async fn found_given(&self, giving: &Giving) {
+        self.given_back(giving, Principal::System, giving.started.note.clone()).await;
+    }
+
+    /// What was set aside has gone back, as `by` says.
+    pub(super) async fn given_back(
+        &self,
+        giving: &Giving,
+        by: Principal,
+        note: Line,
+    ) -> Option<Box<Recorded>> {
+        let RefundStarted { account, amount, currency, .. } = &*giving.started;
         let movement = Movement {
             origin: scribe::origin("refund", refund::end_reference(giving.refund), "given back"),
-            kind: MovementKind::GivenBack { refund: giving.refund },
+            kind: MovementKind::GivenBack { refund: giving.refund, by },
             debit: *account,
             credit: self.scribe.house(AccountKind::Clearing, *currency).await,
             amount: *amount,
             currency: *currency,
             fee: None,
-            note: note.clone(),
+            note,
         };
-        self.scribe.insist(Command::Move(movement)).await;
+        self.scribe.insist(Command::Move(movement)).await
     }
 
-    async fn refund_step(&self, giving: &Giving, step: RefundStep) {
+    pub(super) async fn refund_step(
+        &self,
+        giving: &Giving,
+        step: RefundStep,
+    ) -> Option<Box<Recorded>> {
         let Giving { refund, started, .. } = giving;
         let says = match step {
             RefundStep::Unknown { .. } => "unknown",
@@ -205,7 +222,7 @@ impl Desk {
             account: started.account,
             step,
         };
-        self.scribe.insist(Command::AdvanceRefund(Box::new(advanced))).await;
+        self.scribe.insist(Command::AdvanceRefund(Box::new(advanced))).await
     }
 }
 
@@ -219,15 +236,12 @@ impl Giving {
 }
 
 fn unknown(reason: &Reason) -> RefundStep {
-    RefundStep::Unknown { reason: words(reason) }
+    RefundStep::Unknown { reason: line(&format!("{}: {}", reason.code, reason.message)) }
 }
 
 fn failed(reason: &Reason) -> RefundStep {
-    RefundStep::Failed { reason: words(reason) }
-}
-
-fn words(reason: &Reason) -> Line {
-    line(&format!("{}: {}", reason.code, reason.message))
+    let (code, reason) = (line(&reason.code), line(&reason.message));
+    RefundStep::Failed { by: Principal::System, code, reason }
 }
 
 impl Gateway {

@@ -8,12 +8,11 @@
 use serde_json::Value;
 
 use super::details::Details;
+use super::refunds::Made;
 use super::told::{self, Told};
 use crate::gateway::charge::standing::{Standing, State, standing};
 use crate::gateway::{Error, Gateway};
-use crate::journal::Recorded;
 use crate::ledger::charge::{ChargeEnd, ChargeSource};
-use crate::ledger::event::Fact;
 use crate::ledger::id::Principal;
 use crate::ledger::merchant::Merchant;
 use crate::ledger::time::Timestamp;
@@ -75,9 +74,8 @@ impl Gateway {
 
     /// Whether a refund was made by a request with this key, however long ago: nothing else keeps the
     /// same money from going back twice.
-    pub(super) fn is_under(refund: &Recorded, request_key: Option<&str>) -> bool {
-        let Fact::Moved(movement) = &refund.event.fact else { return false };
-        let note: Value = serde_json::from_str(movement.note.as_str()).unwrap_or_default();
+    pub(super) fn is_under(refund: &Made, request_key: Option<&str>) -> bool {
+        let note: Value = serde_json::from_str(refund.words.as_str()).unwrap_or_default();
         let under = note.get("request_key").and_then(Value::as_str);
         request_key.is_some() && under == request_key
     }

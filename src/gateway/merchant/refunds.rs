@@ -47,10 +47,18 @@ pub struct Refunded {
     pub part: RefundPart,
 }
 
+/// A refund that was made.
+pub(super) struct Made {
+    /// The entry that moved the money.
+    pub(super) entry: Recorded,
+    /// What the merchant calls it and why, as JSON.
+    pub(super) words: Line,
+}
+
 /// What went back of an order.
 pub(super) struct Refunds {
-    /// Every refund that was made, oldest first: the entries that moved the money.
-    pub(super) made: Vec<Recorded>,
+    /// Every refund that was made, oldest first.
+    pub(super) made: Vec<Made>,
     /// Whether nobody can say yet what became of the one that was asked for last.
     is_open: bool,
     /// The reference, in the merchant's name space, of the next one; `None` if there are too many.
@@ -69,9 +77,9 @@ impl Refunds {
         for number in 1..=limits::ORDER_REFUNDS_MAX {
             let (tries, last) = last_try(view, principal, |try_| place(charge, number, try_))?;
             match last.map(|last| went(view, last)).transpose()? {
-                Some(Went::Made(moved)) => made.push(*moved),
+                Some(Went::Made(refund)) => made.push(*refund),
                 Some(Went::Open) => return Ok(Self { made, is_open: true, next: None }),
-                Some(Went::Failed(_)) | None => {
+                Some(Went::Failed(_) | Went::Refused) | None => {
                     let next = Some(place(charge, number, tries + 1));
                     return Ok(Self { made, is_open: false, next });
                 }
@@ -83,35 +91,67 @@ impl Refunds {
 
 /// What became of a try.
 enum Went {
-    /// The entry that moved the money.
-    Made(Box<Recorded>),
+    /// The money went back.
+    Made(Box<Made>),
     /// Nobody can say yet.
     Open,
-    /// Nothing went back; the provider's code and words, if it was asked.
-    Failed(String),
+    /// Nothing went back; the provider's code, or ours.
+    Failed(Line),
+    /// The ledger said no.
+    Refused,
 }
 
 fn went(view: &View, recorded: Recorded) -> Result<Went, Error> {
     match &recorded.event.fact {
-        Fact::Moved(_) => Ok(Went::Made(Box::new(recorded))),
-        Fact::RefundStarted(_) => {
-            let end = refund::end_reference(recorded.position);
-            let Some(end) = view.answered(Principal::System, &end)? else { return Ok(Went::Open) };
-            match &end.event.fact {
-                Fact::RefundAdvanced(advanced) => match &advanced.step {
-                    RefundStep::Failed { reason } => Ok(Went::Failed(reason.to_string())),
-                    RefundStep::Unknown { .. } => Ok(Went::Open),
-                },
-                _ => Ok(Went::Made(Box::new(end))),
-            }
+        Fact::Moved(movement) => {
+            let words = movement.note.clone();
+            Ok(Went::Made(Box::new(Made { entry: recorded, words })))
         }
-        _ => Ok(Went::Failed(String::new())),
+        Fact::RefundStarted(started) => went_at_provider(view, recorded.position, &started.note),
+        Fact::Refused(_) => Ok(Went::Refused),
+        // A refund's place is taken by the refund, or by why there is none.
+        Fact::Genesis
+        | Fact::AccountOpened(_)
+        | Fact::UserCreated(_)
+        | Fact::UserChanged(_)
+        | Fact::SessionRevoked(_)
+        | Fact::Held(_)
+        | Fact::HoldReleased(_)
+        | Fact::TopUpRequested(_)
+        | Fact::TopUpRejected(_)
+        | Fact::FreezeSet(_)
+        | Fact::PayoutStarted(_)
+        | Fact::PayoutAdvanced(_)
+        | Fact::PayoutFailed(_)
+        | Fact::RegistryChanged(_)
+        | Fact::CallbackTried(_)
+        | Fact::BillIssued(_)
+        | Fact::BillCancelled(_)
+        | Fact::ChargeStarted(_)
+        | Fact::ChargeAdvanced(_)
+        | Fact::Notified(_)
+        | Fact::DeliveryTried(_)
+        | Fact::BoardingChanged(_)
+        | Fact::RefundAdvanced(_) => Ok(Went::Refused),
     }
 }
 
+/// What became of a try that the provider was asked for.
+fn went_at_provider(view: &View, refund: Position, words: &Line) -> Result<Went, Error> {
+    let end = view.answered(Principal::System, &refund::end_reference(refund))?;
+    let Some(entry) = end else { return Ok(Went::Open) };
+    Ok(match &entry.event.fact {
+        Fact::RefundAdvanced(advanced) => match &advanced.step {
+            RefundStep::Failed { code, .. } => Went::Failed(code.clone()),
+            RefundStep::Unknown { .. } => Went::Open,
+        },
+        _ => Went::Made(Box::new(Made { entry, words: words.clone() })),
+    })
+}
+
 /// Why nothing went back, by the code of the provider, which is a number, or of ours.
-fn failure(reason: &str) -> Error {
-    match reason.split(':').next().unwrap_or_default() {
+fn failure(code: &Line) -> Error {
+    match code.as_str() {
         "414" => Error::invalid("amount", "is more than the provider gives back"),
         code if code.bytes().all(|byte| byte.is_ascii_digit()) => {
             Error::Conflict("the provider gives nothing back")
@@ -192,12 +232,12 @@ impl Gateway {
                 Err(Error::ReferenceReused | Error::Rejected { replayed: true, .. }) => {}
                 Err(error) => return Err(error),
                 Ok(outcome) => {
-                    let recorded = match went(self.view(), *outcome.recorded)? {
-                        Went::Made(recorded) => recorded,
-                        Went::Open => return Err(Error::Unavailable),
-                        Went::Failed(reason) => return Err(failure(&reason)),
+                    let refund = match went(self.view(), *outcome.recorded)? {
+                        Went::Made(refund) => refund,
+                        Went::Open | Went::Refused => return Err(Error::Unavailable),
+                        Went::Failed(code) => return Err(failure(&code)),
                     };
-                    return self.refunded(standing, (&recorded, parts.len()));
+                    return self.refunded(standing, (&refund, parts.len()));
                 }
             }
         }
@@ -207,10 +247,10 @@ impl Gateway {
     fn refunded(
         &self,
         standing: &Standing,
-        (refund, place): (&Recorded, usize),
+        (refund, place): (&Made, usize),
     ) -> Result<Refunded, Error> {
         let part = told::part(refund).ok_or(Error::NotFound)?;
-        let told = told::told(self.view(), &self.vault, standing, Some(refund.position))?;
+        let told = told::told(self.view(), &self.vault, standing, Some(refund.entry.position))?;
         Ok(Refunded { told, part: RefundPart { chargeback_id: place as u64 + 1, ..part } })
     }
 

@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 
 use super::details::Details;
 use super::qr;
-use super::refunds::Refunds;
+use super::refunds::{Made, Refunds};
 use crate::connector::midtrans::answer::Begun;
 use crate::connector::midtrans::charge::Charge;
 use crate::connector::midtrans::method::Method;
@@ -29,7 +29,6 @@ use crate::engine::View;
 use crate::gateway::Error;
 use crate::gateway::charge::standing::{Placed, Standing, State, placed};
 use crate::identity::vault::Vault;
-use crate::journal::Recorded;
 use crate::ledger::charge::{ChargeEnd, ChargeSource};
 use crate::ledger::event::Fact;
 use crate::ledger::id::{Position, Principal};
@@ -104,7 +103,7 @@ pub fn told(
             transaction.status = Status::Settlement;
             transaction.settled = Some(view.record(*position)?.time);
             let refunds = Refunds::of(view, standing)?.made;
-            let past = refunds.into_iter().filter(|refund| is_past(refund.position));
+            let past = refunds.into_iter().filter(|refund| is_past(refund.entry.position));
             refunded(&mut transaction, past);
         }
         State::Ended { end, position, .. } => {
@@ -151,7 +150,7 @@ fn merchant_id(principal: Principal) -> String {
     }
 }
 
-fn refunded(transaction: &mut Transaction, refunds: impl Iterator<Item = Recorded>) {
+fn refunded(transaction: &mut Transaction, refunds: impl Iterator<Item = Made>) {
     let parts: Vec<RefundPart> = refunds
         .filter_map(|refund| part(&refund))
         .enumerate()
@@ -167,18 +166,18 @@ fn refunded(transaction: &mut Transaction, refunds: impl Iterator<Item = Recorde
 }
 
 /// A refund as it is told; its number is the caller's to say.
-pub(super) fn part(refund: &Recorded) -> Option<RefundPart> {
-    let Fact::Moved(movement) = &refund.event.fact else { return None };
-    let note: Value = serde_json::from_str(movement.note.as_str()).unwrap_or_default();
+pub(super) fn part(Made { entry, words }: &Made) -> Option<RefundPart> {
+    let Fact::Moved(movement) = &entry.event.fact else { return None };
+    let note: Value = serde_json::from_str(words.as_str()).unwrap_or_default();
     let words = |name: &str| note.get(name).and_then(Value::as_str).map(ToOwned::to_owned);
     Some(RefundPart {
         chargeback_id: 0,
         amount: movement.amount.get(),
-        created: refund.time,
+        created: entry.time,
         reason: words("reason"),
         key: words("key"),
         method: None,
-        confirmed: Some(refund.time),
+        confirmed: Some(entry.time),
         others: Map::new(),
     })
 }

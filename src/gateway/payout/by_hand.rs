@@ -13,12 +13,12 @@ use crate::ledger::order::Order;
 use crate::ledger::payout::{self, Payout, PayoutAdvanced, PayoutFailed, PayoutState, PayoutStep};
 use crate::ledger::text::{Line, Reference};
 
-/// How a person says that an unknown payout ended.
+/// How a person says that an unknown payout ended, or an unknown refund.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Settlement {
-    /// The bank has paid it.
+    /// The bank has paid it; the provider has given it back.
     Succeeded,
-    /// The bank has not, and will not.
+    /// It has not, and will not.
     Failed,
 }
 

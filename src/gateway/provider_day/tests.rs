@@ -6,7 +6,7 @@ use super::*;
 
 fn ours(state: State) -> Ours {
     let (amount, currency) = (Amount::new(10_000).unwrap(), Currency::IDR);
-    Ours { amount, currency, state, date: jiff::civil::date(2026, 11, 21) }
+    Ours { amount, currency, state, given: 0, date: jiff::civil::date(2026, 11, 21) }
 }
 
 fn listed(status: &str, gross: &str, currency: &str) -> Value {
@@ -61,6 +61,27 @@ fn every_state_against_every_status() {
     let mut other = theirs("settlement");
     other.currency = Some("USD".to_owned());
     assert_eq!(judge(Some(&ours(State::Paid)), &[other]).1, "the currencies differ");
+}
+
+#[test]
+fn what_went_back_here_went_back_there() {
+    let (same, here) = ("", "money went back here and not there");
+    let there = "the provider has given money back";
+    for (status, told, given, word) in [
+        ("settlement", None, 0, same),
+        ("settlement", None, 4_000, here),
+        ("partial_refund", Some(4_000), 4_000, same),
+        ("partial_refund", Some(4_000), 3_000, there),
+        ("partial_refund", Some(4_000), 0, there),
+        ("refund", None, 10_000, same),
+        ("refund", None, 9_000, there),
+        ("chargeback", None, 10_000, there),
+    ] {
+        let mut theirs = theirs(status);
+        theirs.refunded.amount = told;
+        let ours = Ours { given, ..ours(State::Paid) };
+        assert_eq!(judge(Some(&ours), &[theirs]).1, word, "{status} of {told:?}, {given} given");
+    }
 }
 
 #[test]

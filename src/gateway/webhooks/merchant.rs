@@ -120,7 +120,7 @@ impl Courier {
                 MovementKind::Resolved { late, .. } => {
                     suspended(&self.view().record(late)?.event.fact)
                 }
-                MovementKind::GivenBack { refund } => {
+                MovementKind::GivenBack { refund, .. } => {
                     match &self.view().record(refund)?.event.fact {
                         Fact::RefundStarted(started) => Some(started.charge),
                         _ => None,

@@ -112,7 +112,7 @@ fn moved(
     if let MovementKind::Refund { payment, .. } = movement.kind {
         about["payment"] = id_of(view, "pay", payment)?.into();
     }
-    if let MovementKind::GivenBack { refund } = movement.kind
+    if let MovementKind::GivenBack { refund, .. } = movement.kind
         && let Fact::RefundStarted(started) = view.record(refund)?.event.fact
     {
         about["payment"] = id_of(view, "pay", started.payment)?.into();

@@ -3,7 +3,8 @@
 use super::Context;
 use super::routes::Route;
 use super::{
-    api_keys, callbacks, late, merchants, payouts, previews, proposals, provider_day, tables,
+    api_keys, callbacks, late, merchants, payouts, previews, proposals, provider_day, refunds,
+    tables,
 };
 use crate::gateway::caller::Caller;
 use crate::http::problem::ApiError;
@@ -25,6 +26,8 @@ pub(super) async fn dispatch(
         Route::ReleasePayout => payouts::decide(context, &caller, true).await,
         Route::DenyPayout => payouts::decide(context, &caller, false).await,
         Route::SettlePayout => payouts::settle(context, &caller).await,
+        Route::OpenRefunds => refunds::open(context).await,
+        Route::SettleRefund => refunds::settle(context, &caller).await,
         Route::LateMoney => late::list(context, &caller).await,
         Route::ResolveLate => late::resolve(context, &caller).await,
         Route::Partners => Ok(tables::partners(context)),

@@ -22,6 +22,7 @@
 //! GET    /api/v1/charges/{id}, /invoices/{id}   charges
 //! POST   /api/v1/notifications/midtrans         charges (the provider)
 //! *      /api/v1/admin/late                     late
+//! *      /api/v1/admin/refunds                  refunds
 //! *      /api/v1/withdrawals, /admin/payouts    payouts
 //! *      /api/v1/api-keys, /admin/api-keys      api_keys
 //! *      /api/v1/merchant, /admin/merchants     merchants
@@ -62,6 +63,7 @@ mod previews;
 mod proposals;
 mod provider_day;
 mod qr;
+mod refunds;
 pub mod routes;
 mod session;
 mod stream;

@@ -44,6 +44,8 @@ struct OursView {
     state: &'static str,
     amount: u64,
     currency: String,
+    /// How much of it went back.
+    refunded: u64,
     date: String,
 }
 
@@ -86,6 +88,7 @@ impl RowView {
             state: ours.state.name(),
             amount: ours.amount.get(),
             currency: ours.currency.to_string(),
+            refunded: ours.given,
             date: ours.date.to_string(),
         };
         let theirs = row.theirs.iter().map(|it| TheirsView {

@@ -151,6 +151,8 @@ routes! {
     ReleasePayout: "POST" "api/v1/admin/payouts/{}/release" "release_payout" Roles(ADMINS);
     DenyPayout: "POST" "api/v1/admin/payouts/{}/deny" "deny_payout" Roles(ADMINS);
     SettlePayout: "POST" "api/v1/admin/payouts/{}/settle" "settle_payout" Roles(ADMINS);
+    OpenRefunds: "GET" "api/v1/admin/refunds" "open_refunds" Roles(ADMINS);
+    SettleRefund: "POST" "api/v1/admin/refunds/{}/settle" "settle_refund" Roles(ADMINS);
     Partners: "GET" "api/v1/admin/partners" "partners" Roles(ADMINS);
     AddPartner: "POST" "api/v1/admin/partners" "add_partner" Roles(ADMINS);
     ChangePartner: "PUT" "api/v1/admin/partners/{}" "change_partner" Roles(ADMINS);

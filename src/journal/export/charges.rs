@@ -42,16 +42,11 @@ pub(super) fn fact(names: &Names, fact: &Fact) -> Value {
         Fact::RefundStarted(started) => refund(names, started),
         Fact::RefundAdvanced(advanced) => {
             let RefundAdvanced { refund, payment, account, step, .. } = &**advanced;
-            let (step, reason) = match step {
-                RefundStep::Unknown { reason } => ("unknown", reason),
-                RefundStep::Failed { reason } => ("failed", reason),
-            };
             json!({
                 "refund": refund.get(),
                 "payment": payment.get(),
                 "account": names.account(*account),
-                "step": step,
-                "reason": reason.as_str(),
+                "step": refund_step(names, step),
             })
         }
         _ => Value::Null,
@@ -68,6 +63,17 @@ fn refund(names: &Names, started: &RefundStarted) -> Value {
         "currency": started.currency.code(),
         "note": started.note.as_str(),
     })
+}
+
+fn refund_step(names: &Names, step: &RefundStep) -> Value {
+    match step {
+        RefundStep::Unknown { reason } => json!({ "unknown": reason.as_str() }),
+        RefundStep::Failed { by, code, reason } => json!({
+            "failed": code.as_str(),
+            "by": names.principal(*by),
+            "reason": reason.as_str(),
+        }),
+    }
 }
 
 fn bill(names: &Names, issued: &BillIssued) -> Value {

@@ -76,9 +76,15 @@ pub(super) fn moving(book: &Book, movement: &Movement, at: Timestamp) -> Option<
                 _ => Some("there is no such money in suspense"),
             }
         }
-        MovementKind::GivenBack { refund } => {
+        MovementKind::GivenBack { refund, by } => {
             match refund::open(book.orders.get(&refund), movement.debit) {
-                Ok(refund) if refund.amount == movement.amount && movement.fee.is_none() => None,
+                Ok(refund)
+                    if refund.amount == movement.amount
+                        && movement.fee.is_none()
+                        && refund.decide_end(by).is_ok() =>
+                {
+                    None
+                }
                 _ => Some(NO_REFUND),
             }
         }

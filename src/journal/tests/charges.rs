@@ -86,13 +86,15 @@ fn refunds() -> [Fact; 5] {
             note: line("{\"key\":\"satu\"}"),
         }))
     };
-    let given = MovementKind::GivenBack { refund: at(51) };
+    let given = MovementKind::GivenBack { refund: at(51), by: Principal::System };
+    let failed =
+        RefundStep::Failed { by: Principal::System, code: line("414"), reason: line("too much") };
     [
         started("REFUND-1"),
         step("REFUND-UNKNOWN", 51, RefundStep::Unknown { reason: line("timeout") }),
         Fact::Moved(movement(origin(1, "GIVEN-BACK"), given, account(1), CLEARING)),
         started("REFUND-2"),
-        step("REFUND-FAILED", 54, RefundStep::Failed { reason: line("414: too much") }),
+        step("REFUND-FAILED", 54, failed),
     ]
 }
 

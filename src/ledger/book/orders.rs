@@ -171,7 +171,7 @@ fn next_of_movement(
             Some((position, Some(Order::Late(Late { account, charge, amount, deadline }))))
         }
         MovementKind::Resolved { late, .. } => Some((late, None)),
-        MovementKind::GivenBack { refund } => Some((refund, None)),
+        MovementKind::GivenBack { refund, .. } => Some((refund, None)),
         MovementKind::Payment
         | MovementKind::TopUp { request: None, .. }
         | MovementKind::Adjustment { .. } => None,

@@ -309,10 +309,13 @@ impl World {
             sleep(Duration::from_millis(random.below(900))).await;
             let key = format!("{}-{number}-{ask}", self.life);
             let most = Duration::from_millis(random.below(3_000));
-            match random.below(7) {
+            match random.below(8) {
                 0 | 1 => self.top_up(&mut random, &key, most).await,
                 2 => self.bill(&mut random, &key, most).await,
                 3 | 4 => self.order(&mut random, &key, most).await,
+                5 => {
+                    super::refunds::settle(&self.gateway, &self.provider, NOT_FOUND_IS_FINAL).await;
+                }
                 _ => super::refunds::some(&self.gateway, &self.provider, &mut random).await,
             }
         }

@@ -23,7 +23,7 @@ use crate::simulation::{recover, told};
 const SEEDS: u64 = 16;
 
 /// What must have happened in some life, or the simulation is too narrow.
-const SOMETIMES: [&str; 29] = [
+const SOMETIMES: [&str; 30] = [
     "bill paid by a charge",
     "bill paid from a wallet",
     "called off",
@@ -47,6 +47,7 @@ const SOMETIMES: [&str; 29] = [
     "refund: never seen",
     "refund: not sent",
     "refund: refused",
+    "refund: settled by hand",
     "refused",
     "resolved",
     "suspended",

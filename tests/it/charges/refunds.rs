@@ -1,17 +1,20 @@
 //! Refunds through the provider, ours and the provider's side by side.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use gerbang::connector::midtrans::refund::RefundRequest;
 use gerbang::connector::midtrans::status::Status;
 use gerbang::gateway::charge::refund::key;
 use gerbang::gateway::charge::standing::standing_of;
+use gerbang::gateway::payout::by_hand::Settlement;
 use gerbang::gateway::{Error, Gateway};
 use gerbang::journal::{Batch, Recorded};
 use gerbang::ledger::charge::ChargePurpose;
 use gerbang::ledger::event::{Fact, MovementKind};
-use gerbang::ledger::id::{Position, UserId};
+use gerbang::ledger::id::{Position, Principal, UserId};
 use gerbang::ledger::refund::{RefundStarted, RefundStep};
+use gerbang::ledger::text::Line;
 
 use super::Counts;
 use super::provider::{Entry, SimulatedProvider};
@@ -22,6 +25,7 @@ struct Story {
     key: String,
     started: Box<RefundStarted>,
     unknown: bool,
+    by_hand: bool,
     given: u32,
     failed: u32,
 }
@@ -58,6 +62,25 @@ pub(super) async fn some(gateway: &Gateway, provider: &SimulatedProvider, random
     }
 }
 
+/// An administrator settles what is unknown, by the provider's own books: what is not there `after`
+/// so long never will be.
+pub(super) async fn settle(gateway: &Gateway, provider: &SimulatedProvider, after: Duration) {
+    for standing in gateway.open_refunds(&["unknown"]).unwrap() {
+        let (entries, key) = (provider.entries(), standing.id());
+        let parts = &entries[&standing.order_id].transaction.refunded.parts;
+        let is_there = parts.iter().any(|part| part.key.as_deref() == Some(key.as_str()));
+        let age = gateway.engine().clock().now().micros_since(standing.recorded.time);
+        let settlement = match (is_there, Duration::from_micros(age.try_into().unwrap_or(0))) {
+            (true, _) => Settlement::Succeeded,
+            (false, age) if age > after => Settlement::Failed,
+            (false, _) => continue,
+        };
+        let reason = Line::parse("looked at", 64).unwrap();
+        // An error means that the provider's word was quicker.
+        drop(gateway.settle_refund(Principal::Operator, &key, settlement, reason).await);
+    }
+}
+
 fn stories(batches: &[Batch]) -> BTreeMap<Position, Story> {
     let mut stories = BTreeMap::new();
     for recorded in batches.iter().flat_map(Batch::records).map(Result::unwrap) {
@@ -65,21 +88,26 @@ fn stories(batches: &[Batch]) -> BTreeMap<Position, Story> {
         let Recorded { position, event, .. } = recorded;
         match event.fact {
             Fact::RefundStarted(started) => {
-                let story = Story { key, started, unknown: false, given: 0, failed: 0 };
+                let story =
+                    Story { key, started, unknown: false, by_hand: false, given: 0, failed: 0 };
                 stories.insert(position, story);
             }
             Fact::RefundAdvanced(advanced) => {
                 let story: &mut Story = stories.get_mut(&advanced.refund).unwrap();
                 match advanced.step {
                     RefundStep::Unknown { .. } => story.unknown = true,
-                    RefundStep::Failed { .. } => story.failed += 1,
+                    RefundStep::Failed { by, .. } => {
+                        story.failed += 1;
+                        story.by_hand |= by != Principal::System;
+                    }
                 }
             }
             Fact::Moved(movement) => {
-                if let MovementKind::GivenBack { refund } = movement.kind {
+                if let MovementKind::GivenBack { refund, by } = movement.kind {
                     let story = stories.get_mut(&refund).unwrap();
                     assert_eq!(movement.amount, story.started.amount);
                     story.given += 1;
+                    story.by_hand |= by != Principal::System;
                 }
             }
             _ => {}
@@ -104,6 +132,9 @@ pub(super) fn judge(
             (_, false) => "refund: failed",
             (_, true) => "refund: never seen",
         });
+        if story.by_hand {
+            note("refund: settled by hand");
+        }
         if story.given == 1 {
             let note = story.started.note.to_string();
             assert!(names.insert((story.started.charge, note)), "{position} is the same again");

@@ -11,7 +11,7 @@ use crate::webhooks::receiver::Receiver;
 
 /// A merchant that takes no wallets, an order that was paid through the provider, and its name
 /// there.
-async fn paid() -> (World, String) {
+pub(super) async fn paid() -> (World, String) {
     let mut world = World::new().await;
     world.gateway.user("kedai", gerbang::ledger::event::Role::Merchant).await;
     world.key = made(&world.gateway, &world.people, "kedai", &terms(&["qris/gopay"])).await;
@@ -26,13 +26,13 @@ async fn paid() -> (World, String) {
     (world, name)
 }
 
-async fn tell(world: &World, order: &str) {
+pub(super) async fn tell(world: &World, order: &str) {
     let body = world.gateway.provider.notification(order);
     let tell = raw("/api/v1/notifications/midtrans", "application/json", body);
     world.gateway.send(tell).await.expect(200);
 }
 
-async fn until(world: &World, wanted: &str) -> Value {
+pub(super) async fn until(world: &World, wanted: &str) -> Value {
     let mut status = Value::Null;
     for _ in 0..1_000 {
         status = world.status("order-1").await;
@@ -45,7 +45,7 @@ async fn until(world: &World, wanted: &str) -> Value {
 }
 
 /// What the merchant has, and what of it is set aside.
-async fn money(world: &World) -> (u64, u64) {
+pub(super) async fn money(world: &World) -> (u64, u64) {
     let token = world.gateway.log_in("kedai").await;
     let told = world.gateway.send(get("/api/v1/balance").by(&token)).await.expect(200);
     (told["balance"].as_u64().unwrap(), told["held"].as_u64().unwrap())

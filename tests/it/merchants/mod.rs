@@ -22,6 +22,7 @@ mod pages;
 mod qr;
 mod races;
 mod rows;
+mod settled;
 mod told;
 
 /// What every order here costs, and what the house keeps of it: 70 basis points and Rp100.

@@ -1,7 +1,7 @@
 //! The oracle on what goes back through the provider.
 
 use gerbang::ledger::event::{Fact, Movement};
-use gerbang::ledger::id::{AccountId, Position};
+use gerbang::ledger::id::{AccountId, Position, Principal};
 use gerbang::ledger::refund::{RefundAdvanced, RefundStarted, RefundStep};
 use gerbang::ledger::rejection::Rejection;
 
@@ -14,6 +14,13 @@ pub(super) struct Giving {
     payment: u64,
     amount: i128,
     lost: bool,
+}
+
+impl Giving {
+    /// A person ends only what nobody else knows the end of.
+    fn is_for(&self, by: Principal) -> bool {
+        self.lost || by == Principal::System
+    }
 }
 
 impl Model {
@@ -34,15 +41,23 @@ impl Model {
 
     pub(super) fn refund_step(&self, advanced: &RefundAdvanced) -> Option<Rejection> {
         let fits = self.giving(advanced.refund, advanced.account).is_some_and(|giving| {
-            let again = matches!(advanced.step, RefundStep::Unknown { .. }) && giving.lost;
-            giving.payment == advanced.payment.get() && !again
+            let in_time = match advanced.step {
+                RefundStep::Unknown { .. } => !giving.lost,
+                RefundStep::Failed { by, .. } => giving.is_for(by),
+            };
+            giving.payment == advanced.payment.get() && in_time
         });
         (!fits).then_some(Rejection::RefundNotOpen)
     }
 
-    pub(super) fn give_back(&self, refund: Position, movement: &Movement) -> Option<Rejection> {
+    pub(super) fn give_back(
+        &self,
+        (refund, by): (Position, Principal),
+        movement: &Movement,
+    ) -> Option<Rejection> {
         let giving = self.giving(refund, movement.debit);
-        let whole = giving.is_some_and(|giving| giving.amount == units(movement.amount));
+        let whole = giving
+            .is_some_and(|giving| giving.amount == units(movement.amount) && giving.is_for(by));
         (!whole || movement.fee.is_some()).then_some(Rejection::RefundNotOpen)
     }
 

@@ -99,6 +99,9 @@ fn an_operator_sets_banks_and_clients_up_and_reconciles() {
     assert_eq!(done(&run("proposal list")), "none\n", "the operator needs nobody");
     let unknown = "prp_01K4GZ9Q8E0000000000000029";
     assert_eq!(run(&format!("proposal approve {unknown}")).status.code(), Some(1));
+    assert_eq!(done(&run("refund list")), "none\n", "nothing is unknown");
+    let settle = "refund settle rfd_01K4GZ9Q8E0000000000000013 --outcome failed --reason surat";
+    assert_eq!(run(settle).status.code(), Some(1), "there is no such refund");
     what_is_not_given_stays(&data);
     reconcile(home.path(), &data);
     let export = done(&gerbang().args(["export", "--data"]).arg(&data).output().unwrap());

@@ -2,6 +2,7 @@
 
 use gerbang::ledger::command::Command;
 use gerbang::ledger::event::{Movement, MovementKind, Origin};
+use gerbang::ledger::id::Principal;
 use gerbang::ledger::refund::{RefundAdvanced, RefundStarted, RefundStep};
 use gerbang::ledger::text::Line;
 
@@ -16,6 +17,10 @@ pub(super) fn command(
     let origin = origin.clone();
     let payment = words.options.get("payment").map(|label| world.labelled(label)).transpose()?;
     let reason = Line::empty();
+    let by = match words.options.get("by") {
+        Some(&"operator") => Principal::Operator,
+        _ => Principal::System,
+    };
     let step = match words.word(0)? {
         "give-back" => {
             let (account, amount) = (world.account(words, 1)?, words.amount(2)?);
@@ -35,7 +40,7 @@ pub(super) fn command(
             let (refund, debit) = (world.labelled(words.word(1)?)?, world.account(words, 2)?);
             return Ok(Some(Command::Move(Movement {
                 origin,
-                kind: MovementKind::GivenBack { refund },
+                kind: MovementKind::GivenBack { refund, by },
                 debit,
                 credit: world.names["clearing"],
                 amount: words.amount(3)?,
@@ -45,7 +50,7 @@ pub(super) fn command(
             })));
         }
         "not-heard" => RefundStep::Unknown { reason },
-        "not-given" => RefundStep::Failed { reason },
+        "not-given" => RefundStep::Failed { by, code: Line::empty(), reason },
         _ => return Ok(None),
     };
     let (refund, account) = (world.labelled(words.word(1)?)?, world.account(words, 2)?);

@@ -73,8 +73,8 @@ const fn expected(route: Route) -> Row {
         | Route::SettlePayout
         | Route::DropPartnerKey
         | Route::DropClientKey => [401, 403, 403, 403, 403, 409, 401],
-        // No money is late.
-        Route::ResolveLate => [401, 403, 403, 403, 403, 404, 401],
+        // No money is late, and no refund is open.
+        Route::ResolveLate | Route::SettleRefund => [401, 403, 403, 403, 403, 404, 401],
         Route::RemovePartner => [401, 403, 403, 403, 403, 400, 401],
         Route::AddPartner
         | Route::AddClient
@@ -144,6 +144,7 @@ const fn expected_of_houses(route: Route) -> Row {
 /// Codes are for people who pay, and nobody has an app yet; keys of their own are for merchants.
 const fn of_codes_and_keys(route: Route) -> Row {
     match route {
+        Route::OpenRefunds => [401, 403, 403, 403, 403, 200, 401],
         Route::AskCode => [401, 202, 202, 202, 403, 403, 401],
         Route::EnrolApp => [401, 201, 201, 201, 403, 403, 401],
         Route::Merchants | Route::SetMerchant | Route::ReconcileDay => {
@@ -223,7 +224,7 @@ fn body(route: Route) -> Value {
             json!({"url": "http://127.0.0.1:1/told"})
         }
         Route::SetCallback => json!({"url": "http://127.0.0.1:1/ended"}),
-        Route::SettlePayout => json!({"outcome": "failed", "reason": "x"}),
+        Route::SettlePayout | Route::SettleRefund => json!({"outcome": "failed", "reason": "x"}),
         Route::AddPartner => {
             json!({"code": "022", "name": "CIMB", "priority": 4, "base_url": "http://cimb:1"})
         }

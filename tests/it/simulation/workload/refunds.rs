@@ -2,7 +2,7 @@
 
 use gerbang::ledger::command::Command;
 use gerbang::ledger::event::MovementKind;
-use gerbang::ledger::id::{AccountId, Position};
+use gerbang::ledger::id::{AccountId, Position, Principal};
 use gerbang::ledger::money::{Amount, Currency};
 use gerbang::ledger::refund::{RefundAdvanced, RefundStarted, RefundStep};
 use gerbang::ledger::text::Line;
@@ -33,13 +33,14 @@ pub(super) fn command(random: &mut Random, known: &Known, asked: &Asked<'_>) -> 
     }
     let Giving { refund, payment, account, amount } = giving;
     let reason = Line::empty();
+    let by = if random.percent(20) { Principal::Operator } else { Principal::System };
     let step = match random.below(4) {
         0 => RefundStep::Unknown { reason },
-        1 => RefundStep::Failed { reason },
+        1 => RefundStep::Failed { by, code: Line::empty(), reason },
         _ => {
             let units =
                 if random.percent(5) { random.range(1, amount.get()) } else { amount.get() };
-            let kind = MovementKind::GivenBack { refund };
+            let kind = MovementKind::GivenBack { refund, by };
             let given = movement(asked.origin("given"), kind, (account, CLEARING), units);
             return Some(Command::Move(given));
         }
