@@ -4,6 +4,7 @@
 
 mod desk;
 mod life;
+mod plant;
 pub(crate) mod provider;
 mod refunds;
 mod world;

@@ -13,6 +13,7 @@ mod plant;
 mod workload;
 
 pub(crate) use life::{Recovered, recover, recover_of};
+pub(crate) use plant::rewritten;
 
 use std::collections::BTreeMap;
 

@@ -38,7 +38,10 @@ fn sound() -> Ended {
 }
 
 /// The same history with `change` made to every event, in batches that are sound in themselves.
-fn rewritten(batches: &[Batch], mut change: impl FnMut(Event) -> Vec<Event>) -> Vec<Batch> {
+pub(crate) fn rewritten(
+    batches: &[Batch],
+    mut change: impl FnMut(Event) -> Vec<Event>,
+) -> Vec<Batch> {
     let (mut book, mut hash, mut written) = (Book::new(), Hash::GENESIS, Vec::new());
     for batch in batches {
         let mut builder = BatchBuilder::new(book.next(), batch.time(), hash);
