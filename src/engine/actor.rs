@@ -409,9 +409,6 @@ fn is_shown(shown: Option<Order>, known: Option<Order>) -> bool {
         (Some(Order::Callback(shown)), Some(Order::Callback(known))) => {
             shown == Callback { end: shown.end, ..known }
         }
-        (Some(Order::Bill(shown)), Some(Order::Bill(known))) => {
-            std::mem::discriminant(&shown.state) == std::mem::discriminant(&known.state)
-        }
         (shown, known) => shown == known,
     }
 }

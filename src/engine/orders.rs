@@ -6,14 +6,13 @@
 //! # Invariants
 //!
 //! - Lists and counts follow from the orders alone; a test compares them after every change.
-//! - A bill stays in the list of its issuer after its end: lists of bills show it.
 
 use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard};
 
 use super::gate::SpreadMap;
-use crate::ledger::bill::{Bill, BillState};
+use crate::ledger::bill::Bill;
 use crate::ledger::charge::{Charge, ChargePurpose};
 use crate::ledger::id::{AccountId, Position};
 use crate::ledger::order::{Order, TopUpState};
@@ -44,8 +43,6 @@ struct OfAccount {
     owed: Owed,
     /// Open bills that it issued.
     open_bills: usize,
-    /// All bills that it issued, oldest first.
-    bills: Vec<Position>,
     /// Open orders of its customers.
     orders: usize,
 }
@@ -90,13 +87,6 @@ impl Orders {
     /// How many orders of customers of this account are open.
     pub fn open_orders(&self, merchant: AccountId) -> usize {
         self.accounts.get(&merchant).map_or(0, |of| of.orders)
-    }
-
-    /// The latest bill that this account issued, before the entry `before` if that is given.
-    pub fn bill_before(&self, issuer: AccountId, before: Option<Position>) -> Option<Position> {
-        let of = self.accounts.get(&issuer)?;
-        let end = before.map_or(of.bills.len(), |at| of.bills.partition_point(|bill| *bill < at));
-        of.bills.get(end.checked_sub(1)?).copied()
     }
 
     /// How many top-ups of this account wait for an administrator.
@@ -158,7 +148,7 @@ impl Orders {
                 lock(&self.top_ups).insert(position);
                 self.accounts.entry(account).or_default().top_ups += 1;
             }
-            Order::Bill(bill) => self.list_bill(position, &bill),
+            Order::Bill(bill) => self.list_bill(&bill),
             Order::Charge(Charge { account, purpose: ChargePurpose::Order, .. }) => {
                 self.accounts.entry(account).or_default().orders += 1;
             }
@@ -167,20 +157,11 @@ impl Orders {
         }
     }
 
-    fn list_bill(&self, position: Position, bill: &Bill) {
-        let is_open = bill.state == BillState::Open;
-        let mut issuer = self.accounts.entry(bill.account).or_default();
-        issuer.open_bills += usize::from(is_open);
-        // What changed is there already.
-        if let Err(place) = issuer.bills.binary_search(&position) {
-            issuer.bills.insert(place, position);
-        }
-        drop(issuer);
-        if is_open {
-            let mut payer = self.accounts.entry(bill.payer).or_default();
-            payer.owed.count += 1;
-            payer.owed.units += u128::from(bill.amount.get());
-        }
+    fn list_bill(&self, bill: &Bill) {
+        self.accounts.entry(bill.account).or_default().open_bills += 1;
+        let mut payer = self.accounts.entry(bill.payer).or_default();
+        payer.owed.count += 1;
+        payer.owed.units += u128::from(bill.amount.get());
     }
 
     fn strike(&self, position: Position, order: &Order) {
@@ -193,7 +174,7 @@ impl Orders {
                 lock(&self.top_ups).remove(&position);
                 self.change(account, |of| of.top_ups -= 1);
             }
-            Order::Bill(bill) if bill.state == BillState::Open => {
+            Order::Bill(bill) => {
                 self.change(bill.account, |of| of.open_bills -= 1);
                 self.change(bill.payer, |of| {
                     of.owed.count -= 1;
@@ -203,11 +184,8 @@ impl Orders {
             Order::Charge(Charge { account, purpose: ChargePurpose::Order, .. }) => {
                 self.change(account, |of| of.orders -= 1);
             }
-            Order::Bill(_)
-            | Order::TopUp { .. }
-            | Order::Refunds { .. }
-            | Order::Callback(_)
-            | Order::Charge(_) => {}
+            Order::TopUp { .. } | Order::Refunds { .. } | Order::Callback(_) | Order::Charge(_) => {
+            }
         }
     }
 
@@ -246,7 +224,6 @@ mod tests {
             let requested_by = Principal::System;
             Order::TopUp { account, amount, currency, requested_by, state }
         };
-        let bill = |state| Order::Bill(Bill { account, payer: other, amount, currency, state });
         let charge = |purpose| {
             let (source, state) = (ChargeSource::Provider, ChargeState::Asked);
             Order::Charge(Charge {
@@ -263,9 +240,7 @@ mod tests {
             0 => Order::Hold { account, amount, expires: time },
             1 => top_up(TopUpState::Awaiting),
             2 => top_up(TopUpState::Approved(at(1))),
-            3 => bill(BillState::Open),
-            4 => bill(BillState::Paid(at(1))),
-            5 => bill(BillState::Cancelled(at(1))),
+            3..=5 => Order::Bill(Bill { account, payer: other, amount, currency }),
             6 => Order::Late(Late { account, charge: at(1), amount, deadline: time }),
             7 => charge(ChargePurpose::Order),
             8 => charge(ChargePurpose::TopUp),
@@ -301,29 +276,19 @@ mod tests {
         let counts = orders.late_counts(Timestamp::from_seconds(5));
         assert_eq!(counts, (late.len(), overdue.len()));
         for account in (0..6).map(AccountId) {
-            let bills = all.iter().filter_map(|(at, order)| match order {
-                Order::Bill(bill) => Some((*at, *bill)),
+            let bills = all.iter().filter_map(|(_, order)| match order {
+                Order::Bill(bill) => Some(*bill),
                 _ => None,
             });
-            let is_open = |bill: &Bill| bill.state == BillState::Open;
-            let (mut owed, mut open, mut issued) = (Owed::default(), 0, Vec::new());
-            for (at, bill) in bills {
-                if bill.account == account {
-                    issued.push(at);
-                    open += usize::from(is_open(&bill));
-                }
-                if bill.payer == account && is_open(&bill) {
+            let (mut owed, mut open) = (Owed::default(), 0);
+            for bill in bills {
+                open += usize::from(bill.account == account);
+                if bill.payer == account {
                     owed.count += 1;
                     owed.units += u128::from(bill.amount.get());
                 }
             }
             assert_eq!((orders.owed(account), orders.open_bills(account)), (owed, open));
-            let mut newest = Vec::new();
-            while let Some(bill) = orders.bill_before(account, newest.last().copied()) {
-                newest.push(bill);
-            }
-            issued.reverse();
-            assert_eq!(newest, issued);
             let of = all.iter().filter(|(_, order)| {
                 is_awaiting(order)
                     && matches!(order, Order::TopUp { account: of, .. } if *of == account)
@@ -344,12 +309,8 @@ mod tests {
         ) {
             let orders = Orders::default();
             for (step, (position, kind, amount)) in (0_u64..).zip(steps) {
-                // An order keeps its accounts, and a bill stays a bill.
+                // An order keeps its accounts.
                 let account = u32::try_from(position % 4).unwrap();
-                let kind = match orders.get(at(position)) {
-                    Some(Order::Bill(_)) => 3 + kind % 3,
-                    _ => kind,
-                };
                 orders.publish(at(position), order(kind, account, amount, step % 10));
                 compare(&orders);
             }

@@ -19,13 +19,13 @@ use crate::journal::{self, History, Recorded};
 use crate::ledger::account::Account;
 use crate::ledger::boarding::Boarding;
 use crate::ledger::book::Book;
-use crate::ledger::charge;
 use crate::ledger::event::{AccountKind, Fact, Origin};
 use crate::ledger::id::{AccountId, Position, Principal, UserId};
 use crate::ledger::money::Currency;
 use crate::ledger::order::Order;
-use crate::ledger::reference::{Match, fingerprint, further_fingerprint};
+use crate::ledger::reference::{Match, fingerprint};
 use crate::ledger::registry::Registry;
+use crate::ledger::settles::{further_fingerprints, settles};
 use crate::ledger::text::Reference;
 use crate::ledger::time::Timestamp;
 use crate::ledger::user::User;
@@ -254,15 +254,15 @@ impl View {
         Ok(None)
     }
 
-    /// The entry that settles what this reference of the system stands for (see
-    /// [`charge::settles`]), under whatever reference it was asked for.
+    /// The entry that settles what this reference of the system stands for (see [`settles`]), under
+    /// whatever reference it was asked for.
     ///
     /// # Errors
     /// If a record cannot be read.
-    pub fn settled(&self, settles: &Reference) -> Result<Option<Recorded>, journal::Error> {
-        for position in self.references.find(fingerprint(Principal::System, settles)) {
+    pub fn settled(&self, settled: &Reference) -> Result<Option<Recorded>, journal::Error> {
+        for position in self.references.find(fingerprint(Principal::System, settled)) {
             let recorded = self.record(position)?;
-            if charge::settles(&recorded.event.fact).as_ref() == Some(settles) {
+            if settles(&recorded.event.fact).contains(settled) {
                 return Ok(Some(recorded));
             }
         }
@@ -372,7 +372,7 @@ impl View {
             let fingerprint = fingerprint.unwrap_or_else(|| origin.fingerprint());
             self.references.insert(fingerprint, recorded.position);
         }
-        if let Some(further) = further_fingerprint(fact) {
+        for further in further_fingerprints(fact) {
             self.references.insert(further, recorded.position);
         }
         for (position, order) in orders().filter(|(_, order)| order.is_none()) {

@@ -2,22 +2,25 @@
 //!
 //! Whoever knows a bill's id and is to pay it needs nothing else. The account of its issuer decides
 //! what becomes of it, so that of two payments, or of a payment and a cancellation, one happens.
-
-use std::collections::BinaryHeap;
+//!
+//! Only bills that are open are in memory. How another one ended, and which there were, is read from
+//! the journal: by what an entry settles, and by a walk through the issuer's history.
 
 use super::caller::Caller;
+use super::history::Page;
 use super::{Error, Gateway, accepted, reference};
-use crate::engine::Outcome;
 use crate::engine::orders::Owed;
+use crate::engine::{Outcome, View};
 use crate::identity::secret::Secret;
 use crate::journal::Recorded;
-use crate::ledger::bill::{Bill, BillCancelled, BillIssued, BillSource};
+use crate::ledger::bill::{Bill, BillCancelled, BillIssued, BillSource, closed_reference};
 use crate::ledger::command::Command;
-use crate::ledger::event::{Fact, Movement, MovementKind, Role};
+use crate::ledger::event::{Fact, Movement, MovementKind, Origin, Role};
 use crate::ledger::id::{AccountId, Position, PublicId, UserId};
 use crate::ledger::money::{Amount, Currency};
 use crate::ledger::order::Order;
 use crate::ledger::reference::DigestBuilder;
+use crate::ledger::rejection::Rejection;
 use crate::ledger::text::{Line, Reference, Username};
 use crate::ledger::time::Timestamp;
 use crate::limits;
@@ -46,8 +49,41 @@ pub struct Issue {
 pub struct Standing {
     /// The entry that issued it.
     pub recorded: Recorded,
-    /// How far it is.
+    /// Whose it is, and how much.
     pub bill: Bill,
+    /// How far it is.
+    pub state: State,
+}
+
+/// How far a bill is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum State {
+    /// It is to be paid.
+    Open,
+    /// It is paid: the entry that moved the money.
+    Paid(Position),
+    /// It is not to be paid any more: the entry that says so.
+    Cancelled(Position),
+}
+
+impl State {
+    /// The word for it on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "unpaid",
+            Self::Paid(_) => "paid",
+            Self::Cancelled(_) => "cancelled",
+        }
+    }
+
+    /// Why nobody can pay it or call it off, if so.
+    const fn closed(self) -> Option<Rejection> {
+        match self {
+            Self::Open => None,
+            Self::Paid(_) => Some(Rejection::AlreadyPaid),
+            Self::Cancelled(_) => Some(Rejection::BillNotOpen),
+        }
+    }
 }
 
 impl Standing {
@@ -70,6 +106,40 @@ pub fn public_id(recorded: &Recorded) -> String {
     PublicId::new(recorded.time, recorded.position.get()).text("bil")
 }
 
+/// How the bill stands that the entry at `position` issued: at a place that holds an entry.
+fn standing(view: &View, position: Position) -> Result<Standing, Error> {
+    // The order first: if it closes in between, its end is there.
+    let order = view.order(position);
+    let recorded = view.record(position)?;
+    let Fact::BillIssued(issued) = &recorded.event.fact else { return Err(Error::NotFound) };
+    let bill = Bill::new(issued);
+    let state = match order {
+        Some(Order::Bill(_)) => State::Open,
+        _ => end(view, position)?,
+    };
+    Ok(Standing { recorded, bill, state })
+}
+
+/// The end of a bill that is not open.
+fn end(view: &View, bill: Position) -> Result<State, Error> {
+    // What was looked at first may have been shown in part only.
+    let Some(entry) = view.settled(&closed_reference(bill))? else { return Ok(State::Open) };
+    Ok(match entry.event.fact {
+        Fact::Moved(_) => State::Paid(entry.position),
+        _ => State::Cancelled(entry.position),
+    })
+}
+
+/// Where a page of the bills of several accounts begins: in the history of one of them, before an
+/// entry or at the newest, and then with the accounts after it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Place {
+    /// Whose history.
+    pub account: AccountId,
+    /// Before this entry.
+    pub before: Option<Position>,
+}
+
 /// Which bills are wanted.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted {
@@ -85,8 +155,8 @@ pub struct Wanted {
     pub year: Option<i32>,
     /// At most this many.
     pub limit: usize,
-    /// Before this entry.
-    pub before: Option<Position>,
+    /// From here on.
+    pub from: Option<Place>,
 }
 
 impl Gateway {
@@ -142,12 +212,12 @@ impl Gateway {
     /// The bill that the entry at `position` issued.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if it issued none.
+    /// [`Error::NotFound`] if it issued none; the journal cannot be read.
     pub fn bill_at(&self, position: Position) -> Result<Standing, Error> {
-        let Some(Order::Bill(bill)) = self.view().order(position) else {
+        if position > self.view().position() {
             return Err(Error::NotFound);
-        };
-        Ok(Standing { recorded: self.view().record(position)?, bill })
+        }
+        standing(self.view(), position)
     }
 
     /// The bill of this id, which the caller is to pay.
@@ -176,15 +246,13 @@ impl Gateway {
     ) -> Result<Outcome, Error> {
         let standing = self.bill_to_pay(caller, id)?;
         let operation = self.operation_of(&standing)?;
-        let Standing { recorded, bill } = standing;
+        let Standing { recorded, bill, state } = standing;
         let digest =
             DigestBuilder::new("bill_payment").number(recorded.position.get()).text("wallet");
         let origin = reference::origin(caller.principal(), reference, digest.finish());
-        if let Err(rejection) = bill.decide_open() {
-            // Before the payer's own account, which might complain about money first.
-            let amount = Some(bill.amount);
-            let refused = self.engine.refuse(origin, amount, rejection, Line::empty());
-            return accepted(refused.await?);
+        // Before the payer's own account, which might complain about money first.
+        if let Some(rejection) = state.closed() {
+            return self.refuse_bill(origin, bill.amount, rejection).await;
         }
         self.require_code(caller, &operation, &origin, code).await?;
         let Fact::BillIssued(issued) = recorded.event.fact else { return Err(Error::NotFound) };
@@ -200,7 +268,31 @@ impl Gateway {
             fee,
             note: issued.name,
         };
-        self.submit(Command::Move(movement)).await
+        let outcome = self.submit(Command::Move(movement)).await;
+        outcome.map_err(|error| self.closed(recorded.position, error))
+    }
+
+    /// A bill that has ended is neither paid nor called off.
+    pub(super) async fn refuse_bill(
+        &self,
+        origin: Origin,
+        amount: Amount,
+        rejection: Rejection,
+    ) -> Result<Outcome, Error> {
+        accepted(self.engine.refuse(origin, Some(amount), rejection, Line::empty()).await?)
+    }
+
+    /// What is said to whom the ledger told that a bill is not open: that it is paid, if it is. The
+    /// ledger forgets how it ended, and that never changes.
+    pub(super) fn closed(&self, bill: Position, error: Error) -> Error {
+        match error {
+            Error::Rejected { rejection: Rejection::BillNotOpen, position, replayed } => {
+                let end = end(self.view(), bill).ok().and_then(State::closed);
+                let rejection = end.unwrap_or(Rejection::BillNotOpen);
+                Error::Rejected { rejection, position, replayed }
+            }
+            other => other,
+        }
     }
 
     /// A bill is called off by its issuer or an administrator.
@@ -213,7 +305,7 @@ impl Gateway {
         id: &str,
         reference: Option<Reference>,
     ) -> Result<Outcome, Error> {
-        let Standing { recorded, bill } = self.bill(caller, id)?;
+        let Standing { recorded, bill, state } = self.bill(caller, id)?;
         let may = caller.user.role == Role::Admin || self.owns(&caller.user, bill.account);
         if !may {
             return Err(Error::Forbidden("only its issuer calls a bill off"));
@@ -221,10 +313,14 @@ impl Gateway {
         let position = recorded.position;
         let digest = DigestBuilder::new("bill_cancelled").number(position.get()).finish();
         let origin = reference::origin(caller.principal(), reference, digest);
+        if let Some(rejection) = state.closed() {
+            return self.refuse_bill(origin, bill.amount, rejection).await;
+        }
         let Bill { account, payer, .. } = bill;
         let reason = Line::empty();
         let cancelled = BillCancelled { origin, bill: position, account, payer, reason };
-        self.submit(Command::CancelBill(Box::new(cancelled))).await
+        let outcome = self.submit(Command::CancelBill(Box::new(cancelled))).await;
+        outcome.map_err(|error| self.closed(position, error))
     }
 
     /// What an account is to pay in all.
@@ -238,35 +334,53 @@ impl Gateway {
         accounts.map(|account| self.view().open().open_bills(account)).sum()
     }
 
-    /// Bills of landlords, newest first, and where the next page begins. A page may end early when
-    /// too many bills had to be looked at for it.
+    /// Bills of landlords, one account after the other, newest first, and where the next page begins.
+    /// A page may end early when too many entries had to be looked at for it.
     ///
     /// # Errors
-    /// If a record cannot be read.
-    pub fn house_bills(&self, wanted: &Wanted) -> Result<(Vec<Standing>, Option<Position>), Error> {
-        let open = self.view().open();
-        // The next bill of each landlord, the newest of them on top.
-        let accounts = self.accounts_of_all(&wanted.issuers).into_iter();
-        let mut next: BinaryHeap<(Position, AccountId)> = accounts
-            .filter_map(|account| Some((open.bill_before(account, wanted.before)?, account)))
-            .collect();
-        let (mut found, mut looked, mut last) = (Vec::new(), 0, None);
-        while let Some((position, account)) = next.pop() {
+    /// [`Error::Invalid`] for a place that was not given out; a record cannot be read.
+    pub fn house_bills(&self, wanted: &Wanted) -> Result<(Vec<Standing>, Option<Place>), Error> {
+        let mut accounts = self.accounts_of_all(&wanted.issuers);
+        accounts.sort_unstable();
+        let first = wanted.from.map_or(AccountId(0), |from| from.account);
+        let (mut found, mut looked) = (Vec::new(), 0);
+        for account in accounts.into_iter().filter(|account| *account >= first) {
+            let from = wanted.from.filter(|from| from.account == account);
+            let cursor = from.and_then(|from| from.before);
             if found.len() == wanted.limit || looked == limits::HISTORY_SCAN_MAX {
-                return Ok((found, last));
+                return Ok((found, Some(Place { account, before: cursor })));
             }
-            (looked, last) = (looked + 1, Some(position));
-            next.extend(open.bill_before(account, last).map(|bill| (bill, account)));
-            let Some(Order::Bill(bill)) = self.view().order(position) else { continue };
-            if wanted.status.as_ref().is_some_and(|status| bill.state.name() != status) {
-                continue;
+            let limit = wanted.limit - found.len();
+            let page = Page { limit, cursor, from: None, to: None };
+            let lines = self.walk_on(account, page, &mut looked, |recorded| {
+                self.house_bill(account, recorded.position, wanted).transpose()
+            })?;
+            for line in lines.lines {
+                found.push(line?);
             }
-            let standing = Standing { recorded: self.view().record(position)?, bill };
-            if self.is_for(&standing, wanted) {
-                found.push(standing);
+            if let Some(next) = lines.next {
+                return Ok((found, Some(Place { account, before: Some(next) })));
             }
         }
         Ok((found, None))
+    }
+
+    /// The bill that the entry at `position` issued for `account`, if it is wanted.
+    fn house_bill(
+        &self,
+        account: AccountId,
+        position: Position,
+        wanted: &Wanted,
+    ) -> Result<Option<Standing>, Error> {
+        let standing = match standing(self.view(), position) {
+            Ok(standing) => standing,
+            Err(Error::NotFound) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let status = wanted.status.as_ref().is_none_or(|it| standing.state.name() == it);
+        let is_wanted =
+            status && standing.bill.account == account && self.is_for(&standing, wanted);
+        Ok(is_wanted.then_some(standing))
     }
 
     fn is_for(&self, standing: &Standing, wanted: &Wanted) -> bool {

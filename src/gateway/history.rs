@@ -118,18 +118,31 @@ impl Gateway {
         page: Page,
         pick: impl Fn(Recorded) -> Option<T>,
     ) -> Result<Lines<T>, Error> {
+        self.walk_on(account, page, &mut 0, pick)
+    }
+
+    /// [`Gateway::walk`] after so many records were `looked` at for the same page.
+    ///
+    /// # Errors
+    /// As [`Gateway::walk`].
+    pub(super) fn walk_on<T>(
+        &self,
+        account: AccountId,
+        page: Page,
+        looked: &mut usize,
+        pick: impl Fn(Recorded) -> Option<T>,
+    ) -> Result<Lines<T>, Error> {
         let mut lines = Vec::new();
-        let mut looked = 0;
         let mut at = match page.cursor {
             Some(cursor) => self.before(account, cursor)?,
             None => self.view().account(account).and_then(|account| account.last),
         };
         let mut last_seen = page.cursor;
         while let Some(position) = at {
-            if lines.len() == page.limit || looked == limits::HISTORY_SCAN_MAX {
+            if lines.len() == page.limit || *looked >= limits::HISTORY_SCAN_MAX {
                 return Ok(Lines { lines, next: last_seen });
             }
-            looked += 1;
+            *looked += 1;
             let recorded = self.view().record(position)?;
             if page.from.is_some_and(|from| recorded.time < from) {
                 break;

@@ -9,7 +9,7 @@
 //!           | previous [u8; 32] | hash [u8; 32]      chain: before the first, of the last batch
 //!  blocks   zstd of (length u32, batch)*, about BLOCK_BYTES before compression
 //!  table    fingerprint u64 per record, 0 where there is no reference
-//!  further  fingerprint u64 | position u64 of each record that is found by what it settles too
+//!  further  fingerprint u64 | position u64 of each thing that a record is found by beside it
 //!  index    per block: first u64 | time i64 of its first batch | length u32 | raw length u32
 //!           | check [u8; 16] of the compressed bytes
 //!  footer   blocks u32 | further u32 | time i64 of the last batch
@@ -28,7 +28,7 @@ use super::files::{self, Reader};
 use super::sidefile::Mark;
 use crate::ledger::event::Origin;
 use crate::ledger::id::Position;
-use crate::ledger::reference::further_fingerprint;
+use crate::ledger::settles::further_fingerprints;
 use crate::ledger::time::Timestamp;
 use crate::limits;
 
@@ -231,18 +231,19 @@ impl Segment {
         Ok(batches)
     }
 
-    /// The table of references: two fingerprints per record, 0 where there is none.
+    /// The table of references: three fingerprints per record, 0 where there is none.
     ///
     /// # Errors
     /// It cannot be read.
-    pub fn fingerprints(&self) -> Result<Vec<[u64; 2]>, Error> {
+    pub fn fingerprints(&self) -> Result<Vec<[u64; 3]>, Error> {
         let records = usize::try_from(self.last().get() - self.first().get() + 1).unwrap_or(0);
-        let mut table = vec![[0; 2]; records];
+        let mut table = vec![[0; 3]; records];
         Self::open(&self.path, &mut |fingerprint, position| {
             let place = usize::try_from(position.get() - self.first().get());
-            if let Some([own, further]) = place.ok().and_then(|place| table.get_mut(place)) {
-                // What a record settles is told after the references of all.
-                *(if *own == 0 { own } else { further }) = fingerprint;
+            let row = place.ok().and_then(|place| table.get_mut(place));
+            // What a record settles is told after the references of all.
+            if let Some(free) = row.and_then(|row| row.iter_mut().find(|known| **known == 0)) {
+                *free = fingerprint;
             }
         })?;
         Ok(table)
@@ -262,7 +263,7 @@ impl Tables {
             let record = record?;
             let fact = &record.event.fact;
             own.extend_from_slice(&fingerprint_of(fact.origin()).to_le_bytes());
-            if let Some(fingerprint) = further_fingerprint(fact) {
+            for fingerprint in further_fingerprints(fact) {
                 further.extend_from_slice(&fingerprint.to_le_bytes());
                 further.extend_from_slice(&record.position.get().to_le_bytes());
             }

@@ -31,7 +31,7 @@ use super::{Hash, Journal, chain, files, replay};
 use crate::ledger::book::Book;
 use crate::ledger::event::{Event, Fact};
 use crate::ledger::id::Position;
-use crate::ledger::reference::further_fingerprint;
+use crate::ledger::settles::further_fingerprints;
 use crate::ledger::time::Timestamp;
 
 /// How far an opening is.
@@ -313,10 +313,10 @@ pub(super) fn follow_all(
             if record.position >= tail && fingerprint != 0 {
                 reference(fingerprint, record.position);
             }
-            if let Some(further) = further_fingerprint(&record.event.fact)
-                && record.position >= tail
-            {
-                reference(further, record.position);
+            if record.position >= tail {
+                for further in further_fingerprints(&record.event.fact) {
+                    reference(further, record.position);
+                }
             }
         }
         progress(Progress { done: batch.last().get() + 1 - begin.get(), total });

@@ -22,7 +22,8 @@ use super::{Hash, chain, replay};
 use crate::ledger::book::Book;
 use crate::ledger::event::{Fact, Origin};
 use crate::ledger::id::Position;
-use crate::ledger::reference::{Match, further_fingerprint};
+use crate::ledger::reference::Match;
+use crate::ledger::settles::further_fingerprints;
 
 /// What was proved.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -197,7 +198,7 @@ fn is_other_key(history: &History, position: Position, origin: &Origin) -> Resul
 #[derive(Default)]
 struct Table {
     first: u64,
-    fingerprints: Vec<[u64; 2]>,
+    fingerprints: Vec<[u64; 3]>,
 }
 
 impl Table {
@@ -214,7 +215,9 @@ impl Table {
         let place = place.and_then(|place| usize::try_from(place).ok());
         let said = place.and_then(|place| self.fingerprints.get(place));
         let fact = &record.event.fact;
-        let is = [fingerprint_of(fact.origin()), further_fingerprint(fact).unwrap_or(0)];
+        let further = further_fingerprints(fact);
+        let known = |place| further.get(place).copied().unwrap_or(0);
+        let is = [fingerprint_of(fact.origin()), known(0), known(1)];
         if said.is_some_and(|&said| said != is) {
             return Err(Error::broken(record.position, Flaw::Fingerprint));
         }

@@ -29,9 +29,9 @@
 //! - Money that comes when nothing awaits it goes to suspense, once for a charge, and waits there
 //!   until it is resolved, once. The suspense account decides that.
 //! - The entry that pays a charge, and the one that takes its money out of suspense, are found by
-//!   what they settle, whoever asked for them under whatever reference (see [`settles`]).
+//!   what they settle, whoever asked for them under whatever reference (see `settles`).
 
-use super::event::{Fact, Movement, MovementKind, Origin};
+use super::event::{Movement, Origin};
 use super::id::{AccountId, Position, Principal};
 use super::money::{Amount, Currency};
 use super::order::Order;
@@ -350,26 +350,6 @@ pub fn paid_reference(charge: Position) -> Reference {
 /// decided where it goes.
 pub fn resolved_reference(late: Position) -> Reference {
     reference(format!("late/{late}/resolved"))
-}
-
-/// What `fact` settles, as a reference in the system's name space. An entry is found by it beside
-/// its own reference, which is the payer's or an administrator's to choose: how an order ended is
-/// known without a walk through anybody's history.
-pub fn settles(fact: &Fact) -> Option<Reference> {
-    let Fact::Moved(movement) = fact else { return None };
-    match movement.kind {
-        MovementKind::ChargePaid { charge, .. } => Some(paid_reference(charge)),
-        MovementKind::Resolved { late, .. } => Some(resolved_reference(late)),
-        MovementKind::Payment
-        | MovementKind::Refund { .. }
-        | MovementKind::TopUp { .. }
-        | MovementKind::Adjustment { .. }
-        | MovementKind::HoldPosted { .. }
-        | MovementKind::PaidOut { .. }
-        | MovementKind::BillPaid { .. }
-        | MovementKind::Suspended { .. }
-        | MovementKind::GivenBack { .. } => None,
-    }
 }
 
 /// The reference, in the system's name space, of the movement that puts its money into suspense:

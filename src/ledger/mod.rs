@@ -40,6 +40,7 @@ pub mod reference;
 pub mod refund;
 pub mod registry;
 pub mod rejection;
+pub mod settles;
 pub mod table;
 pub mod text;
 pub mod time;

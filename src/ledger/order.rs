@@ -47,7 +47,7 @@ pub enum Order {
     Callback(Callback),
     /// Money awaited from outside or from a wallet; gone once it has ended.
     Charge(Charge),
-    /// What one account is to pay another. It stays.
+    /// What one account is to pay another; gone once it is paid or called off.
     Bill(Bill),
     /// Money in suspense; gone once it is resolved.
     Late(Late),

@@ -7,8 +7,7 @@
 
 use arrayvec::ArrayVec;
 
-use super::charge;
-use super::event::{Digest, Fact, Origin};
+use super::event::{Digest, Origin};
 use super::id::Principal;
 use super::text::Reference;
 use crate::limits;
@@ -27,16 +26,6 @@ pub fn fingerprint(principal: Principal, reference: &Reference) -> u64 {
     }
     let [a, b, c, d, e, f, g, h, ..] = *blake3::hash(&key).as_bytes();
     u64::from_le_bytes([a, b, c, d, e, f, g, h])
-}
-
-/// The fingerprint that an entry is found by beside that of its own reference: of what it settles,
-/// unless that is its reference.
-pub fn further_fingerprint(fact: &Fact) -> Option<u64> {
-    let settles = charge::settles(fact)?;
-    let is_own =
-        |origin: &Origin| origin.principal == Principal::System && origin.reference == settles;
-    let is_found = fact.origin().is_some_and(is_own);
-    (!is_found).then(|| fingerprint(Principal::System, &settles))
 }
 
 /// What the first answer's record says about a request that comes under the same fingerprint.

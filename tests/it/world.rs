@@ -36,12 +36,13 @@ pub(crate) const PEOPLE: [AccountId; 8] = [ANI, BUDI, CITRA, WARUNG, DEWI, EKO, 
 /// Administrators: who approves, adjusts and freezes.
 pub(crate) const ADMINS: [Principal; 2] = [user(4), user(5)];
 /// Refusals by what the gateway knows of names, banks and rules, before an account is asked.
-pub(crate) const NOT_THE_LEDGERS: [Rejection; 5] = [
+pub(crate) const NOT_THE_LEDGERS: [Rejection; 6] = [
     Rejection::RecipientNotFound,
     Rejection::BeneficiaryNotFound,
     Rejection::RouteNotFound,
     Rejection::ScreenedOut,
     Rejection::TransferLimit,
+    Rejection::AlreadyPaid,
 ];
 /// What a wallet may hold, and take in within a month, in rupiah.
 pub(crate) const CEILING: u64 = 100_000;

@@ -18,7 +18,6 @@ use crate::connector::provider::Known;
 use crate::gateway::merchant::details::Details;
 use crate::gateway::scribe::{self, line};
 use crate::journal::Recorded;
-use crate::ledger::bill::BillState;
 use crate::ledger::charge::{
     self, Charge, ChargeAdvanced, ChargeEnd, ChargePurpose, ChargeSource, ChargeStarted,
     ChargeState, ChargeStep,
@@ -112,7 +111,7 @@ impl Desk {
     /// Whether nobody has to pay for this any more: its bill is paid, or called off.
     pub(super) fn is_unwanted(&self, purpose: ChargePurpose) -> bool {
         let Some(bill) = purpose.bill() else { return false };
-        !matches!(self.view().order(bill), Some(Order::Bill(bill)) if bill.state == BillState::Open)
+        !matches!(self.view().order(bill), Some(Order::Bill(_)))
     }
 
     async fn ask(&self, case: &Case, watched: Duration) -> bool {

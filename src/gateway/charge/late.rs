@@ -15,7 +15,6 @@ use crate::gateway::caller::Caller;
 use crate::gateway::scribe::line;
 use crate::gateway::{Error, Gateway, accepted, reference};
 use crate::journal::Recorded;
-use crate::ledger::bill::BillState;
 use crate::ledger::charge::{ChargePurpose, Late};
 use crate::ledger::command::Command;
 use crate::ledger::event::{AccountKind, Fact, Movement, MovementKind};
@@ -148,11 +147,7 @@ impl Desk {
     /// Who is to get the money of a bill that this would pay.
     fn open_bill(&self, bill: Position, late: &Late) -> Option<AccountId> {
         match self.view().order(bill) {
-            Some(Order::Bill(state))
-                if state.state == BillState::Open && state.amount == late.amount =>
-            {
-                Some(state.account)
-            }
+            Some(Order::Bill(state)) if state.amount == late.amount => Some(state.account),
             _ => None,
         }
     }

@@ -13,7 +13,6 @@ use crate::ledger::command::Command;
 use crate::ledger::event::{Fact, Origin};
 use crate::ledger::id::{AccountId, Position};
 use crate::ledger::money::{Amount, Currency};
-use crate::ledger::order::Order;
 use crate::ledger::reference::DigestBuilder;
 use crate::ledger::text::{Line, Reference};
 use crate::limits;
@@ -172,9 +171,7 @@ impl Gateway {
         most: Duration,
     ) -> Result<Begun, Error> {
         let PayBill { bill, method, reference } = pay;
-        let Some(Order::Bill(state)) = self.view().order(bill) else {
-            return Err(Error::NotFound);
-        };
+        let state = self.bill_at(bill)?.bill;
         let digest = DigestBuilder::new("bill_charge")
             .number(bill.get())
             .text(&method::name(method))
@@ -196,6 +193,7 @@ impl Gateway {
             seconds: None,
             details: Line::empty(),
         };
-        self.start_charge(start, most).await
+        let begun = self.start_charge(start, most).await;
+        begun.map_err(|error| self.closed(bill, error))
     }
 }

@@ -1,9 +1,9 @@
 //! What a code is for: exactly one movement, in a digest for the ledger and in words for a person.
 
-use crate::gateway::bill::Standing;
+use crate::gateway::bill::{Standing, State};
 use crate::gateway::caller::Caller;
 use crate::gateway::{Error, Gateway};
-use crate::ledger::bill::{Bill, BillState};
+use crate::ledger::bill::Bill;
 use crate::ledger::event::Digest;
 use crate::ledger::money::{Amount, Currency};
 use crate::ledger::reference::DigestBuilder;
@@ -116,7 +116,7 @@ impl Gateway {
     /// [`Error::NotFound`] if the caller has no such bill to pay.
     pub fn bill_operation(&self, caller: &Caller, bill: &str) -> Result<Operation, Error> {
         let standing = self.bill(caller, bill)?;
-        let payable = standing.bill.state == BillState::Open;
+        let payable = standing.state == State::Open;
         if !payable || !self.owns(&caller.user, standing.bill.payer) {
             return Err(Error::NotFound);
         }

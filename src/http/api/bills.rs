@@ -10,7 +10,7 @@ use super::payments::movement;
 use super::wire::{self, ListView, Units, cursor, id_of, place, range};
 use crate::engine::Outcome;
 use crate::gateway;
-use crate::gateway::bill::{Issue, Standing, Wanted, public_id};
+use crate::gateway::bill::{Issue, Place, Standing, State, Wanted, public_id};
 use crate::gateway::caller::Caller;
 use crate::gateway::history::Page;
 use crate::http::amount::{AmountField, CurrencyField};
@@ -18,8 +18,8 @@ use crate::http::problem::{ApiError, Code};
 use crate::http::reply::Reply;
 use crate::http::request::Query;
 use crate::identity::secret::Secret;
-use crate::ledger::bill::{Bill, BillState};
 use crate::ledger::event::Fact;
+use crate::ledger::id::{AccountId, Position};
 use crate::ledger::text::{Line, Reference};
 use crate::ledger::time::Timestamp;
 use crate::limits;
@@ -133,8 +133,7 @@ pub(super) async fn issue(context: Context<'_>, caller: &Caller) -> Result<Reply
     let outcome = context.gateway.issue_bill(caller, issue).await?;
     let standing = context.gateway.bill_at(outcome.recorded.position)?;
     // The first answer again, whatever became of the bill since.
-    let first = Bill { state: BillState::Open, ..standing.bill };
-    let view = context.bill(&Standing { bill: first, ..standing })?;
+    let view = context.bill(&Standing { state: State::Open, ..standing })?;
     Ok(wire::written(&outcome, Reply::created(&view)))
 }
 
@@ -158,7 +157,7 @@ pub(super) async fn list(context: Context<'_>, caller: &Caller) -> Result<Reply,
             let Fact::BillIssued(bill) = &recorded.event.fact else { return None };
             let mine = if issued { bill.account == account } else { bill.payer == account };
             let standing = gateway.bill_at(recorded.position).ok().filter(|_| mine)?;
-            let is = standing.bill.state.name();
+            let is = standing.state.name();
             status.as_ref().is_none_or(|status| status == is).then_some(standing)
         })
     };
@@ -230,7 +229,7 @@ pub(super) async fn house(context: Context<'_>, caller: &Caller) -> Result<Reply
     let known = ["limit", "cursor", "status", "room", "month", "year"];
     let issuers = context.issuers(caller, &known)?;
     let query = context.request.query()?;
-    let (limit, before) = place(&query)?;
+    let (limit, from) = house_place(&query)?;
     let wanted = Wanted {
         issuers,
         status: status(&query)?,
@@ -238,7 +237,7 @@ pub(super) async fn house(context: Context<'_>, caller: &Caller) -> Result<Reply
         month: number(&query, "month", 1..=12)?,
         year: number(&query, "year", 1970..=9999)?,
         limit,
-        before,
+        from,
     };
     let gateway = Arc::clone(context.gateway);
     let (bills, next) = context.blocking(move || gateway.house_bills(&wanted)).await?;
@@ -247,13 +246,32 @@ pub(super) async fn house(context: Context<'_>, caller: &Caller) -> Result<Reply
         Ok(HouseBillView { total: bill.amount, bill })
     };
     let data = bills.iter().map(view).collect::<Result<Vec<_>, ApiError>>()?;
-    Ok(Reply::ok(&ListView { data, next_cursor: cursor(next) }))
+    Ok(Reply::ok(&ListView { data, next_cursor: next.map(house_cursor) }))
 }
 
 /// `GET /api/v1/admin/bills/count`: how many are still to be paid.
 pub(super) fn count(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
     let issuers = context.issuers(caller, &[])?;
     Ok(Reply::ok(&CountView { total: context.gateway.count_unpaid(&issuers) }))
+}
+
+/// The cursor of bills of several accounts: the account, and 16 digits of the entry.
+fn house_cursor(place: Place) -> String {
+    let before = place.before.map_or(0, Position::get);
+    format!("{:x}{before:016x}", place.account.0)
+}
+
+/// How many rows are wanted, and from where on.
+fn house_place(query: &Query<'_>) -> Result<(usize, Option<Place>), ApiError> {
+    let Some(text) = query.get("cursor") else { return Ok((place(query)?.0, None)) };
+    let wrong = || ApiError::field("cursor", "is not one we gave out");
+    let (account, before) =
+        text.split_at_checked(text.len().saturating_sub(16)).ok_or_else(wrong)?;
+    let is_hex = text.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let account = u32::from_str_radix(account, 16).ok().filter(|_| is_hex).ok_or_else(wrong)?;
+    let before = u64::from_str_radix(before, 16).map_err(|_| wrong())?;
+    let place = Place { account: AccountId(account), before: Position::new(before) };
+    Ok((wire::limit(query)?, Some(place)))
 }
 
 fn due(text: &str) -> Result<Timestamp, ApiError> {
@@ -289,9 +307,9 @@ impl Context<'_> {
             let (year, month) = rent.month.year_and_number();
             RentView { month, year, period: language.month(rent.month), room: rent.room }
         });
-        let paid = match bill.state {
-            BillState::Paid(at) => Some(self.gateway.view().record(at)),
-            BillState::Open | BillState::Cancelled(_) => None,
+        let paid = match standing.state {
+            State::Paid(at) => Some(self.gateway.view().record(at)),
+            State::Open | State::Cancelled(_) => None,
         };
         let paid = paid.transpose().map_err(gateway::Error::from)?;
         let offset = self.api.options.offset_seconds;
@@ -304,7 +322,7 @@ impl Context<'_> {
             amount: bill.amount.get(),
             currency: bill.currency.to_string(),
             formatted_amount: language.amount(bill.currency, u128::from(bill.amount.get())),
-            status: bill.state.name(),
+            status: standing.state.name(),
             rent,
             due: issued.due.map(|due| self.time(due)),
             formatted_due: issued.due.map(|due| language.moment(due, offset)),

@@ -152,13 +152,7 @@ impl Context<'_> {
 
 /// `limit` and `cursor` of a query.
 pub(super) fn place(query: &Query<'_>) -> Result<(usize, Option<Position>), ApiError> {
-    let limit = match query.get("limit") {
-        None => limits::PAGE_DEFAULT,
-        Some(text) => number(text, 10)
-            .and_then(|limit| usize::try_from(limit).ok())
-            .filter(|limit| (1..=limits::PAGE_MAX).contains(limit))
-            .ok_or_else(|| ApiError::field("limit", "must be from 1 to 100"))?,
-    };
+    let limit = limit(query)?;
     let cursor = match query.get("cursor") {
         None => None,
         Some(text) => {
@@ -167,6 +161,17 @@ pub(super) fn place(query: &Query<'_>) -> Result<(usize, Option<Position>), ApiE
         }
     };
     Ok((limit, cursor))
+}
+
+/// How many rows are wanted.
+pub(super) fn limit(query: &Query<'_>) -> Result<usize, ApiError> {
+    match query.get("limit") {
+        None => Ok(limits::PAGE_DEFAULT),
+        Some(text) => number(text, 10)
+            .and_then(|limit| usize::try_from(limit).ok())
+            .filter(|limit| (1..=limits::PAGE_MAX).contains(limit))
+            .ok_or_else(|| ApiError::field("limit", "must be from 1 to 100")),
+    }
 }
 
 /// `from` and `to` of a query; both are included.

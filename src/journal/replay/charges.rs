@@ -98,6 +98,5 @@ const NO_CHARGE: &str = "there is no such charge, or it cannot go on so";
 
 /// The open bill at `bill` that `account` has issued.
 fn unpaid(book: &Book, bill: Position, account: AccountId) -> Option<Bill> {
-    let bill = bill::issued(book.orders.get(&bill), account).ok()?;
-    bill.decide_open().is_ok().then_some(*bill)
+    bill::issued(book.orders.get(&bill), account).ok().copied()
 }

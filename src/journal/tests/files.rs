@@ -11,10 +11,10 @@ use crate::journal::lock::Lock;
 use crate::journal::segment::Segment;
 use crate::journal::sidefile::{Mark, SideFile};
 use crate::journal::{Batch, Error, Hash};
-use crate::ledger::charge;
 use crate::ledger::id::{Position, Principal};
 use crate::ledger::reference::fingerprint;
 use crate::ledger::time::Timestamp;
+use crate::ledger::{bill, charge};
 
 /// Calls `check` with the file cut at every length and with every byte flipped.
 fn damaged(path: &Path, mut check: impl FnMut(&str)) {
@@ -99,12 +99,20 @@ fn segments_know_their_references() {
         let fingerprint = record.event.fact.origin().map(|origin| origin.fingerprint());
         expected.extend(fingerprint.map(|fingerprint| (fingerprint, record.position)));
     }
-    // What pays a charge and what leaves suspense is found by that too, whoever asked for it.
-    let settled = [charge::paid_reference(at(39)), charge::resolved_reference(at(48))];
-    let settled = settled.map(|reference| fingerprint(Principal::System, &reference));
-    expected.extend([(settled[0], at(42)), (settled[1], at(50))]);
+    // What pays a charge or a bill, calls a bill off, or leaves suspense, is found by that too,
+    // whoever asked for it.
+    let settled = [
+        (bill::closed_reference(at(36)), 37),
+        (charge::paid_reference(at(39)), 42),
+        (bill::closed_reference(at(38)), 42),
+        (bill::closed_reference(at(43)), 44),
+        (charge::resolved_reference(at(48)), 50),
+        (bill::closed_reference(at(49)), 50),
+    ];
+    let settled = settled.map(|(it, place)| (fingerprint(Principal::System, &it), at(place)));
+    expected.extend(settled);
     assert_eq!(told, expected);
-    assert_eq!(told.len(), 47);
+    assert_eq!(told.len(), 51);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use arrayvec::ArrayVec;
 
-use crate::ledger::bill::{Bill, BillState};
+use crate::ledger::bill::Bill;
 use crate::ledger::charge::{Charge, ChargeAdvanced, Late};
 use crate::ledger::event::{Fact, Hold, Movement, MovementKind};
 use crate::ledger::id::Position;
@@ -24,9 +24,7 @@ pub fn next_orders(
 ) -> NextOrders {
     let order = fact.subject().and_then(&before);
     let mut next: NextOrders = next_order(position, fact, order).into_iter().collect();
-    if let Some((at, Some(Order::Bill(bill)))) = fact.bill().map(|bill| (bill, before(bill))) {
-        next.push((at, Some(paid(bill, position))));
-    }
+    next.extend(fact.bill().map(|bill| (bill, None)));
     next.extend(next_refunds(position, fact, order, before));
     next
 }
@@ -106,10 +104,7 @@ fn next_order(
             _ => None,
         },
         Fact::BillIssued(issued) => Some((position, Some(Order::Bill(Bill::new(issued))))),
-        Fact::BillCancelled(cancelled) => match order {
-            Some(Order::Bill(bill)) => Some((cancelled.bill, Some(called_off(bill, position)))),
-            _ => None,
-        },
+        Fact::BillCancelled(cancelled) => Some((cancelled.bill, None)),
         Fact::ChargeStarted(started) => Some((position, Some(Order::Charge(Charge::new(started))))),
         Fact::ChargeAdvanced(advanced) => next_of_charge(advanced, order),
         Fact::RefundStarted(started) => {
@@ -162,10 +157,7 @@ fn next_of_movement(
         MovementKind::HoldPosted { hold } => Some((hold, None)),
         MovementKind::PaidOut { payout, .. } => Some((payout, ended(order, position))),
         MovementKind::ChargePaid { charge, .. } => Some((charge, None)),
-        MovementKind::BillPaid { bill } => match order {
-            Some(Order::Bill(state)) => Some((bill, Some(paid(state, position)))),
-            _ => None,
-        },
+        MovementKind::BillPaid { bill } => Some((bill, None)),
         MovementKind::Suspended { charge, deadline } => {
             let (account, amount) = (movement.credit, movement.amount);
             Some((position, Some(Order::Late(Late { account, charge, amount, deadline }))))
@@ -176,16 +168,6 @@ fn next_of_movement(
         | MovementKind::TopUp { request: None, .. }
         | MovementKind::Adjustment { .. } => None,
     }
-}
-
-/// A bill that the entry at `position` calls off.
-const fn called_off(bill: Bill, position: Position) -> Order {
-    Order::Bill(Bill { state: BillState::Cancelled(position), ..bill })
-}
-
-/// A bill that the entry at `position` pays.
-const fn paid(bill: Bill, position: Position) -> Order {
-    Order::Bill(Bill { state: BillState::Paid(position), ..bill })
 }
 
 /// What is left of a payout that ends at `position`.

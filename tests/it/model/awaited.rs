@@ -28,7 +28,6 @@ struct Bill {
     payer: u32,
     amount: i128,
     currency: Currency,
-    end: Option<Rejection>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -119,7 +118,7 @@ impl Awaited {
 
     fn closed(&self, bill: Position, issuer: AccountId) -> Option<Rejection> {
         match self.bills.get(&bill.get()) {
-            Some(bill) if bill.issuer == issuer.0 => bill.end,
+            Some(bill) if bill.issuer == issuer.0 => None,
             _ => Some(Rejection::BillNotOpen),
         }
     }
@@ -133,7 +132,7 @@ impl Awaited {
         match fact {
             Fact::BillIssued(issued) => self.issue(position, issued),
             Fact::BillCancelled(cancelled) => {
-                self.end_bill(cancelled.bill, Rejection::BillNotOpen);
+                self.end_bill(cancelled.bill);
             }
             Fact::ChargeStarted(started) => {
                 let by_wallet = started.source == ChargeSource::Wallet;
@@ -170,14 +169,13 @@ impl Awaited {
             payer: issued.payer.0,
             amount: units(issued.amount),
             currency: issued.currency,
-            end: None,
         };
         self.bills.insert(position, bill);
     }
 
     fn moved(&mut self, position: u64, movement: &Movement) {
         match movement.kind {
-            MovementKind::BillPaid { bill } => self.end_bill(bill, Rejection::AlreadyPaid),
+            MovementKind::BillPaid { bill } => self.end_bill(bill),
             MovementKind::ChargePaid { charge, .. } => {
                 self.charges.remove(&charge.get()).unwrap();
             }
@@ -191,11 +189,11 @@ impl Awaited {
             _ => {}
         }
         if let Some(bill) = movement.kind.bill() {
-            self.end_bill(bill, Rejection::AlreadyPaid);
+            self.end_bill(bill);
         }
     }
 
-    fn end_bill(&mut self, bill: Position, end: Rejection) {
-        self.bills.get_mut(&bill.get()).unwrap().end = Some(end);
+    fn end_bill(&mut self, bill: Position) {
+        self.bills.remove(&bill.get()).unwrap();
     }
 }

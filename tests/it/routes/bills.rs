@@ -137,6 +137,52 @@ async fn a_bill_is_called_off_by_its_issuer_while_it_is_open() {
     assert_eq!(gateway.balance(&people.ani).await, 975_000);
 }
 
+/// How many orders the committed state holds.
+fn remembered(gateway: &TestGateway) -> usize {
+    gateway.gateway.view().orders(|_| true).len()
+}
+
+#[tokio::test]
+async fn a_bill_that_is_closed_is_in_the_journal_and_not_in_memory() {
+    let (gateway, people) = funded().await;
+    let before = remembered(&gateway);
+    let mut bills = Vec::new();
+    for number in 0..6 {
+        let bill = issued(&gateway, &people).await;
+        match number % 3 {
+            0 => drop(pay(&gateway, &people.ani, &bill, &format!("p-{number}")).await.expect(201)),
+            1 => {
+                let cancel = ask("DELETE", &format!("{BILLS}/{bill}")).by(&people.warung);
+                assert_eq!(gateway.send(cancel).await.status, 204);
+            }
+            _ => {}
+        }
+        bills.push(bill);
+    }
+    assert_eq!(remembered(&gateway), before + 2, "those that are open");
+    let gateway = gateway.reopened();
+    assert_eq!(remembered(&gateway), before + 2, "after a restart too");
+    for (number, bill) in bills.iter().enumerate() {
+        let shown = gateway.send(get(&format!("{BILLS}/{bill}")).by(&people.ani)).await.expect(200);
+        assert_eq!(shown["status"], ["paid", "cancelled", "unpaid"][number % 3]);
+        assert_eq!(shown["paid_at"].is_string(), number % 3 == 0);
+    }
+    // Answers are as they were, in new requests and in those that come again.
+    pay(&gateway, &people.ani, &bills[0], "p-0").await.expect(201);
+    pay(&gateway, &people.ani, &bills[0], "again").await.refused(409, "already_paid");
+    pay(&gateway, &people.ani, &bills[1], "p-1").await.refused(409, "conflict");
+    let cancel = |bill: &str| ask("DELETE", &format!("{BILLS}/{bill}")).by(&people.warung);
+    gateway.send(cancel(&bills[0])).await.refused(409, "already_paid");
+    assert_eq!(gateway.balance(&people.ani).await, 950_000);
+    for (status, wanted) in [("paid", [3, 0]), ("cancelled", [4, 1]), ("unpaid", [5, 2])] {
+        let path = format!("{BILLS}?status={status}&issued=true");
+        let list = gateway.send(get(&path).by(&people.warung)).await.expect(200);
+        let ids: Vec<_> = list["data"].as_array().unwrap().iter().map(|it| &it["id"]).collect();
+        assert_eq!(ids, wanted.map(|number: usize| &bills[number]), "{status}");
+    }
+    assert!(gateway.gateway.bill_at(gateway.gateway.view().position()).is_err(), "no bill");
+}
+
 #[tokio::test]
 async fn others_find_nothing_and_what_is_wrong_is_named() {
     let (gateway, people) = funded().await;

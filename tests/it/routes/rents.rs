@@ -160,6 +160,57 @@ async fn a_months_bill_says_what_it_is_and_is_paid() {
     }
 }
 
+/// Every bill that a list of houses tells, page by page.
+async fn paged(gateway: &TestGateway, token: &str, query: &str) -> Vec<String> {
+    let (mut ids, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = format!("/api/v1/admin/bills?{query}{cursor}");
+        let page = get_as(gateway, token, &page).await;
+        let rows = page["data"].as_array().unwrap();
+        ids.extend(rows.iter().map(|row| row["id"].as_str().unwrap().to_owned()));
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return ids,
+        }
+    }
+}
+
+#[tokio::test]
+async fn bills_of_several_houses_are_told_page_by_page() {
+    let (gateway, people) = funded().await;
+    gateway.user("kedai", gerbang::ledger::event::Role::Merchant).await;
+    let kedai = gateway.log_in("kedai").await;
+    let mut issued = Vec::new();
+    for token in [&people.warung, &kedai] {
+        let room = json!({"code": "A1", "rate": 100_000});
+        gateway.send(post("/api/v1/admin/rooms", &room).by(token)).await.expect(201);
+        let mut own = Vec::new();
+        for number in 0..5 {
+            let bill = json!({"name": format!("{number}"), "recipient": "ani", "amount": 1_000});
+            let bill = gateway.send(post("/api/v1/bills", &bill).by(token)).await.expect(201);
+            let id = bill["id"].as_str().unwrap().to_owned();
+            if number % 2 == 0 {
+                let pay = post(&format!("/api/v1/bills/{id}/pay"), &json!({"payment": "wallet"}));
+                gateway.send(pay.by(&people.ani)).await.expect(201);
+            }
+            own.insert(0, id);
+        }
+        issued.push(own);
+    }
+    let all: Vec<String> = issued.concat();
+    for limit in [1, 2, 3, 5, 7, 100] {
+        let query = format!("limit={limit}");
+        assert_eq!(paged(&gateway, &people.admin, &query).await, all, "one house after another");
+        assert_eq!(paged(&gateway, &kedai, &query).await, issued[1]);
+        let unpaid = paged(&gateway, &people.admin, &format!("{query}&status=unpaid")).await;
+        assert_eq!(unpaid.len(), 4);
+    }
+    for wrong in ["x", "zz", "f", "0000000000000000", "+10000000000000001", "2ffffffffffffffff"] {
+        let path = format!("/api/v1/admin/bills?cursor={wrong}");
+        gateway.send(get(&path).by(&people.admin)).await.names("cursor");
+    }
+}
+
 /// The task itself, in paused time: the clock is moved over three firsts while it runs.
 #[tokio::test(start_paused = true)]
 async fn the_task_bills_by_itself_and_distrusts_a_clock_that_jumps() {

@@ -14,7 +14,7 @@ use gerbang::engine::{expire_due, run_timers};
 use gerbang::journal::memory::Fault;
 use gerbang::journal::{Batch, Hash, History, Journal, MemoryJournal};
 use gerbang::ledger::book::Book;
-use gerbang::ledger::reference::further_fingerprint;
+use gerbang::ledger::settles::further_fingerprints;
 use gerbang::ledger::time::Timestamp;
 use gerbang::telemetry::Metrics;
 use tokio::time::sleep;
@@ -124,7 +124,7 @@ pub(crate) fn recover_of(batches: &[Batch], kept: usize) -> Recovered {
         if let Some(origin) = recorded.event.fact.origin() {
             references.insert(origin.fingerprint(), recorded.position);
         }
-        if let Some(further) = further_fingerprint(&recorded.event.fact) {
+        for further in further_fingerprints(&recorded.event.fact) {
             references.insert(further, recorded.position);
         }
     }
