@@ -2,9 +2,10 @@
 // The official Node SDK goes through the life of transactions and through every kind of error.
 
 const assert = require('node:assert/strict')
+const crypto = require('node:crypto')
 const midtrans = require('midtrans-client')
 
-const { BASE, SERVER_KEY, CLIENT_KEY, PAY } = process.env
+const { BASE, SERVER_KEY, CLIENT_KEY, PAY, TOLD } = process.env
 const SUFFIX = `${Date.now()}`
 const AMOUNT = 44000
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
@@ -130,13 +131,41 @@ async function charged(paymentType = 'bank_transfer', more = { bank_transfer: { 
   return core().charge(asked)
 }
 
+// What a payer is shown, and pays by.
+function shown(answer) {
+  if (answer.va_numbers) return { va_number: answer.va_numbers[0].va_number }
+  if (answer.qr_string) return { qr_string: answer.qr_string }
+  const { url } = answer.actions.find(action => action.name === 'deeplink-redirect')
+  return { transaction_id: new URL(url).pathname.split('/').pop() }
+}
+
 async function paid(paymentType, more) {
   const answer = await charged(paymentType, more)
-  const body = JSON.stringify({ order_id: answer.order_id })
   const headers = { 'content-type': 'application/json' }
-  const done = await fetch(PAY, { method: 'POST', headers, body })
+  const done = await fetch(PAY, { method: 'POST', headers, body: JSON.stringify(shown(answer)) })
   assert.equal(done.status, 200, await done.text())
+  await settled(answer.order_id)
   return answer
+}
+
+// Asks until it is settled; a gateway hears of it from its provider.
+async function settled(order_id) {
+  const begun = Date.now()
+  for (;;) {
+    const status = await core().transaction.status(order_id)
+    if (status.transaction_status === 'settlement') return status
+    assert.equal(status.transaction_status, 'pending')
+    assert.ok(Date.now() - begun < 30_000, `${order_id} is not settled`)
+    await new Promise(resume => setTimeout(resume, 50))
+  }
+}
+
+// What the merchant was told of this step, as its text.
+async function told(order_id, status) {
+  const answer = await fetch(`${TOLD}/${order_id}/${status}`)
+  const text = await answer.text()
+  assert.equal(answer.status, 200, text)
+  return text
 }
 
 const life = {
@@ -233,6 +262,49 @@ const payments = {
   },
 }
 
+const notifications = {
+  async settlement() {
+    const answer = await paid('bank_transfer', { bank_transfer: { bank: 'bca' } })
+    const text = await isTold(answer, 'settlement', '200')
+    // As merchants do: the word of a notification is taken from the status, which the SDK asks for.
+    const status = await core().transaction.notification(text)
+    assert.equal(status.order_id, answer.order_id)
+    assert.equal(status.transaction_status, 'settlement')
+    assert.equal(status.signature_key, JSON.parse(text).signature_key)
+    const forged = { ...JSON.parse(text), transaction_id: crypto.randomUUID() }
+    await refused(core().transaction.notification(forged), '404', '404')
+  },
+  async pendingAndCancel() {
+    const answer = await charged()
+    await isTold(answer, 'pending', '201')
+    await core().transaction.cancel(answer.order_id)
+    await isTold(answer, 'cancel', '202')
+  },
+  async expire() {
+    const answer = await charged()
+    await core().transaction.expire(answer.order_id)
+    await isTold(answer, 'expire', '202')
+  },
+  async refund() {
+    const answer = await paid('qris', { qris: { acquirer: 'gopay' } })
+    await core().transaction.refund(answer.order_id, { refund_key: 'r1', amount: 5000, reason: 'a' })
+    const text = await isTold(answer, 'partial_refund', '200')
+    assert.equal(JSON.parse(text).refund_amount, '5000.00')
+  },
+}
+
+// The merchant is told of this step, signed with its key; the text.
+async function isTold(answer, status, code) {
+  const text = await told(answer.order_id, status)
+  const body = JSON.parse(text)
+  const signed = body.order_id + body.status_code + body.gross_amount + SERVER_KEY
+  assert.equal(body.signature_key, crypto.createHash('sha512').update(signed).digest('hex'))
+  assert.equal(body.status_code, code)
+  assert.equal(body.transaction_id, answer.transaction_id)
+  assert.equal(body.gross_amount, '44000.00')
+  return text
+}
+
 const errors = {
   async wrongKey() {
     const asked = order('gopay')
@@ -302,7 +374,7 @@ function snapOrder() {
 async function main() {
   const groups = { methods, life, errors, session }
   if (PAY) groups.payments = payments
-  else console.log('node: payments are not run: PAY is not set')
+  if (PAY && TOLD) groups.notifications = notifications
   let failed = 0
   let passed = 0
   for (const [group, cases] of Object.entries(groups)) {
