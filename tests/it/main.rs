@@ -5,7 +5,7 @@
 //! and its shape. Every [`support::TestGateway`] checks the books when it is dropped, so every test
 //! of a route is a test of the invariants too.
 #![expect(clippy::unwrap_used, reason = "in a test a failed unwrap is a failed test")]
-#![expect(clippy::print_stdout, reason = "a test that cannot run here says so")]
+#![expect(clippy::print_stdout, reason = "a failing test says how to run it again")]
 
 /// Requests to a gateway in process, and what their answers hold.
 mod ask;
@@ -34,6 +34,8 @@ mod merchants;
 mod midtrans;
 /// The second opinion: the rules once more, in signed integers and maps.
 mod model;
+/// What could not run here, said where it is seen.
+mod not_run;
 /// Payouts: what was promised against what banks did.
 mod payouts;
 mod phones;

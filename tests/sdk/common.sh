@@ -12,7 +12,7 @@ trap stop EXIT
 # Says that a judge does not judge, here and in CI's list.
 not_run() {
     echo "not run: $1"
-    [ -z "${NOT_RUN:-}" ] || printf 'tests/sdk: %s\n' "$1" >>"$NOT_RUN"
+    [ -z "${NOT_RUN:-}" ] || printf 'tests/sdk: not run: %s\n' "$1" >>"$NOT_RUN"
 }
 
 # The binary, built.

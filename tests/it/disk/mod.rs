@@ -15,6 +15,8 @@ use gerbang::ledger::event::{Event, Fact, SessionRevoked};
 use gerbang::ledger::id::{Position, UserId};
 use gerbang::ledger::time::Timestamp;
 
+use crate::not_run::not_run;
+
 const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
 
 /// A file system in a file, mounted for as long as this lives.
@@ -59,7 +61,7 @@ fn disk(directory: &Path, bytes: u64) -> Option<(PathBuf, Mounted)> {
     match made {
         Ok(mounted) => Some((image, mounted)),
         Err(why) => {
-            println!("not run: no file system can be mounted here: {why}");
+            not_run(&format!("no file system can be mounted here: {why}"));
             None
         }
     }

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use super::checker::{Asked, Told, Traced, faults, spent};
 use super::demo::{Client, Demo, OPENING};
 use super::kills::verify;
+use crate::not_run::not_run;
 
 /// The last flush of a start at which the process is killed.
 const FAILS_AT: u32 = 12;
@@ -50,9 +51,8 @@ impl Drop for StraceGuard {
 
 /// Says why a test does not run here, if it does not.
 fn runs_here() -> bool {
-    use std::io::Write;
     let Err(why) = can_inject() else { return true };
-    let _ = writeln!(std::io::stderr(), "not run: {why}");
+    not_run(why);
     false
 }
 

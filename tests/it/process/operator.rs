@@ -10,6 +10,7 @@ use super::demo::{Demo, gerbang};
 use super::kills::verify;
 use super::paying::until;
 use crate::client::Connection;
+use crate::not_run::not_run;
 
 /// Movements by which people and applications of a demo got what they begin with.
 const OPENINGS: u64 = 6;
@@ -96,7 +97,7 @@ fn the_tour_of_the_readme_works_when_it_is_pasted() {
 /// What came of it; nothing if there is no curl to paste for.
 fn pasted_into_a_shell(script: &str) -> Option<String> {
     if Command::new("curl").arg("-V").stdout(Stdio::null()).status().is_err() {
-        let _ = writeln!(std::io::stderr(), "not run: curl is not installed");
+        not_run("curl is not installed");
         return None;
     }
     let output = Command::new("sh").arg("-ec").arg(script).output().unwrap();

@@ -1,6 +1,5 @@
 //! SIGTERM, a second instance, a demo's directory elsewhere.
 
-use std::io::Write;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 
@@ -8,6 +7,7 @@ use super::checker::Asked;
 use super::demo::{Demo, OPENING, gerbang};
 use super::kills::verify;
 use crate::client::Connection;
+use crate::not_run::not_run;
 
 #[test]
 fn a_stop_under_load_answers_what_is_in_flight_and_ends_well() {
@@ -55,7 +55,7 @@ fn a_stop_under_load_answers_what_is_in_flight_and_ends_well() {
 #[test]
 fn a_process_with_few_descriptors_takes_few_connections_and_goes_on() {
     if Command::new("prlimit").arg("--version").stdout(Stdio::null()).status().is_err() {
-        let _ = writeln!(std::io::stderr(), "not run: prlimit is not installed");
+        not_run("prlimit is not installed");
         return;
     }
     let home = tempfile::tempdir().unwrap();

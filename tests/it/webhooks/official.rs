@@ -10,6 +10,7 @@ use gerbang::clock::Clock;
 use serde_json::json;
 
 use super::{Receiver, hook, pay};
+use crate::not_run::not_run;
 use crate::support::{funded, post};
 
 /// Reads a message from its input and verifies it under each secret.
@@ -30,7 +31,7 @@ except Exception:
 #[expect(clippy::disallowed_methods, reason = "the script that fetches the library says where")]
 async fn the_official_library_verifies_both_signatures() {
     let Ok(python) = std::env::var("STANDARD_WEBHOOKS_PYTHON") else {
-        println!("SKIPPED: no STANDARD_WEBHOOKS_PYTHON; run tests/standard_webhooks.sh");
+        not_run("no STANDARD_WEBHOOKS_PYTHON; run tests/standard_webhooks.sh");
         return;
     };
     let receiver = Receiver::start(&[]).await;
