@@ -7,6 +7,7 @@ use gerbang::clock::Clock;
 use gerbang::connector::midtrans::charge::Charge;
 use gerbang::connector::midtrans::key::ServerKey;
 use gerbang::connector::midtrans::method::{Bank, Method};
+use gerbang::connector::midtrans::refund::RefundRequest;
 use gerbang::connector::midtrans_client::{MidtransClient, Settings};
 use gerbang::connector::provider::{Known, Provider};
 use gerbang::connector::{breaker, bulkhead, http};
@@ -18,6 +19,9 @@ use super::wire::{Cut, PATIENCE, answer, cutting_proxy, listener, nowhere, serve
 use crate::support::START;
 
 const PENDING: &str = r#"{"status_code":"201","status_message":"Success, Bank Transfer transaction is created","transaction_id":"be03df7d","order_id":"topup-7","gross_amount":"44000.00","currency":"IDR","payment_type":"bank_transfer","transaction_status":"pending","va_numbers":[{"bank":"bca","va_number":"8127"}]}"#;
+const REFUNDED: &str = r#"{"status_code":"200","status_message":"Success, refund request is approved","transaction_id":"be03df7d","order_id":"topup-7","gross_amount":"44000.00","currency":"IDR","payment_type":"qris","transaction_status":"partial_refund","refund_amount":"5000.00","refund_key":"r-1"}"#;
+const CANCELLED: &str = r#"{"status_code":"200","status_message":"Success, transaction is canceled","transaction_id":"be03df7d","order_id":"topup-7","gross_amount":"44000.00","currency":"IDR","payment_type":"bank_transfer","transaction_status":"cancel"}"#;
+const EXPIRED: &str = r#"{"status_code":"407","status_message":"Success, transaction has expired","transaction_id":"be03df7d","order_id":"topup-7","gross_amount":"44000.00","currency":"IDR","payment_type":"bank_transfer","transaction_status":"expire"}"#;
 const UNCUT: Cut = Cut { request: usize::MAX, answer: usize::MAX, reset: false };
 
 fn client(address: std::net::SocketAddr) -> MidtransClient {
@@ -37,21 +41,42 @@ fn charge() -> Charge {
     Charge::new("topup-7".to_owned(), amount, Method::BankTransfer(Bank::Bca))
 }
 
+fn refund() -> RefundRequest {
+    let (key, amount) = (Some("r-1".to_owned()), Amount::new(5_000));
+    RefundRequest { key, amount, reason: None }
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Ask {
     Charge,
     Status,
+    Refund,
+    Cancel,
+    Expire,
 }
 
 impl Ask {
     async fn of(self, provider: &dyn Provider) -> &'static str {
         match self {
             Self::Charge => provider.charge(&charge()).await.name(),
+            Self::Refund => provider.refund("topup-7", &refund()).await.name(),
+            Self::Cancel => provider.cancel("topup-7").await.name(),
+            Self::Expire => provider.expire("topup-7").await.name(),
             Self::Status => match provider.status("topup-7").await {
                 Known::Found(_) => "found",
                 Known::NotFound(_) => "not_found",
                 Known::Unanswered(_) => "unanswered",
             },
+        }
+    }
+
+    /// What the provider answers where all goes well.
+    const fn answer(self) -> &'static str {
+        match self {
+            Self::Charge | Self::Status => PENDING,
+            Self::Refund => REFUNDED,
+            Self::Cancel => CANCELLED,
+            Self::Expire => EXPIRED,
         }
     }
 }
@@ -60,7 +85,7 @@ impl Ask {
 async fn ask(ask: Ask, cut: Cut) -> (&'static str, Vec<Vec<u8>>) {
     let (server, server_address) = listener().await;
     let (proxy, proxy_address) = listener().await;
-    let server = serve(server, answer("200 OK", "application/json", PENDING), 1);
+    let server = serve(server, answer("200 OK", "application/json", ask.answer()), 1);
     let proxy = cutting_proxy(proxy, server_address, cut);
     let client = client(proxy_address);
     let concluded = timeout(PATIENCE, ask.of(&client)).await.expect("it hangs");
@@ -71,32 +96,47 @@ async fn ask(ask: Ask, cut: Cut) -> (&'static str, Vec<Vec<u8>>) {
     (concluded, received)
 }
 
-#[tokio::test]
-async fn a_connection_cut_at_every_byte_concludes_nothing_false() {
-    let answered = answer("200 OK", "application/json", PENDING).len();
-    for (kind, whole_is, may_be) in [
-        (Ask::Charge, "succeeded", &["not_sent", "unknown"][..]),
-        (Ask::Status, "found", &["unanswered"][..]),
-    ] {
-        let (concluded, received) = ask(kind, UNCUT).await;
-        assert_eq!((concluded, received.len()), (whole_is, 1));
-        let whole = received[0].len();
-        for reset in [false, true] {
-            for bytes in 0..whole {
-                let cut = Cut { request: bytes, reset, ..UNCUT };
-                let (concluded, received) = ask(kind, cut).await;
-                assert_eq!(received.len(), 0, "{kind:?} {cut:?}");
-                assert!(may_be.contains(&concluded), "{kind:?} {cut:?}: {concluded}");
-            }
-            // From here on the server has all of it.
-            for bytes in 0..answered {
-                let cut = Cut { answer: bytes, reset, ..UNCUT };
-                let (concluded, received) = ask(kind, cut).await;
-                assert_eq!(received.len(), 1, "{kind:?} {cut:?}");
-                assert_eq!(Some(&concluded), may_be.last(), "{kind:?} {cut:?}");
-            }
+/// What may be concluded of one question, wherever its connection is cut.
+async fn cut_everywhere(kind: Ask, whole_is: &str, may_be: &[&str]) {
+    let answered = answer("200 OK", "application/json", kind.answer()).len();
+    let (concluded, received) = ask(kind, UNCUT).await;
+    assert_eq!((concluded, received.len()), (whole_is, 1), "{kind:?}");
+    let whole = received[0].len();
+    for reset in [false, true] {
+        for bytes in 0..whole {
+            let cut = Cut { request: bytes, reset, ..UNCUT };
+            let (concluded, received) = ask(kind, cut).await;
+            assert_eq!(received.len(), 0, "{kind:?} {cut:?}");
+            assert!(may_be.contains(&concluded), "{kind:?} {cut:?}: {concluded}");
+        }
+        // From here on the server has all of it.
+        for bytes in 0..answered {
+            let cut = Cut { answer: bytes, reset, ..UNCUT };
+            let (concluded, received) = ask(kind, cut).await;
+            assert_eq!(received.len(), 1, "{kind:?} {cut:?}");
+            assert_eq!(Some(&concluded), may_be.last(), "{kind:?} {cut:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_connection_cut_at_every_byte_concludes_nothing_false() {
+    cut_everywhere(Ask::Charge, "succeeded", &["not_sent", "unknown"]).await;
+    cut_everywhere(Ask::Status, "found", &["unanswered"]).await;
+}
+
+/// A refund whose answer is lost may have been made: `not_sent` or `refused` would let it be made
+/// again under another key.
+#[tokio::test]
+async fn a_refund_cut_at_every_byte_is_never_taken_for_one_that_was_not_made() {
+    cut_everywhere(Ask::Refund, "succeeded", &["not_sent", "unknown"]).await;
+}
+
+/// An order that is given up or expires may be paid at the same moment.
+#[tokio::test]
+async fn an_end_cut_at_every_byte_is_not_taken_for_one() {
+    cut_everywhere(Ask::Cancel, "succeeded", &["not_sent", "unknown"]).await;
+    cut_everywhere(Ask::Expire, "succeeded", &["not_sent", "unknown"]).await;
 }
 
 #[tokio::test]
