@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use crate::clock::Clock;
-use crate::config::{self, Config, Midtrans};
+use crate::config::{self, Config, Midtrans, Pieces};
 use crate::connector;
 use crate::connector::midtrans::key::ServerKey;
 use crate::connector::midtrans_client::{MidtransClient, NoTls};
@@ -111,7 +111,8 @@ impl App {
         let hub = Arc::new(Hub::default());
         let Opened { journal, history, book, last_hash, last_time, report, site } = opened;
         let view = Arc::new(View::new(&book, references, Arc::clone(&history), last_time));
-        let sealer = Arc::new(Sealer::start(site, Arc::clone(&history), limits::SEGMENT_BYTES)?);
+        let sealer =
+            Arc::new(Sealer::start(site, Arc::clone(&history), config.pieces.segment_bytes)?);
         let (announcer, inbox) = payout::channel();
         let (charge_announcer, charge_inbox) = charge::channel();
         let (engine, queue) =
@@ -124,7 +125,12 @@ impl App {
             metrics: Arc::clone(&metrics),
             hash: last_hash,
             time: last_time,
-            after_batch: housekeeping(&sealer, &history, &metrics, report.checkpoint),
+            after_batch: housekeeping(
+                config.pieces,
+                &sealer,
+                &history,
+                (&metrics, report.checkpoint),
+            ),
             observer: observer(&hub, &view, (announcer, charge_announcer)),
         });
         let teller = Teller::start(&Handle::current());
@@ -303,10 +309,10 @@ fn die(error: &AppendError) -> ! {
 
 /// Between batches: seal what is old, trim what is sealed, checkpoint now and then.
 fn housekeeping(
+    pieces: Pieces,
     sealer: &Arc<Sealer>,
     history: &Arc<History>,
-    metrics: &Arc<Metrics>,
-    checkpoint_at: Option<Position>,
+    (metrics, checkpoint_at): (&Arc<Metrics>, Option<Position>),
 ) -> AfterBatch {
     let (sealer, metrics) = (Arc::downgrade(sealer), Arc::clone(metrics));
     let history = Arc::clone(history);
@@ -321,10 +327,10 @@ fn housekeeping(
         {
             tracing::warn!(%error, "the log could not be trimmed");
         }
-        hold_back(&history);
+        hold_back(&history, pieces.segment_bytes);
         let position = book.position.map_or(0, Position::get);
         // So rare that writing a large book costs little against what was done in between.
-        let period = limits::CHECKPOINT_ENTRIES.max(book.accounts.len() as u64);
+        let period = pieces.checkpoint_entries.max(book.accounts.len() as u64);
         if position.saturating_sub(last) >= period
             && let Some(checkpoint) = checkpoint(book, hash, time)
             && sealer.checkpoint(checkpoint)
@@ -336,8 +342,8 @@ fn housekeeping(
 
 /// A writer that outruns the sealer waits for it a little, or memory and log would grow without
 /// end. It never waits for long: a sealer in trouble must not stop payments before the disk does.
-fn hold_back(history: &History) {
-    let excess = history.tail_bytes() / limits::TAIL_BYTES_CALM;
+fn hold_back(history: &History, segment_bytes: usize) {
+    let excess = history.tail_bytes() / (limits::TAIL_SEGMENTS_CALM * segment_bytes);
     if excess > 0 {
         let pause = limits::TAIL_PAUSE.saturating_mul(u32::try_from(excess).unwrap_or(u32::MAX));
         std::thread::sleep(pause.min(limits::TAIL_PAUSE_MAX));

@@ -6,6 +6,7 @@
 mod banks;
 mod codes;
 mod midtrans;
+mod store;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -15,10 +16,12 @@ use serde::{Deserialize, Serialize};
 pub use self::banks::Banks;
 pub use self::codes::{Codes, Sender, Smtp, Webhook};
 pub use self::midtrans::Midtrans;
+pub use self::store::Pieces;
 
 use self::banks::RawBanks;
 use self::codes::RawCodes;
 use self::midtrans::RawMidtrans;
+use self::store::RawStore;
 use crate::gateway::payout::callbacks;
 use crate::gateway::screening::{RawScreening, Rules};
 use crate::identity::allow::Range;
@@ -45,6 +48,8 @@ pub struct Config {
     pub origins: Vec<String>,
     /// The data directory.
     pub data: PathBuf,
+    /// In which pieces the books are kept.
+    pub pieces: Pieces,
     /// The currency where a request names none.
     pub currency: Currency,
     /// The offset from UTC of times in answers, in seconds.
@@ -138,12 +143,6 @@ struct RawServer {
     tls_key: Option<PathBuf>,
     trusted_proxies: Option<Vec<String>>,
     origins: Option<Vec<String>>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-struct RawStore {
-    data: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -247,6 +246,7 @@ impl Config {
             tls,
             proxies: ranges("server.trusted_proxies", &server.trusted_proxies.unwrap_or_default())?,
             origins: origins(server.origins.unwrap_or_default())?,
+            pieces: store.pieces()?,
             data: store.data.unwrap_or_else(|| DATA.into()),
             currency: match books.currency.as_deref() {
                 None => Currency::IDR,
@@ -303,7 +303,7 @@ impl Config {
                 trusted_proxies: Some(self.proxies.iter().map(ToString::to_string).collect()),
                 origins: Some(self.origins.clone()),
             },
-            store: RawStore { data: Some(path(&self.data)) },
+            store: RawStore::of(self.data.clone(), self.pieces),
             books: RawBooks {
                 currency: Some(self.currency.to_string()),
                 utc_offset: Some(format!("{sign}{hours:02}:{minutes:02}")),
@@ -448,6 +448,8 @@ mod tests {
             ("[[limits]]\nkind = 'fees'\ncurrency = 'IDR'", "limits.kind"),
             ("[[limits]]\nkind = 'wallet'\ncurrency = 'IDR'\nceiling = 0", "limits.ceiling"),
             ("[store]\ndata = 5", "data"),
+            ("[store]\nsegment_bytes = 4095", "store.segment_bytes"),
+            ("[store]\ncheckpoint_entries = 9", "store.checkpoint_entries"),
             ("[server]\ntrusted_proxies = ['10/8']", "server.trusted_proxies"),
             ("[server]\norigins = ['kasir.example']", "server.origins"),
             ("[server]\norigins = ['https://kasir.example/']", "server.origins"),

@@ -382,14 +382,18 @@ pub const DELIVERY_TRIES_MAX: u16 = 64;
 pub const CHUNK_BYTES_MAX: usize = 6 * 1024;
 /// A stretch of the tail this large (encoded) is sealed into a segment.
 pub const SEGMENT_BYTES: usize = 16 * 1024 * 1024;
+/// The least an operator may say instead; so small only to try what happens at a seal.
+pub const SEGMENT_BYTES_MIN: usize = 4 * 1024;
+/// The most: the log is as large, twice, in memory and on disk.
+pub const SEGMENT_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// How long a process that cannot go on waits for its last line to be written.
 pub const LAST_WORD: Duration = Duration::from_millis(200);
 /// How often a start looks at a data directory that another process still holds: for a second.
 pub const LOCK_TRIES_MAX: u32 = 100;
 /// Between two looks at it.
 pub const LOCK_PAUSE: Duration = Duration::from_millis(10);
-/// Encoded history that may wait to be sealed before the writer is held back; four segments.
-pub const TAIL_BYTES_CALM: usize = 4 * SEGMENT_BYTES;
+/// Segments of history that may wait to be sealed before the writer is held back.
+pub const TAIL_SEGMENTS_CALM: usize = 4;
 /// By how much a batch is held back for each such stretch.
 pub const TAIL_PAUSE: Duration = Duration::from_millis(1);
 /// The longest a batch is held back.
@@ -398,6 +402,10 @@ pub const TAIL_PAUSE_MAX: Duration = Duration::from_millis(20);
 pub const BLOCK_BYTES: usize = 128 * 1024;
 /// Entries between two checkpoints, at least.
 pub const CHECKPOINT_ENTRIES: u64 = 500_000;
+/// The least an operator may say instead; so few only to try what happens at a checkpoint.
+pub const CHECKPOINT_ENTRIES_MIN: u64 = 10;
+/// The most: a start replays what came after the last checkpoint.
+pub const CHECKPOINT_ENTRIES_MAX: u64 = 50_000_000;
 /// Largest block of a segment once decompressed: a block holds whole batches, and one of them may
 /// exceed [`BLOCK_BYTES`] by far.
 pub const BLOCK_BYTES_MAX: usize = 256 * 1024 * 1024;
