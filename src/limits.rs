@@ -78,10 +78,15 @@ pub const JSON_DEPTH_MAX: usize = 16;
 pub const H2_STREAMS_MAX: u32 = 100;
 /// Most connections at once; below the descriptor limit that `serve` checks.
 pub const CONNECTIONS_MAX: usize = 16_384;
+/// The part of them that one address may have: 2,048 where there are as many, for the subscribers of
+/// a mobile network share few addresses.
+pub const CONNECTIONS_PER_ADDRESS_PART: usize = 8;
 /// Descriptors that connections leave to the journal and everything else.
 pub const FILES_KEPT: usize = 256 + DELIVERIES_MAX + DELIVERIES_NEW_MAX + DELIVERIES_FAILING_MAX;
 /// Most TLS handshakes under way.
 pub const TLS_HANDSHAKES_MAX: usize = 64;
+/// Of them, those of one address: it can hold each for [`TLS_TURN_TIMEOUT`] by saying nothing.
+pub const TLS_HANDSHAKES_PER_ADDRESS_MAX: usize = TLS_HANDSHAKES_MAX / 4;
 /// How long a TLS handshake may take once the client's hello is whole.
 pub const TLS_TURN_TIMEOUT: Duration = Duration::from_secs(2);
 /// Until a new connection sends its first byte or finishes its TLS handshake.

@@ -76,8 +76,11 @@ async fn serve(settings: Settings, tls: Option<Reloadable>, ending: Ending) -> R
     let name = settings.name.clone();
     let service = Arc::new(BankService::new(settings, Arc::new(System), Clock::system()));
     let (stop, stopped) = watch::channel(false);
+    let connections_max = listen::connections_max();
     let options = server::Options {
-        connections_max: listen::connections_max(),
+        connections_max,
+        // There is one client, the gateway.
+        connections_per_address_max: connections_max,
         ..server::Options::standard()
     };
     let serving = tokio::spawn(server::serve(listener, tls.clone(), service, stopped, options));

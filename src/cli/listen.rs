@@ -90,8 +90,12 @@ pub(super) async fn run(
         proxies: config.proxies.clone(),
         origins: config.origins.clone(),
     };
-    let bounds =
-        server::Options { connections_max: connections_max(), ..server::Options::standard() };
+    let connections_max = connections_max();
+    let bounds = server::Options {
+        connections_max,
+        connections_per_address_max: server::per_address(connections_max),
+        ..server::Options::standard()
+    };
     let beside = api::Options { metrics: true, api: false, ..shown.clone() };
     let api = Arc::new(Api::new(Arc::clone(&app.gateway), Arc::clone(&app.metrics), shown));
     // The operations listener goes on while the other drains, so that its probes see why.

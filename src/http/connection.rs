@@ -14,11 +14,11 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::rustls::server::Acceptor;
 
+use super::crowd::Permit;
 use super::exchange::Edge;
 use super::guard::Guard;
 use super::link::Link;
@@ -45,7 +45,7 @@ pub(super) async fn run<S: Service>(
     shared: Arc<Shared<S>>,
     stream: TcpStream,
     peer: SocketAddr,
-    permit: OwnedSemaphorePermit,
+    permit: Permit,
 ) {
     let limit = shared.options.first_byte_timeout;
     let mut stage = shared.stage.clone();
@@ -54,7 +54,7 @@ pub(super) async fn run<S: Service>(
         let opened = tokio::select! {
             biased;
             _ = stopping => return,
-            opened = timeout(limit, open_tls(tls, &shared, stream)) => opened,
+            opened = timeout(limit, open_tls(tls, &shared, &permit, stream)) => opened,
         };
         if let Ok(Ok(opened)) = opened {
             speak(shared, opened, peer, permit).await;
@@ -74,14 +74,21 @@ pub(super) async fn run<S: Service>(
 async fn open_tls<S>(
     tls: &tls::Reloadable,
     shared: &Shared<S>,
+    permit: &Permit,
     stream: TcpStream,
 ) -> io::Result<Opened<Box<tls::Stream>>> {
     // Whoever says nothing, or begins to and stops, takes no turn from those who go on: a turn is
     // for the arithmetic, which begins when the client's hello is whole.
     let hello = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
+    // Among those of its own address first, so that no address takes the turns of all.
+    let own = permit.handshakes();
+    let own = match &own {
+        None => None,
+        Some(own) => Some(own.acquire().await.map_err(io::Error::other)?),
+    };
     let turn = shared.handshakes.acquire().await.map_err(io::Error::other)?;
     let stream = timeout(TLS_TURN_TIMEOUT, hello.into_stream(tls.config())).await??;
-    drop(turn);
+    drop((turn, own));
     let stream = Box::new(stream);
     let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     sniff(stream, Some(http2)).await
@@ -106,7 +113,7 @@ async fn speak<S: Service, T>(
     shared: Arc<Shared<S>>,
     opened: Opened<T>,
     peer: SocketAddr,
-    permit: OwnedSemaphorePermit,
+    permit: Permit,
 ) where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {

@@ -21,9 +21,10 @@ use hyper::header::{
 use hyper::http::request::Parts;
 use hyper::upgrade::OnUpgrade;
 use hyper::{Method, Response, Version};
-use tokio::sync::{OwnedSemaphorePermit, SemaphorePermit};
+use tokio::sync::SemaphorePermit;
 use tokio::time::timeout;
 
+use super::crowd::Permit;
 use super::link::{self, Busy, Link};
 use super::problem::{ApiError, Code};
 use super::reply::{Outgoing, Reply};
@@ -43,7 +44,7 @@ pub(super) struct Edge<S> {
     pub(super) link: Arc<Link>,
     pub(super) peer: SocketAddr,
     /// Held for as long as the connection is, also as a WebSocket.
-    pub(super) permit: Arc<OwnedSemaphorePermit>,
+    pub(super) permit: Arc<Permit>,
     pub(super) http2: bool,
 }
 

@@ -20,6 +20,7 @@ pub mod tls;
 // A connection.
 mod chunks;
 mod connection;
+mod crowd;
 mod guard;
 mod head;
 mod link;

@@ -3,7 +3,7 @@
 //! Life of one connection is in `connection`. Nothing here knows a route.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, sleep, timeout};
 
+use super::crowd::{Crowd, Permit};
 use super::reply::Reply;
 use super::request::Request;
 use super::{connection, tls};
@@ -29,6 +30,12 @@ pub trait Service: Send + Sync + 'static {
     /// How many connections are open now, told whenever one comes or goes.
     fn connections(&self, _open: usize) {}
 
+    /// Whether this peer speaks for many others, as a proxy of ours does: it is not counted among
+    /// those of which none may have all connections.
+    fn is_many(&self, peer: IpAddr) -> bool {
+        peer.to_canonical().is_loopback()
+    }
+
     /// Answers a request.
     fn call(&self, request: Request) -> impl Future<Output = Reply> + Send;
 }
@@ -38,6 +45,8 @@ pub trait Service: Send + Sync + 'static {
 pub struct Options {
     /// Most connections at once.
     pub connections_max: usize,
+    /// Of them, those of one address.
+    pub connections_per_address_max: usize,
     /// Most KiB of bodies that have come in part.
     pub bodies_kib_max: usize,
     /// Until the first byte, and the end of the TLS handshake if there is one.
@@ -63,6 +72,7 @@ impl Options {
     pub const fn standard() -> Self {
         Self {
             connections_max: limits::CONNECTIONS_MAX,
+            connections_per_address_max: per_address(limits::CONNECTIONS_MAX),
             bodies_kib_max: limits::BODIES_KIB_MAX,
             first_byte_timeout: limits::FIRST_BYTE_TIMEOUT,
             head_timeout: limits::HEAD_TIMEOUT,
@@ -74,6 +84,12 @@ impl Options {
             linger_timeout: limits::LINGER_TIMEOUT,
         }
     }
+}
+
+/// The part of so many connections that one address may have.
+pub const fn per_address(connections_max: usize) -> usize {
+    let part = connections_max / limits::CONNECTIONS_PER_ADDRESS_PART;
+    if part == 0 { 1 } else { part }
 }
 
 /// How far the listener's life has gone; connections watch it.
@@ -134,7 +150,8 @@ async fn accept_until<S: Service>(
     permits: &Arc<Semaphore>,
     shared: &Arc<Shared<S>>,
 ) {
-    let mut calm = Calm::default();
+    let crowd = Crowd::new(shared.options.connections_per_address_max);
+    let (mut calm, mut calm_of_crowds) = (Calm::default(), Calm::default());
     loop {
         let accepted = tokio::select! {
             biased;
@@ -143,6 +160,15 @@ async fn accept_until<S: Service>(
         };
         match accepted {
             Ok((stream, peer, permit)) => {
+                let counted = !shared.service.is_many(peer.ip());
+                let standing = counted.then(|| crowd.enter(peer.ip()));
+                if matches!(standing, Some(None)) {
+                    if calm_of_crowds.may_log(Instant::now()) {
+                        tracing::warn!(address = %peer.ip(), "too many connections of one address");
+                    }
+                    continue;
+                }
+                let permit = Permit::new(permit, standing.flatten());
                 prepare(&stream);
                 let (shared, permits) = (Arc::clone(shared), Arc::clone(permits));
                 let tell = move |shared: &Shared<S>| {

@@ -1,11 +1,14 @@
 //! The edge over real sockets: a service that does little, and clients that do what they should not.
 
+mod crowds;
 mod deadlines;
+mod floods;
 mod protocols;
 mod refusals;
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -33,6 +36,10 @@ const ECHO_MAX: usize = 1000;
 
 #[derive(Default)]
 struct Echo {
+    /// Counts every address, loopback too.
+    counts_everybody: bool,
+    /// Requests for `/wait` that have begun.
+    waiting: AtomicUsize,
     /// `/wait` tells that it began, and ends when told so.
     began: Notify,
     go_on: Notify,
@@ -50,6 +57,10 @@ impl Service for Echo {
         if path == "/echo" { ECHO_MAX } else { 100_000 }
     }
 
+    fn is_many(&self, peer: IpAddr) -> bool {
+        !self.counts_everybody && peer.is_loopback()
+    }
+
     async fn call(&self, request: Request) -> Reply {
         self.route(&request).await.into()
     }
@@ -65,6 +76,7 @@ impl Echo {
             ["panic"] => panic!("told to"),
             ["wait"] => {
                 self.began.notify_one();
+                self.waiting.fetch_add(1, Ordering::Relaxed);
                 self.go_on.notified().await;
                 Ok(Reply::text(StatusCode::OK, "waited"))
             }
@@ -109,9 +121,13 @@ impl Server {
     }
 
     async fn start(options: Options, tls: Option<tls::Reloadable>) -> Self {
+        Self::of(Echo::default(), options, tls).await
+    }
+
+    async fn of(service: Echo, options: Options, tls: Option<tls::Reloadable>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let service = Arc::new(Echo::default());
+        let service = Arc::new(service);
         let (stop, stopped) = watch::channel(false);
         let task = tokio::spawn(serve(listener, tls, Arc::clone(&service), stopped, options));
         Self { address, service, stop, task }

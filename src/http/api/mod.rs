@@ -250,6 +250,11 @@ impl Service for Api {
         }
     }
 
+    fn is_many(&self, peer: IpAddr) -> bool {
+        let peer = peer.to_canonical();
+        peer.is_loopback() || self.options.proxies.iter().any(|range| range.contains(peer))
+    }
+
     async fn call(&self, request: Request) -> Reply {
         let began = Began::now();
         if self.options.api && MerchantApi::is_ours(request.segments().as_slice()) {

@@ -133,12 +133,12 @@ async fn draining_answers_http2_requests_in_flight() {
     timeout(PATIENCE, server.task).await.expect("not drained").unwrap();
 }
 
-struct Pair {
-    tls: tls::Reloadable,
-    certificate: CertificateDer<'static>,
+pub(super) struct Pair {
+    pub(super) tls: tls::Reloadable,
+    pub(super) certificate: CertificateDer<'static>,
 }
 
-fn pair(directory: &Path) -> Pair {
+pub(super) fn pair(directory: &Path) -> Pair {
     let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let (certificate, key) = (directory.join("cert.pem"), directory.join("key.pem"));
     fs::write(&certificate, pair.cert.pem()).unwrap();
@@ -149,11 +149,10 @@ fn pair(directory: &Path) -> Pair {
 
 type Client = tokio_rustls::client::TlsStream<TcpStream>;
 
-async fn tls_client(
-    server: &Server,
+pub(super) fn client_config(
     certificate: &CertificateDer<'static>,
     alpn: &[&str],
-) -> std::io::Result<Client> {
+) -> rustls::ClientConfig {
     let mut roots = rustls::RootCertStore::empty();
     roots.add(certificate.clone()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -163,6 +162,15 @@ async fn tls_client(
         .with_root_certificates(roots)
         .with_no_client_auth();
     config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+    config
+}
+
+async fn tls_client(
+    server: &Server,
+    certificate: &CertificateDer<'static>,
+    alpn: &[&str],
+) -> std::io::Result<Client> {
+    let config = client_config(certificate, alpn);
     let name = ServerName::try_from("localhost").unwrap();
     tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, server.connect().await).await
 }
