@@ -14,7 +14,7 @@ use gerbang::gateway::charge;
 use gerbang::gateway::client::Application;
 use gerbang::gateway::notify::Hub;
 use gerbang::gateway::payout::public_id;
-use gerbang::gateway::payout::{self, Announcer, Desk, Inbox};
+use gerbang::gateway::payout::{self, Announcer, Banks, Desk, Inbox};
 use gerbang::gateway::screening::{RawRule, RawScreening, Rules, Screening};
 use gerbang::gateway::transfer::Transfer;
 use gerbang::gateway::{Error, Gateway, Parts};
@@ -136,14 +136,14 @@ impl Life {
         let (announcer, inbox) = payout::channel();
         let (engine, queue) =
             Engine::new(Arc::clone(&recovered.view), Policies::default(), self.clock.clone());
-        let writer = self.writer(recovered, announcer);
+        let writer = writer(self.journal.clone(), recovered, self.clock.clone(), announcer);
         let dead = Arc::new(Mutex::new(false));
         let jumps = !self.is_last && self.random.percent(40);
         let jump = Duration::from_millis(self.random.range(100, 20_000));
         let clocks = (self.clock.clone(), self.banks_clock.clone());
         tokio::spawn(tell_time(clocks.0, clocks.1, jumps.then_some(jump)));
         tokio::spawn(write(writer, queue, Arc::clone(&dead), self.random.fork()));
-        let gateway = self.gateway(&engine, inbox);
+        let gateway = gateway(&engine, inbox, Arc::new(Ways(Arc::clone(&self.banks))));
         tokio::spawn(administer(
             Arc::clone(&gateway),
             Arc::clone(&self.banks),
@@ -180,42 +180,46 @@ impl Life {
             assert!(end.elapsed() < Duration::from_secs(3_600), "stay open: {open:?}");
         }
     }
+}
 
-    fn writer(&self, recovered: Recovered, announcer: Announcer) -> Writer {
-        Writer::new(WriterParts {
-            journal: Box::new(self.journal.clone()),
-            book: recovered.book,
-            view: recovered.view,
-            clock: self.clock.clone(),
-            metrics: Metrics::new(),
-            hash: recovered.hash,
-            time: recovered.time,
-            after_batch: Box::new(|_, _, _, _| ()),
-            observer: Box::new(move |recorded| announcer.tell(recorded)),
-        })
-    }
+pub(crate) fn writer(
+    journal: MemoryJournal,
+    recovered: Recovered,
+    clock: Clock,
+    announcer: Announcer,
+) -> Writer {
+    Writer::new(WriterParts {
+        journal: Box::new(journal),
+        book: recovered.book,
+        view: recovered.view,
+        clock,
+        metrics: Metrics::new(),
+        hash: recovered.hash,
+        time: recovered.time,
+        after_batch: Box::new(|_, _, _, _| ()),
+        observer: Box::new(move |recorded| announcer.tell(recorded)),
+    })
+}
 
-    fn gateway(&self, engine: &Engine, inbox: Inbox) -> Arc<Gateway> {
-        let (not_found_is_final, ask_within) = (NOT_FOUND_IS_FINAL, None);
-        let options = payout::Options { not_found_is_final, asking_max: 4, ask_within };
-        let ways = Arc::new(Ways(Arc::clone(&self.banks)));
-        let callbacks = super::callbacks::at_home(Arc::new(Vault::in_memory(1)));
-        let desk = Desk::new(engine.clone(), ways, callbacks, options);
-        tokio::spawn(Arc::clone(&desk).run(inbox));
-        let charges = charge::Desk::new(engine.clone(), None, None, charge::Options::standard());
-        Arc::new(Gateway::new(Parts {
-            charges,
-            engine: engine.clone(),
-            settings: settings(),
-            hasher: Hasher::simulated(1),
-            keys: SigningKeys::in_memory(1),
-            hub: Arc::new(Hub::default()),
-            vault: Arc::new(Vault::in_memory(1)),
-            desk,
-            screening: Screening::new(Rules::from_raw(rules()).unwrap()),
-            outbox: None,
-        }))
-    }
+pub(crate) fn gateway(engine: &Engine, inbox: Inbox, ways: Arc<dyn Banks>) -> Arc<Gateway> {
+    let (not_found_is_final, ask_within) = (NOT_FOUND_IS_FINAL, None);
+    let options = payout::Options { not_found_is_final, asking_max: 4, ask_within };
+    let callbacks = super::callbacks::at_home(Arc::new(Vault::in_memory(1)));
+    let desk = Desk::new(engine.clone(), ways, callbacks, options);
+    tokio::spawn(Arc::clone(&desk).run(inbox));
+    let charges = charge::Desk::new(engine.clone(), None, None, charge::Options::standard());
+    Arc::new(Gateway::new(Parts {
+        charges,
+        engine: engine.clone(),
+        settings: settings(),
+        hasher: Hasher::simulated(1),
+        keys: SigningKeys::in_memory(1),
+        hub: Arc::new(Hub::default()),
+        vault: Arc::new(Vault::in_memory(1)),
+        desk,
+        screening: Screening::new(Rules::from_raw(rules()).unwrap()),
+        outbox: None,
+    }))
 }
 
 /// A person has to look at the largest transfers.
@@ -305,10 +309,7 @@ struct Client {
 
 impl Client {
     async fn run(mut self) {
-        let registry = self.gateway.view().registry();
-        let client = Arc::clone(&registry.clients[&ClientId::parse("1").unwrap()]);
-        let account = self.gateway.view().user(client.user).unwrap().account;
-        let application = Application { client, account };
+        let application = application(&self.gateway);
         for _ in 0..self.transfers {
             sleep(Duration::from_millis(self.random.below(700))).await;
             let index = self.choose();
@@ -348,7 +349,15 @@ impl Client {
     }
 }
 
-fn transfer(asked: &Asked) -> Transfer {
+/// The one client.
+pub(crate) fn application(gateway: &Gateway) -> Application {
+    let registry = gateway.view().registry();
+    let client = Arc::clone(&registry.clients[&ClientId::parse("1").unwrap()]);
+    let account = gateway.view().user(client.user).unwrap().account;
+    Application { client, account }
+}
+
+pub(crate) fn transfer(asked: &Asked) -> Transfer {
     Transfer {
         transaction: Reference::parse(&asked.reference).unwrap(),
         sender: Line::parse("0847652590", 34).unwrap(),

@@ -3,6 +3,7 @@
 
 pub(crate) mod bank;
 pub(crate) mod callbacks;
+mod hanging;
 pub(crate) mod life;
 mod statement;
 mod world;
