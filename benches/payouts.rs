@@ -115,6 +115,7 @@ fn started(number: u32) -> PayoutStarted {
         rule: Line::empty(),
         challenged_until: None,
         callback: false,
+        fee_max: None,
     }
 }
 

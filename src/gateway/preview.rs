@@ -25,7 +25,7 @@ impl Gateway {
     /// The ways that a transfer would take now.
     pub fn preview_route(&self, bank: BankCode, amount: Amount, fallback: bool) -> Plan {
         let at = self.engine.clock().now();
-        let question = Question { bank, amount, at, fallback };
+        let question = Question { bank, amount, at, fallback, fee_max: None };
         let banks = self.desk.banks();
         routing::plan(&self.view().registry(), &question, |code| banks.is_available(code, at))
     }

@@ -30,6 +30,8 @@ pub struct Question {
     pub at: Timestamp,
     /// Whether another bank may do it, for a fee, when the beneficiary's own cannot.
     pub fallback: bool,
+    /// The most that a way may cost, zero included; any fee if there is none.
+    pub fee_max: Option<u64>,
 }
 
 /// The ways a transfer may take, best first, and those it may not.
@@ -90,6 +92,8 @@ pub enum Reason {
     OwnBank,
     /// The client does not pay for another bank.
     FallbackRefused,
+    /// It costs more than was agreed to.
+    TooDear,
 }
 
 impl Reason {
@@ -102,6 +106,7 @@ impl Reason {
             Self::NoRoute => "has no such route",
             Self::OwnBank => "is the beneficiary's own bank",
             Self::FallbackRefused => "the client does not allow another bank",
+            Self::TooDear => "costs more than was agreed to",
         }
     }
 
@@ -176,16 +181,35 @@ pub fn plan(
             Some(_) if refused => {
                 plan.pass_over(partner, Usage::Interbank, Reason::FallbackRefused);
             }
-            Some(route) => match closed(partner) {
-                Some(reason) => plan.pass_over(partner, Usage::Interbank, reason),
-                None => {
-                    let fee = route.fee_rounded_up(question.amount);
-                    plan.candidates.push(Candidate::new(partner, route, fee, why));
+            Some(route) => {
+                let fee = route.fee_rounded_up(question.amount);
+                let too_dear = question.fee_max.is_some_and(|max| units(fee) > max);
+                match closed(partner) {
+                    None if too_dear => {
+                        plan.pass_over(partner, Usage::Interbank, Reason::TooDear);
+                    }
+                    Some(reason) => plan.pass_over(partner, Usage::Interbank, reason),
+                    None => plan.candidates.push(Candidate::new(partner, route, fee, why)),
                 }
-            },
+            }
         }
     }
     plan
+}
+
+/// What `question` costs on a usual day: nothing if the beneficiary's own bank takes it, whatever is
+/// the matter with it just now, and else what the first way costs.
+pub fn usual_fee(registry: &Registry, question: &Question) -> u64 {
+    let plan = plan(registry, question, |_| true);
+    let own = |it: &PassedOver| it.usage == Usage::Transfer && it.reason.is_passing();
+    if plan.passed_over.iter().any(own) {
+        return 0;
+    }
+    plan.candidates.first().map_or(0, |way| units(way.fee))
+}
+
+fn units(fee: Option<Amount>) -> u64 {
+    fee.map_or(0, Amount::get)
 }
 
 /// All partners, the smallest priority number first; of equals, the smaller code.
@@ -260,7 +284,8 @@ mod tests {
 
     fn question(bank_code: &str, fallback: bool) -> Question {
         let at = Timestamp::parse_rfc3339("2026-11-21T12:00:00+07:00").unwrap();
-        Question { bank: bank(bank_code), amount: Amount::new(2_475_000).unwrap(), at, fallback }
+        let amount = Amount::new(2_475_000).unwrap();
+        Question { bank: bank(bank_code), amount, at, fallback, fee_max: None }
     }
 
     /// A plan in one line: `009T 014I/6500` for the candidates, `|008I no route` for the others.
@@ -290,6 +315,31 @@ mod tests {
         let mut partner = registry.partners[&bank(code)].clone();
         change(&mut partner);
         registry.apply(&RegistryChange::PartnerSet(partner));
+    }
+
+    #[test]
+    fn nobody_pays_more_than_they_agreed_to() {
+        let mut registry = two_interbank();
+        let most = |code, fee_max| Question { fee_max: Some(fee_max), ..question(code, true) };
+        let cases = [
+            ("014", 0, "014T -009I:TooDear -008I:TooDear"),
+            ("014", 2_475, "014T 008I/2475 -009I:TooDear"),
+            ("014", 6_500, "014T 009I/6500 008I/2475"),
+            ("002", 2_474, "-009I:TooDear -014I:NoRoute -008I:TooDear"),
+        ];
+        for (code, fee_max, expected) in cases {
+            let plan = plan(&registry, &most(code, fee_max), |_| true);
+            assert_eq!(short(&plan), expected, "{code} for at most {fee_max}");
+        }
+        assert_eq!(usual_fee(&registry, &question("014", true)), 0);
+        assert_eq!(usual_fee(&registry, &question("002", true)), 6_500);
+        // What is the matter with a bank today is not what its customers agreed to.
+        let at = question("014", true).at;
+        let window = Window { from: 11 * 60, until: 13 * 60 };
+        set(&mut registry, "014", |partner| partner.maintenance = Some(window));
+        assert_eq!(usual_fee(&registry, &Question { at, ..question("014", true) }), 0);
+        set(&mut registry, "014", |partner| partner.disabled = true);
+        assert_eq!(usual_fee(&registry, &question("014", true)), 6_500);
     }
 
     #[test]

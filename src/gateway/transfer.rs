@@ -68,6 +68,7 @@ impl Gateway {
             number: transfer.number,
             expected: None,
             remark: transfer.remark,
+            fee_max: None,
             fallback: client.allow_interbank_fallback,
             callback: client.callback.is_some(),
             per_day_max: client.per_day_max,

@@ -6,6 +6,7 @@ use super::caller::Caller;
 use super::codes::operation::Operation;
 use super::payout::start::{Ask, Begun};
 use super::payout::{Standing, standing_of};
+use super::routing::{self, Question};
 use super::{Error, Gateway, reference};
 use crate::identity::secret::Secret;
 use crate::ledger::event::Role;
@@ -28,6 +29,8 @@ pub struct Withdraw {
     pub number: Line,
     /// The name its owner says is on it; a bank that says otherwise stops it.
     pub name: Option<Line>,
+    /// The most that it may cost on top, zero included; its usual fee if they do not say.
+    pub fee_max: Option<u64>,
     /// The caller's key, if they gave one.
     pub reference: Option<Reference>,
 }
@@ -52,13 +55,23 @@ impl Gateway {
             .text(withdraw.bank.as_str())
             .text(withdraw.number.as_str())
             .text(withdraw.name.as_ref().map_or("", Line::as_str))
+            .text(&withdraw.fee_max.map_or_else(String::new, |max| max.to_string()))
             .finish();
         let origin = reference::origin(caller.principal(), withdraw.reference, digest);
+        let usual = self.usual_fee(withdraw.bank, withdraw.amount);
+        let fee_max = withdraw.fee_max.unwrap_or(usual);
+        if fee_max < usual {
+            return Err(Error::invalid(
+                "max_fee",
+                format!("this bank is reached for a fee of {usual}"),
+            ));
+        }
         let operation = Operation::Withdrawal {
             bank: withdraw.bank,
             number: withdraw.number.clone(),
             amount: withdraw.amount,
             currency,
+            fee_max,
         };
         self.require_code(caller, &operation, &origin, code).await?;
         let begun = self
@@ -77,9 +90,26 @@ impl Gateway {
                 fallback: true,
                 callback: false,
                 per_day_max: None,
+                fee_max: Some(fee_max),
             })
             .await?;
         self.wait_for(begun, most).await
+    }
+
+    /// What a withdrawal to an account at `bank` costs on a usual day, in the smallest unit.
+    pub fn usual_fee(&self, bank: BankCode, amount: Amount) -> u64 {
+        routing::usual_fee(&self.view().registry(), &self.question(bank, amount))
+    }
+
+    /// What it costs where another bank takes it instead, if one may; the dearest of them.
+    pub fn greatest_fee(&self, bank: BankCode, amount: Amount) -> Option<u64> {
+        let plan = routing::plan(&self.view().registry(), &self.question(bank, amount), |_| true);
+        plan.candidates.iter().map(|way| way.fee.map_or(0, Amount::get)).max()
+    }
+
+    fn question(&self, bank: BankCode, amount: Amount) -> Question {
+        let at = self.engine.clock().now();
+        Question { bank, amount, at, fallback: true, fee_max: None }
     }
 
     /// The caller's withdrawal of this id; an administrator may see all.

@@ -356,6 +356,7 @@ impl Names {
             "route": route(&started.route),
             "rule": started.rule.as_str(),
             "callback": started.callback,
+            "fee_max": started.fee_max,
             "challenged_until": started.challenged_until.map(|until| until.to_string()),
         })
     }

@@ -62,6 +62,9 @@ pub struct PayoutStarted {
     pub challenged_until: Option<Timestamp>,
     /// Whether its end is to be told to a callback.
     pub callback: bool,
+    /// The most that a way may cost on top, in the smallest unit, zero included; whatever its route
+    /// says if there is none.
+    pub fee_max: Option<u64>,
 }
 
 /// Why money leaves.

@@ -55,6 +55,8 @@ pub enum Operation {
         amount: Amount,
         /// In what.
         currency: Currency,
+        /// The most that it may cost on top, in the smallest unit.
+        fee_max: u64,
     },
 }
 
@@ -80,9 +82,10 @@ impl Operation {
             Self::Charge { charge, payee, .. } => {
                 DigestBuilder::new("code charge").text(charge.as_str()).text(payee.as_str())
             }
-            Self::Withdrawal { bank, number, .. } => {
-                DigestBuilder::new("code withdrawal").text(bank.as_str()).text(number.as_str())
-            }
+            Self::Withdrawal { bank, number, fee_max, .. } => DigestBuilder::new("code withdrawal")
+                .text(bank.as_str())
+                .text(number.as_str())
+                .number(*fee_max),
         };
         digest.number(amount.get()).text(currency.code()).finish()
     }
@@ -102,8 +105,11 @@ impl Operation {
             }
             Self::Bill { bill, payee, .. } => format!("pay bill {bill} of {payee}, {amount}"),
             Self::Charge { charge, payee, .. } => format!("pay {charge} of {payee}, {amount}"),
-            Self::Withdrawal { bank, number, .. } => {
-                format!("send {amount} to account {number} at bank {bank}")
+            Self::Withdrawal { bank, number, currency, fee_max, .. } => {
+                let fee = Amount::new(*fee_max).map_or_else(String::new, |fee| {
+                    format!(", for a fee of at most {}", money(fee, *currency))
+                });
+                format!("send {amount} to account {number} at bank {bank}{fee}")
             }
         })
     }
@@ -168,7 +174,7 @@ mod tests {
         [
             Operation::Payment { to: Username::parse(one).unwrap(), amount, currency },
             Operation::Bill { bill: line(one), payee: line(other), amount, currency },
-            Operation::Withdrawal { bank, number: line(one), amount, currency },
+            Operation::Withdrawal { bank, number: line(one), amount, currency, fee_max: 0 },
         ]
     }
 
@@ -186,11 +192,16 @@ mod tests {
         .collect();
         let other = operations(1, "IDR", ["ani", "kantin"]);
         digests.extend(other[1..].iter().map(Operation::digest));
+        let [.., mut dearer] = operations(1, "IDR", ["ani", "warung"]);
+        if let Operation::Withdrawal { fee_max, .. } = &mut dearer {
+            *fee_max = 6_500;
+        }
+        digests.push(dearer.digest());
         let again = operations(1, "IDR", ["ani", "warung"]);
         assert_eq!(again[2].digest(), digests[2]);
         digests.sort_by_key(|digest| digest.0);
         digests.dedup();
-        assert_eq!(digests.len(), 14);
+        assert_eq!(digests.len(), 15);
     }
 
     #[test]

@@ -234,6 +234,7 @@ impl Desk {
                 Purpose::Transfer => client.is_some_and(|client| client.allow_interbank_fallback),
                 Purpose::Withdrawal => true,
             },
+            fee_max: case.started.fee_max,
         };
         let is_left = |code| !passed_over.contains(&code) && self.banks.is_available(code, now);
         routing::plan(&registry, &question, is_left).candidates.into_iter().next()

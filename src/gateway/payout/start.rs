@@ -61,6 +61,8 @@ pub struct Ask {
     pub callback: bool,
     /// The most that may leave the account in a day.
     pub per_day_max: Option<Amount>,
+    /// The most that a way may cost, zero included; whatever its route says if there is none.
+    pub fee_max: Option<u64>,
 }
 
 /// A payout that is in the journal.
@@ -167,8 +169,13 @@ impl Gateway {
         ask: &Ask,
         now: Timestamp,
     ) -> Result<Result<(Line, Candidate), No>, Error> {
-        let question =
-            Question { bank: ask.bank, amount: ask.amount, at: now, fallback: ask.fallback };
+        let question = Question {
+            bank: ask.bank,
+            amount: ask.amount,
+            at: now,
+            fallback: ask.fallback,
+            fee_max: ask.fee_max,
+        };
         let banks = self.desk.banks();
         let plan =
             routing::plan(&self.view().registry(), &question, |code| banks.is_available(code, now));
@@ -290,6 +297,7 @@ fn started(
         rule,
         challenged_until,
         callback: ask.callback,
+        fee_max: ask.fee_max,
     }
 }
 

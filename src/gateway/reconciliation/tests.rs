@@ -100,6 +100,7 @@ impl World {
                 rule: Text::empty(),
                 challenged_until: waits.then_some(at),
                 callback: false,
+                fee_max: None,
             }));
         }
         let place = usize::try_from(self.below(u64::try_from(self.open.len()).unwrap())).unwrap();

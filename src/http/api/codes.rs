@@ -30,6 +30,7 @@ struct AskBody {
     qr: Option<String>,
     bank_code: Option<String>,
     account_number: Option<String>,
+    max_fee: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -102,6 +103,7 @@ impl Context<'_> {
     fn operation(&self, caller: &Caller, body: AskBody) -> Result<Operation, ApiError> {
         let AskBody { operation, to, amount, currency, bill, charge, qr, .. } = body;
         let (bank_code, account_number) = (body.bank_code, body.account_number);
+        let max_fee = body.max_fee;
         let currency = wire::currency(currency.as_ref())?;
         let (_, currency) = self.gateway.account_in(&caller.user, currency)?;
         let amount = amount.map(wire::amount).transpose()?;
@@ -111,7 +113,8 @@ impl Context<'_> {
         };
         let no_account = || {
             unwanted("bank_code", bank_code.is_some())?;
-            unwanted("account_number", account_number.is_some())
+            unwanted("account_number", account_number.is_some())?;
+            unwanted("max_fee", max_fee.is_some())
         };
         if operation != "charge" {
             unwanted("charge", charge.is_some())?;
@@ -154,7 +157,9 @@ impl Context<'_> {
                 let number = wanted("account_number", account_number)?;
                 let number = account("account_number", &number)?;
                 let amount = wanted("amount", amount)?;
-                Ok(Operation::Withdrawal { bank, number, amount, currency })
+                let usual = || self.gateway.usual_fee(bank, amount);
+                let fee_max = max_fee.unwrap_or_else(usual);
+                Ok(Operation::Withdrawal { bank, number, amount, currency, fee_max })
             }
             _ => {
                 Err(ApiError::field("operation", "must be payment, bill, charge, qr or withdrawal"))

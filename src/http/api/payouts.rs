@@ -18,6 +18,7 @@ use crate::http::reply::Reply;
 use crate::identity::secret::Secret;
 use crate::journal::Recorded;
 use crate::ledger::event::Fact;
+use crate::ledger::money::Amount;
 use crate::ledger::payout::Purpose;
 use crate::ledger::text::Line;
 use crate::limits;
@@ -30,6 +31,7 @@ struct WithdrawBody {
     bank_code: String,
     account_number: String,
     account_name: Option<String>,
+    max_fee: Option<u64>,
     reference: Option<String>,
     otp: Option<Secret<String>>,
 }
@@ -68,6 +70,16 @@ struct PayoutView {
     created_at: String,
 }
 
+/// What a withdrawal costs.
+#[derive(Serialize)]
+struct FeeView {
+    bank_code: String,
+    amount: u64,
+    fee: u64,
+    total: u64,
+    fee_at_most: u64,
+}
+
 /// `POST /api/v1/withdrawals`
 pub(super) async fn withdraw(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
     let body: WithdrawBody = context.request.json()?;
@@ -79,12 +91,36 @@ pub(super) async fn withdraw(context: Context<'_>, caller: &Caller) -> Result<Re
         bank: routing::bank_code("bank_code", &body.bank_code)?,
         number: account("account_number", &body.account_number)?,
         name: name.map(|name| wire::line("account_name", name, limits::NAME_MAX)).transpose()?,
+        fee_max: body.max_fee,
         reference: context.key(body.reference.as_deref())?,
     };
     let most = context.gateway.settings().answer_within;
     let begun = context.gateway.withdraw(caller, withdraw, code.as_ref(), most).await?;
     let reply = Reply::accepted(&context.payout(&begun.standing));
     Ok(if begun.replayed { wire::mark_replayed(reply) } else { reply })
+}
+
+/// `GET /api/v1/withdrawal-fee`: what a withdrawal would cost, before anybody agrees to it.
+pub(super) fn fee(context: Context<'_>) -> Result<Reply, ApiError> {
+    let query = context.request.query()?.only(&["bank_code", "amount"])?;
+    let missing = |field| move || ApiError::field(field, "is needed");
+    let bank = query.get("bank_code").ok_or_else(missing("bank_code"))?;
+    let bank = routing::bank_code("bank_code", bank)?;
+    let amount = query.get("amount").ok_or_else(missing("amount"))?;
+    let amount = amount.parse().ok().and_then(Amount::new);
+    let amount = amount
+        .ok_or_else(|| ApiError::field("amount", "must be a whole number from 1 to 10^15"))?;
+    let dearest = context.gateway.greatest_fee(bank, amount);
+    let dearest =
+        dearest.ok_or_else(|| ApiError::field("bank_code", "no bank of ours reaches it"))?;
+    let fee = context.gateway.usual_fee(bank, amount);
+    Ok(Reply::ok(&FeeView {
+        bank_code: bank.to_string(),
+        amount: amount.get(),
+        fee,
+        total: amount.get() + fee,
+        fee_at_most: dearest.max(fee),
+    }))
 }
 
 /// `GET /api/v1/withdrawals/{id}`

@@ -92,6 +92,7 @@ routes! {
     ResolveLate: "POST" "api/v1/admin/late/{}/resolve" "resolve_late" Roles(ADMINS);
     Withdraw: "POST" "api/v1/withdrawals" "withdraw" AnyUser;
     Withdrawals: "GET" "api/v1/withdrawals" "withdrawals" AnyUser;
+    WithdrawalFee: "GET" "api/v1/withdrawal-fee" "withdrawal_fee" AnyUser;
     Withdrawal: "GET" "api/v1/withdrawals/{}" "withdrawal" AnyUser;
     MyKeys: "GET" "api/v1/api-keys" "my_keys" Roles(MERCHANTS);
     MakeMyKey: "POST" "api/v1/api-keys" "make_my_key" Roles(MERCHANTS);
@@ -336,6 +337,7 @@ async fn dispatch_further(
         Route::OpenAccount => admin::open_account(context).await,
         Route::Withdraw => payouts::withdraw(context, &caller).await,
         Route::Withdrawals => payouts::withdrawals(context, &caller).await,
+        Route::WithdrawalFee => payouts::fee(context),
         Route::Withdrawal => payouts::withdrawal(context, &caller),
         _ => Box::pin(webhooks::dispatch(route, context, caller)).await,
     }

@@ -13,7 +13,7 @@ const GENESIS: &str = "020001000000000000000100000000e025dafe5b06000000000000000
          00000000000000000000000000000000000000000000000000000000000000000000000000000000\
          0000009bffffff0000000050b52bb6598ed136fbeafbd4910e3ffa004ccf7e67a1c726ea9f48ad38\
          5acefe";
-const EVERY_FACT: &str = "cbd996097dd54096bf77dcd910dad8daea52fed5d334c0d97f6637ee7535600f";
+const EVERY_FACT: &str = "2cdcf1c778982bd2b7d811cd1a9750ba8a68c8f2697cd4c71e3aa2bda90db7d8";
 
 #[test]
 fn genesis_has_the_bytes_it_always_had() {
@@ -29,7 +29,7 @@ fn every_fact_has_the_bytes_it_always_had() {
     let mut world = World::new();
     world.begin(2);
     let batch = world.batch(every_fact());
-    assert_eq!(batch.bytes().len(), 10_102);
+    assert_eq!(batch.bytes().len(), 10_129);
     assert_eq!(batch.hash().to_string(), EVERY_FACT);
 }
 

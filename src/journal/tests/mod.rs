@@ -225,6 +225,7 @@ fn facts_about_payouts() -> [Fact; 10] {
             rule: line("new beneficiary"),
             challenged_until,
             callback: true,
+            fee_max: Some(6_500),
         }))
     };
     let advanced = |place, attempt, step| {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{keys, strict};
-use crate::edr::{edr, hasty, request, transfer};
+use crate::edr::{FEE, edr, hasty, request, transfer};
 use crate::payouts::bank::Next;
 use crate::support::{Answer, People, START_TEXT, TestGateway, get, post, raw};
 use gerbang::gateway::screening::{RawRule, RawScreening, Rules};
@@ -136,6 +136,42 @@ async fn what_cannot_be_withdrawn() {
     assert_eq!(failed["status"], "failed");
     assert_eq!(failed["reason"], json!({"code": "4041711", "message": "no such account"}));
     assert_eq!(gateway.balance(&people.ani).await, 1_000_000);
+}
+
+#[tokio::test]
+async fn a_withdrawal_costs_no_more_than_was_agreed_to() {
+    let (gateway, people) = edr().await;
+    let fee_of = async |bank: &str| {
+        let path = format!("/api/v1/withdrawal-fee?bank_code={bank}&amount=50000");
+        gateway.send(get(&path).by(&people.ani)).await.expect(200)
+    };
+    let told = |bank: &str, fee: u64| {
+        json!({"bank_code": bank, "amount": 50_000, "fee": fee, "total": 50_000 + fee,
+            "fee_at_most": FEE})
+    };
+    assert_eq!(fee_of("014").await, told("014", 0));
+    assert_eq!(fee_of("002").await, told("002", FEE));
+    for query in ["", "?bank_code=014", "?amount=1", "?bank_code=014&amount=0", "?bank_code=14"] {
+        let path = format!("/api/v1/withdrawal-fee{query}");
+        gateway.send(get(&path).by(&people.ani)).await.refused(400, "invalid_request");
+    }
+
+    let asked = |bank: &str, max_fee: Value| {
+        let mut body = withdrawal();
+        body["bank_code"] = json!(bank);
+        body["max_fee"] = max_fee;
+        body
+    };
+    let too_little = asked("002", json!(FEE - 1));
+    withdraw(&gateway, &people, &too_little).await.names("max_fee");
+    gateway.banks.close(&["014"]);
+    for max_fee in [Value::Null, json!(0), json!(FEE - 1)] {
+        let body = asked("014", max_fee);
+        withdraw(&gateway, &people, &body).await.refused(503, "unavailable");
+    }
+    let paid = withdraw(&gateway, &people, &asked("014", json!(FEE))).await.expect(202);
+    assert_eq!((&paid["status"], &paid["fee"]), (&json!("succeeded"), &json!(FEE)));
+    assert_eq!(gateway.balance(&people.ani).await, 1_000_000 - 50_000 - FEE);
 }
 
 #[tokio::test]

@@ -87,6 +87,7 @@ fn start(world: &World, origin: Origin, words: &Words<'_>, route: Try) -> Result
         rule: Line::empty(),
         challenged_until: wait.map(|seconds| world.now.plus_seconds(seconds)),
         callback: words.options.contains_key("callback"),
+        fee_max: None,
     })))
 }
 

@@ -38,6 +38,8 @@ const fn expected(route: Route) -> Row {
         | Route::Notifications
         | Route::Withdrawals
         | Route::TopUps => [401, 200, 200, 200, 200, 200, 401],
+        // Without a query.
+        Route::WithdrawalFee => [401, 400, 400, 400, 400, 400, 401],
         Route::Withdraw => [401, 202, 422, 422, 202, 422, 401],
         Route::Withdrawal | Route::Charge | Route::Invoice => [401, 200, 404, 404, 404, 200, 401],
         Route::Pay => [401, 201, 422, 201, 422, 422, 401],

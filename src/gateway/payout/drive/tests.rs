@@ -157,6 +157,7 @@ fn begun(challenged_until: Option<Timestamp>) -> Vec<Fact> {
         rule: Line::empty(),
         challenged_until,
         callback: false,
+        fee_max: None,
     };
     vec![
         opened(CLEARING, AccountKind::Clearing),

@@ -43,6 +43,7 @@ fn start(random: &mut Random, asked: &Asked<'_>) -> Command {
         rule: Line::empty(),
         challenged_until: challenged.then(|| asked.at.plus_seconds(60)),
         callback: random.percent(30),
+        fee_max: None,
     }))
 }
 
