@@ -32,6 +32,8 @@ pub struct Orders {
     payouts: Mutex<BTreeSet<Position>>,
     /// On their way back through the provider.
     refunds: Mutex<BTreeSet<Position>>,
+    /// What the provider says of ended charges and cannot be.
+    odd: Mutex<BTreeSet<Position>>,
 }
 
 /// What concerns one account.
@@ -124,6 +126,11 @@ impl Orders {
         lock(&self.refunds).iter().copied().collect()
     }
 
+    /// Odd charges that wait for a person, oldest first.
+    pub fn odd(&self) -> Vec<Position> {
+        lock(&self.odd).iter().copied().collect()
+    }
+
     /// Shows an order as it is from here on; `None`: it is gone. Writer only.
     pub(super) fn publish(&self, position: Position, order: Option<Order>) {
         let before = match order {
@@ -144,6 +151,7 @@ impl Orders {
             Order::Late(late) => drop(lock(&self.late).insert((late.deadline, position))),
             Order::Payout(_) => drop(lock(&self.payouts).insert(position)),
             Order::Refund(_) => drop(lock(&self.refunds).insert(position)),
+            Order::Odd(_) => drop(lock(&self.odd).insert(position)),
             Order::TopUp { account, state: TopUpState::Awaiting, .. } => {
                 lock(&self.top_ups).insert(position);
                 self.accounts.entry(account).or_default().top_ups += 1;
@@ -170,6 +178,7 @@ impl Orders {
             Order::Late(late) => drop(lock(&self.late).remove(&(late.deadline, position))),
             Order::Payout(_) => drop(lock(&self.payouts).remove(&position)),
             Order::Refund(_) => drop(lock(&self.refunds).remove(&position)),
+            Order::Odd(_) => drop(lock(&self.odd).remove(&position)),
             Order::TopUp { account, state: TopUpState::Awaiting, .. } => {
                 lock(&self.top_ups).remove(&position);
                 self.change(account, |of| of.top_ups -= 1);
@@ -208,6 +217,7 @@ mod tests {
     use crate::ledger::charge::{ChargeSource, ChargeState, Late};
     use crate::ledger::id::Principal;
     use crate::ledger::money::{Amount, Currency};
+    use crate::ledger::odd::{Odd, OddCharge};
     use crate::ledger::refund::{Refund, RefundState};
 
     fn at(number: u64) -> Position {
@@ -244,6 +254,7 @@ mod tests {
             6 => Order::Late(Late { account, charge: at(1), amount, deadline: time }),
             7 => charge(ChargePurpose::Order),
             8 => charge(ChargePurpose::TopUp),
+            10 => Order::Odd(OddCharge { charge: at(1), odd: Odd::TakenBack }),
             9 => {
                 let state = RefundState::Asked;
                 Order::Refund(Refund { account, payment: at(1), amount, state })
@@ -269,6 +280,7 @@ mod tests {
         );
         let late = positions(&|order| matches!(order, Order::Late(_)));
         assert_eq!(orders.late(), late);
+        assert_eq!(orders.odd(), positions(&|order| matches!(order, Order::Odd(_))));
         assert_eq!(orders.refunds(), positions(&|order| matches!(order, Order::Refund(_))));
         let overdue = positions(
             &|order| matches!(order, Order::Late(late) if late.deadline < Timestamp::from_seconds(5)),
@@ -305,7 +317,7 @@ mod tests {
     proptest! {
         #[test]
         fn lists_follow_from_the_orders(
-            steps in prop::collection::vec((1_u64..12, 0_u8..11, 1_u64..100), 1..60),
+            steps in prop::collection::vec((1_u64..12, 0_u8..12, 1_u64..100), 1..60),
         ) {
             let orders = Orders::default();
             for (step, (position, kind, amount)) in (0_u64..).zip(steps) {

@@ -341,7 +341,9 @@ impl View {
             | Fact::Notified(_)
             | Fact::DeliveryTried(_)
             | Fact::RefundStarted(_)
-            | Fact::RefundAdvanced(_) => {}
+            | Fact::RefundAdvanced(_)
+            | Fact::OddHeard(_)
+            | Fact::OddSettled(_) => {}
         }
         for link in &recorded.links {
             self.publish_account(book.account(link.account).expect("just applied"));

@@ -221,7 +221,9 @@ impl Writer {
             | Fact::Notified(_)
             | Fact::DeliveryTried(_)
             | Fact::RefundStarted(_)
-            | Fact::RefundAdvanced(_) => {}
+            | Fact::RefundAdvanced(_)
+            | Fact::OddHeard(_)
+            | Fact::OddSettled(_) => {}
         }
     }
 }

@@ -10,7 +10,7 @@ use dashmap::DashMap;
 use tokio::sync::watch;
 
 use super::house;
-use crate::engine::{self, Engine, View};
+use crate::engine::{self, Engine, Outcome, View};
 use crate::journal::{self, Recorded};
 use crate::ledger::command::Command;
 use crate::ledger::event::{AccountKind, Fact, Fee, Origin};
@@ -39,19 +39,30 @@ impl Scribe {
     /// Has a command recorded. `None` if its reference is another's: what was to be said
     /// contradicts what was said before.
     pub(super) async fn insist(&self, command: Command) -> Option<Box<Recorded>> {
-        let reference = command.origin().reference.clone();
+        let said = self.say(Word::Asked(command)).await?;
+        if let Fact::Refused(refusal) = &said.recorded.event.fact {
+            let (code, reference) = (refusal.rejection.code(), &refusal.origin.reference);
+            tracing::warn!(code, %reference, "a step of an order was refused");
+        }
+        Some(said.recorded)
+    }
+
+    /// Has a fact recorded that nobody decides about. `None` as [`Scribe::insist`].
+    pub(super) async fn insist_on(&self, fact: Fact) -> Option<Outcome> {
+        self.say(Word::Noted(fact)).await
+    }
+
+    async fn say(&self, word: Word) -> Option<Outcome> {
         let mut pause = limits::INSIST_PAUSE;
         loop {
-            match self.engine.submit(command.clone()).await {
-                Ok(outcome) => {
-                    if let Fact::Refused(refusal) = &outcome.recorded.event.fact {
-                        let code = refusal.rejection.code();
-                        tracing::warn!(code, %reference, "a step of an order was refused");
-                    }
-                    return Some(outcome.recorded);
-                }
+            let said = match &word {
+                Word::Asked(command) => self.engine.submit(command.clone()).await,
+                Word::Noted(fact) => self.engine.note(fact.clone()).await,
+            };
+            match said {
+                Ok(outcome) => return Some(outcome),
                 Err(engine::Error::ReferenceReused) => {
-                    tracing::error!(%reference, "it was said otherwise before");
+                    tracing::error!(reference = %word.reference(), "it was said otherwise before");
                     return None;
                 }
                 Err(engine::Error::Busy(_)) => {}
@@ -96,6 +107,22 @@ impl Scribe {
         let amount = kept?;
         let account = self.house(AccountKind::Fees, currency).await;
         Some(Fee { account, amount })
+    }
+}
+
+/// What is to be recorded.
+enum Word {
+    Asked(Command),
+    Noted(Fact),
+}
+
+impl Word {
+    fn reference(&self) -> String {
+        let origin = match self {
+            Self::Asked(command) => Some(command.origin()),
+            Self::Noted(fact) => fact.origin(),
+        };
+        origin.map_or_else(String::new, |origin| origin.reference.to_string())
     }
 }
 

@@ -217,6 +217,7 @@ pub(super) const fn requested(position: Position, order: Order) -> Option<Reques
         | Order::Charge(_)
         | Order::Bill(_)
         | Order::Late(_)
-        | Order::Refund(_) => None,
+        | Order::Refund(_)
+        | Order::Odd(_) => None,
     }
 }

@@ -264,7 +264,9 @@ impl Names {
             | Fact::ChargeAdvanced(_)
             | Fact::Notified(_)
             | Fact::RefundStarted(_)
-            | Fact::RefundAdvanced(_) => charges::fact(self, fact),
+            | Fact::RefundAdvanced(_)
+            | Fact::OddHeard(_)
+            | Fact::OddSettled(_) => charges::fact(self, fact),
             Fact::DeliveryTried(tried) => registry::delivery_tried(self, tried),
             Fact::PayoutFailed(failed) => json!({
                 "payout": failed.payout.get(),

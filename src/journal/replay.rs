@@ -99,7 +99,9 @@ fn misfit(book: &Book, position: Position, event: &Event) -> Option<&'static str
         | Fact::ChargeAdvanced(_)
         | Fact::Notified(_)
         | Fact::RefundStarted(_)
-        | Fact::RefundAdvanced(_) => charges::misfit(book, fact),
+        | Fact::RefundAdvanced(_)
+        | Fact::OddHeard(_)
+        | Fact::OddSettled(_) => charges::misfit(book, fact),
     }
 }
 

@@ -408,7 +408,9 @@ impl Account {
             | Fact::Notified(_)
             | Fact::DeliveryTried(_)
             | Fact::RefundStarted(_)
-            | Fact::RefundAdvanced(_) => {}
+            | Fact::RefundAdvanced(_)
+            | Fact::OddHeard(_)
+            | Fact::OddSettled(_) => {}
         }
     }
 

@@ -203,7 +203,9 @@ impl Book {
             | Fact::Notified(_)
             | Fact::DeliveryTried(_)
             | Fact::RefundStarted(_)
-            | Fact::RefundAdvanced(_) => {}
+            | Fact::RefundAdvanced(_)
+            | Fact::OddHeard(_)
+            | Fact::OddSettled(_) => {}
         }
     }
 
@@ -267,7 +269,9 @@ impl Book {
             | Fact::Notified(_)
             | Fact::DeliveryTried(_)
             | Fact::RefundStarted(_)
-            | Fact::RefundAdvanced(_) => {}
+            | Fact::RefundAdvanced(_)
+            | Fact::OddHeard(_)
+            | Fact::OddSettled(_) => {}
         }
     }
 

@@ -187,7 +187,9 @@ pub fn events_of(fact: &Fact) -> Events {
         | Fact::DeliveryTried(_)
         | Fact::BoardingChanged(_)
         | Fact::RefundStarted(_)
-        | Fact::RefundAdvanced(_) => {}
+        | Fact::RefundAdvanced(_)
+        | Fact::OddHeard(_)
+        | Fact::OddSettled(_) => {}
     }
     events
 }

@@ -14,6 +14,7 @@ use super::delivery::DeliveryTried;
 use super::id::{AccountId, Position, Principal, UserId};
 use super::money::{Amount, Currency};
 pub use super::movement::{Fee, Movement, MovementKind};
+use super::odd::{OddHeard, OddSettled};
 use super::payout::{CallbackTried, PayoutAdvanced, PayoutFailed, PayoutStarted};
 use super::refund::{RefundAdvanced, RefundStarted};
 use super::registry::RegistryChanged;
@@ -85,6 +86,10 @@ pub enum Fact {
     RefundStarted(Box<RefundStarted>),
     /// A refund goes on, or ends and nothing went back.
     RefundAdvanced(Box<RefundAdvanced>),
+    /// The provider says what cannot be of a charge that has ended.
+    OddHeard(Box<OddHeard>),
+    /// A person has looked at that.
+    OddSettled(Box<OddSettled>),
 }
 
 /// Who asked, what they call the request, and a digest of what they asked.
@@ -392,6 +397,8 @@ impl Fact {
             Self::DeliveryTried(tried) => Some(&tried.origin),
             Self::RefundStarted(started) => Some(&started.origin),
             Self::RefundAdvanced(advanced) => Some(&advanced.origin),
+            Self::OddHeard(heard) => Some(&heard.origin),
+            Self::OddSettled(settled) => Some(&settled.origin),
             Self::Genesis
             | Self::AccountOpened(_)
             | Self::UserCreated(_)
@@ -415,6 +422,7 @@ impl Fact {
             Self::ChargeAdvanced(advanced) => Some(advanced.charge),
             Self::RefundStarted(started) => Some(started.payment),
             Self::RefundAdvanced(advanced) => Some(advanced.refund),
+            Self::OddSettled(settled) => Some(settled.heard),
             Self::Genesis
             | Self::AccountOpened(_)
             | Self::UserCreated(_)
@@ -430,6 +438,7 @@ impl Fact {
             | Self::BillIssued(_)
             | Self::ChargeStarted(_)
             | Self::Notified(_)
+            | Self::OddHeard(_)
             | Self::DeliveryTried(_) => None,
         }
     }
@@ -442,7 +451,8 @@ impl Fact {
             | Self::PayoutStarted(_)
             | Self::BillIssued(_)
             | Self::ChargeStarted(_)
-            | Self::RefundStarted(_) => true,
+            | Self::RefundStarted(_)
+            | Self::OddHeard(_) => true,
             Self::Moved(movement) => matches!(movement.kind, MovementKind::Suspended { .. }),
             Self::Genesis
             | Self::AccountOpened(_)
@@ -462,7 +472,8 @@ impl Fact {
             | Self::ChargeAdvanced(_)
             | Self::Notified(_)
             | Self::DeliveryTried(_)
-            | Self::RefundAdvanced(_) => false,
+            | Self::RefundAdvanced(_)
+            | Self::OddSettled(_) => false,
         }
     }
 
@@ -519,7 +530,9 @@ impl Fact {
             | Self::RegistryChanged(_)
             | Self::Notified(_)
             | Self::DeliveryTried(_)
-            | Self::BoardingChanged(_) => {}
+            | Self::BoardingChanged(_)
+            | Self::OddHeard(_)
+            | Self::OddSettled(_) => {}
         }
         touched
     }

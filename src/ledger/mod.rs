@@ -30,6 +30,7 @@ pub mod lockout;
 pub mod merchant;
 pub mod money;
 pub mod movement;
+pub mod odd;
 pub mod order;
 pub mod orders;
 pub mod payout;

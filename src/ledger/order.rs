@@ -7,6 +7,7 @@ use super::bill::Bill;
 use super::charge::{Charge, Late};
 use super::id::{AccountId, Position, Principal};
 use super::money::{Amount, Currency, Total};
+use super::odd::OddCharge;
 use super::payout::{Callback, Payout};
 use super::refund::Refund;
 use super::time::Timestamp;
@@ -53,6 +54,8 @@ pub enum Order {
     Late(Late),
     /// Money on its way back through the provider; gone once it has ended.
     Refund(Refund),
+    /// What the provider says of a charge and cannot be; gone once a person has looked.
+    Odd(OddCharge),
 }
 
 /// How far a requested top-up is.

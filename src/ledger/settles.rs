@@ -49,7 +49,9 @@ pub fn settles(fact: &Fact) -> Settled {
         | Fact::DeliveryTried(_)
         | Fact::BoardingChanged(_)
         | Fact::RefundStarted(_)
-        | Fact::RefundAdvanced(_) => {}
+        | Fact::RefundAdvanced(_)
+        | Fact::OddHeard(_)
+        | Fact::OddSettled(_) => {}
     }
     settled
 }

@@ -287,6 +287,8 @@ impl Model {
             | Fact::SessionRevoked(_)
             | Fact::Refused(_)
             | Fact::RegistryChanged(_)
+            | Fact::OddHeard(_)
+            | Fact::OddSettled(_)
             | Fact::BoardingChanged(_)
             | Fact::CallbackTried(_)
             | Fact::BillIssued(_)

@@ -9,7 +9,6 @@ use dashmap::DashMap;
 use tokio::sync::{Semaphore, mpsc};
 
 use super::round::Round;
-use super::verdict::Odd;
 use crate::connector::midtrans::key::ServerKey;
 use crate::connector::provider::Provider;
 use crate::engine::{Engine, View};
@@ -18,6 +17,7 @@ use crate::journal::Recorded;
 use crate::ledger::charge::{Charge, ChargePurpose, ChargeState};
 use crate::ledger::event::{Fact, MovementKind};
 use crate::ledger::id::{AccountId, Position};
+use crate::ledger::odd::Odd;
 use crate::ledger::order::Order;
 use crate::limits;
 
@@ -165,7 +165,7 @@ pub struct Desk {
     /// Who waits for a charge to be made.
     pub(super) waiting: Waiting,
     pub(super) open: Open,
-    /// What a person has to look at.
+    /// What a person has to look at, of charges that are open.
     pub(super) odd: DashMap<Position, Odd>,
     /// How often something odd was said.
     pub(super) oddities: AtomicU64,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::desk::Desk;
-use super::verdict::{self, Odd, Stage, Verdict};
+use super::verdict::{self, Stage, Verdict};
 use super::{method, order_id};
 use crate::connector::midtrans::charge::Charge as Request;
 use crate::connector::midtrans::expiry::{CustomExpiry, Unit};
@@ -148,7 +148,9 @@ impl Desk {
                 self.end(case, end, Principal::System, words(&reason)).await;
             }
             (Verdict::Unknown(reason), _) => self.unknown(case, &reason).await,
-            (Verdict::Odd(odd), _) => self.is_odd(case, odd, stage),
+            (Verdict::Odd(odd), said) => {
+                self.is_odd(case, (odd, stage), said.map(|said| &**said)).await;
+            }
             (Verdict::Nothing | Verdict::Open | Verdict::Pay, _) => {}
         }
     }
@@ -268,14 +270,6 @@ impl Desk {
         if self.charge(case.charge).is_some() {
             let reason = line(why.code());
             self.end(case, ChargeEnd::Suspended, Principal::System, reason).await;
-        }
-    }
-
-    fn is_odd(&self, case: &Case, odd: Odd, stage: Stage) {
-        if self.odd.insert(case.charge, odd) != Some(odd) {
-            self.oddities.fetch_add(1, Ordering::Relaxed);
-            let (order, odd) = (&case.order_id, odd.name());
-            tracing::error!(charge = %case.charge, order, odd, ?stage, "a person has to look at it");
         }
     }
 

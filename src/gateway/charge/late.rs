@@ -170,18 +170,6 @@ impl Gateway {
         self.view().open().late_counts(self.engine.clock().now())
     }
 
-    /// Charges of which the provider says what cannot be, and what that is.
-    ///
-    /// # Errors
-    /// [`Error::Forbidden`]; the journal cannot be read.
-    pub fn odd_charges(&self, caller: &Caller) -> Result<Vec<(Standing, super::Odd)>, Error> {
-        caller.require_admin()?;
-        let mut odd: Vec<_> =
-            self.charges.odd.iter().map(|entry| (*entry.key(), *entry.value())).collect();
-        odd.sort_by_key(|(charge, _)| *charge);
-        odd.into_iter().map(|(charge, odd)| Ok((standing(self.view(), charge)?, odd))).collect()
-    }
-
     fn waits(&self, position: Position, order: Order) -> Result<Waits, Error> {
         let Order::Late(late) = order else { return Err(Error::NotFound) };
         let overdue = late.deadline < self.engine.clock().now();

@@ -34,6 +34,7 @@ pub(in crate::gateway) mod drive;
 pub mod late;
 pub mod method;
 pub mod notified;
+pub mod odd;
 pub mod order;
 pub mod refund;
 mod round;
@@ -44,7 +45,6 @@ mod verdict;
 mod work;
 
 pub use self::desk::{Announcer, Desk, Inbox, Options, channel};
-pub use self::verdict::Odd;
 
 use crate::journal::Recorded;
 use crate::ledger::id::{Position, PublicId};

@@ -20,6 +20,7 @@ use crate::connector::outcome::Reason;
 use crate::connector::provider::Known;
 use crate::ledger::charge::{ChargeEnd, ChargeState};
 use crate::ledger::money::Amount;
+use crate::ledger::odd::Odd;
 
 /// How far a charge is here.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -47,28 +48,6 @@ pub(super) enum Verdict {
     Unknown(Reason),
     /// What is said cannot be.
     Odd(Odd),
-}
-
-/// What a person has to look at.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Odd {
-    /// Another amount or currency than was asked for.
-    Money,
-    /// Some of the money went back before it was credited.
-    PartlyRefunded,
-    /// It was credited here, and the provider says that the money is gone again.
-    TakenBack,
-}
-
-impl Odd {
-    /// The word for it on the wire, in logs and metrics.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Money => "other_amount",
-            Self::PartlyRefunded => "partly_refunded",
-            Self::TakenBack => "taken_back",
-        }
-    }
 }
 
 /// What follows for a charge of `amount` rupiah. `not_found_is_final`: whatever was on its way to

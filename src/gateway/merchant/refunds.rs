@@ -132,7 +132,9 @@ fn went(view: &View, recorded: Recorded) -> Result<Went, Error> {
         | Fact::Notified(_)
         | Fact::DeliveryTried(_)
         | Fact::BoardingChanged(_)
-        | Fact::RefundAdvanced(_) => Ok(Went::Refused),
+        | Fact::RefundAdvanced(_)
+        | Fact::OddHeard(_)
+        | Fact::OddSettled(_) => Ok(Went::Refused),
     }
 }
 

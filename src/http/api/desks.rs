@@ -29,6 +29,7 @@ pub(super) async fn dispatch(
         Route::OpenRefunds => refunds::open(context).await,
         Route::SettleRefund => refunds::settle(context, &caller).await,
         Route::LateMoney => late::list(context, &caller).await,
+        Route::SettleOdd => late::settle_odd(context, &caller).await,
         Route::ResolveLate => late::resolve(context, &caller).await,
         Route::Partners => Ok(tables::partners(context)),
         Route::AddPartner => tables::add_partner(context, &caller).await,

@@ -6,9 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::Context;
 use super::charges::ChargeView;
+use super::payouts::reason_of;
 use super::wire;
 use crate::gateway::caller::Caller;
 use crate::gateway::charge::late::{Decided, Decision, Goes, Waits, public_id};
+use crate::gateway::charge::odd;
 use crate::http::problem::ApiError;
 use crate::http::reply::Reply;
 use crate::ledger::event::{Fact, MovementKind};
@@ -39,10 +41,30 @@ struct LateView {
     created_at: String,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SettleBody {
+    reason: String,
+}
+
 #[derive(Serialize)]
 struct OddView {
+    /// Of a charge that has ended; one that is open is asked about until it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
     odd: &'static str,
+    /// What the provider says became of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    said: Option<String>,
     charge: ChargeView,
+}
+
+#[derive(Serialize)]
+struct SettledView {
+    id: String,
+    status: &'static str,
+    reason: String,
+    position: u64,
 }
 
 #[derive(Serialize)]
@@ -76,12 +98,21 @@ pub(super) async fn list(context: Context<'_>, caller: &Caller) -> Result<Reply,
     let work = move || Ok((gateway.late_money(&caller)?, gateway.odd_charges(&caller)?));
     let (late, odd) = context.blocking(work).await?;
     let data = late.iter().take(limits::LATE_LIST_MAX).map(|waits| context.late(waits)).collect();
-    let odd = odd
-        .iter()
-        .take(limits::LATE_LIST_MAX)
-        .map(|(charge, odd)| OddView { odd: odd.name(), charge: context.charge(charge) })
-        .collect();
+    let odd = odd.iter().map(|odd| context.odd(odd)).collect();
     Ok(Reply::ok(&ListView { data, odd }))
+}
+
+/// `POST /api/v1/admin/odd/{id}/settle`
+pub(super) async fn settle_odd(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
+    let SettleBody { reason } = context.request.json()?;
+    let (id, reason) = (context.segment(4), reason_of(&reason)?);
+    let recorded = context.gateway.settle_odd(caller, id, reason.clone()).await?;
+    Ok(Reply::ok(&SettledView {
+        id: id.to_owned(),
+        status: "settled",
+        reason: reason.to_string(),
+        position: recorded.position.get(),
+    }))
 }
 
 /// `POST /api/v1/admin/late/{id}/resolve`
@@ -136,6 +167,19 @@ fn resolved(
 }
 
 impl Context<'_> {
+    fn odd(&self, waits: &odd::Waits) -> OddView {
+        let said = waits.heard.as_ref().and_then(|heard| match &heard.event.fact {
+            Fact::OddHeard(heard) => Some(format!("{}, {}", heard.status, heard.amount)),
+            _ => None,
+        });
+        OddView {
+            id: waits.heard.as_ref().map(odd::public_id),
+            odd: waits.odd.name(),
+            said,
+            charge: self.charge(&waits.charge),
+        }
+    }
+
     fn late(&self, waits: &Waits) -> LateView {
         let number = match &waits.recorded.event.fact {
             Fact::Moved(movement) => movement.note.to_string(),

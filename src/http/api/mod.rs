@@ -21,7 +21,7 @@
 //! POST   /api/v1/topups/virtual-account         charges
 //! GET    /api/v1/charges/{id}, /invoices/{id}   charges
 //! POST   /api/v1/notifications/midtrans         charges (the provider)
-//! *      /api/v1/admin/late                     late
+//! *      /api/v1/admin/late, /admin/odd         late
 //! *      /api/v1/admin/refunds                  refunds
 //! *      /api/v1/withdrawals, /admin/payouts    payouts
 //! *      /api/v1/api-keys, /admin/api-keys      api_keys

@@ -89,6 +89,7 @@ routes! {
     Invoice: "GET" "api/v1/invoices/{}" "invoice" AnyUser;
     NotifiedByMidtrans: "POST" "api/v1/notifications/midtrans" "notified_by_midtrans" Anyone;
     LateMoney: "GET" "api/v1/admin/late" "late_money" Roles(ADMINS);
+    SettleOdd: "POST" "api/v1/admin/odd/{}/settle" "settle_odd" Roles(ADMINS);
     ResolveLate: "POST" "api/v1/admin/late/{}/resolve" "resolve_late" Roles(ADMINS);
     Withdraw: "POST" "api/v1/withdrawals" "withdraw" AnyUser;
     Withdrawals: "GET" "api/v1/withdrawals" "withdrawals" AnyUser;

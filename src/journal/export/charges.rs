@@ -49,6 +49,17 @@ pub(super) fn fact(names: &Names, fact: &Fact) -> Value {
                 "step": refund_step(names, step),
             })
         }
+        Fact::OddHeard(heard) => json!({
+            "charge": heard.charge.get(),
+            "odd": heard.odd.name(),
+            "status": heard.status.as_str(),
+            "amount": heard.amount.as_str(),
+        }),
+        Fact::OddSettled(settled) => json!({
+            "heard": settled.heard.get(),
+            "by": names.principal(settled.by),
+            "reason": settled.reason.as_str(),
+        }),
         _ => Value::Null,
     }
 }

@@ -48,5 +48,7 @@ pub(super) fn fact_name(fact: &Fact) -> &'static str {
         Fact::Notified(_) => "notified",
         Fact::RefundStarted(_) => "refund_started",
         Fact::RefundAdvanced(_) => "refund_advanced",
+        Fact::OddHeard(_) => "odd_heard",
+        Fact::OddSettled(_) => "odd_settled",
     }
 }

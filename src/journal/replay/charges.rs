@@ -7,6 +7,7 @@ use crate::ledger::book::Book;
 use crate::ledger::charge::{self, ChargePurpose};
 use crate::ledger::event::{Fact, Movement, MovementKind};
 use crate::ledger::id::{AccountId, Position};
+use crate::ledger::odd;
 use crate::ledger::refund;
 use crate::ledger::time::Timestamp;
 
@@ -44,6 +45,11 @@ pub(super) fn misfit(book: &Book, fact: &Fact) -> Option<&'static str> {
         Fact::RefundAdvanced(advanced) => {
             let refund = refund::open(book.orders.get(&advanced.refund), advanced.account);
             refund.and_then(|refund| refund.decide_step(advanced)).is_err().then_some(NO_REFUND)
+        }
+        Fact::OddHeard(heard) => (heard.charge >= book.next()).then_some(NO_CHARGE),
+        Fact::OddSettled(settled) => {
+            let waiting = odd::waiting(book.orders.get(&settled.heard));
+            waiting.is_err().then_some("there is nothing odd to settle")
         }
         _ => None,
     }

@@ -8,12 +8,13 @@ use crate::ledger::charge::{
 use crate::ledger::event::{Fact, Fee, Movement, MovementKind};
 use crate::ledger::id::{Position, Principal, UserId};
 use crate::ledger::money::Currency;
+use crate::ledger::odd::{Odd, OddHeard, OddSettled};
 use crate::ledger::refund::{RefundAdvanced, RefundStarted, RefundStep};
 use crate::ledger::time::{Month, Timestamp};
 
 /// They begin at position 36. The second user has issued the bills, the first is to pay them.
 pub(super) fn facts() -> Vec<Fact> {
-    bills_and_charges().into_iter().chain(refunds()).collect()
+    bills_and_charges().into_iter().chain(refunds()).chain(odd()).collect()
 }
 
 fn bills_and_charges() -> [Fact; 15] {
@@ -96,6 +97,20 @@ fn refunds() -> [Fact; 5] {
         started("REFUND-2"),
         step("REFUND-FAILED", 54, failed),
     ]
+}
+
+/// They begin at position 56: the charge at 39 is said to be taken back.
+fn odd() -> [Fact; 2] {
+    let heard = OddHeard {
+        origin: origin(0, "ODD"),
+        charge: at(39),
+        odd: Odd::TakenBack,
+        status: line("chargeback"),
+        amount: line("10000 IDR"),
+    };
+    let (by, reason) = (Principal::User(UserId(1)), line("claimed"));
+    let settled = OddSettled { origin: origin(0, "ODD-SETTLED"), heard: at(56), by, reason };
+    [Fact::OddHeard(Box::new(heard)), Fact::OddSettled(Box::new(settled))]
 }
 
 fn at(place: u64) -> Position {

@@ -112,7 +112,7 @@ fn segments_know_their_references() {
     let settled = settled.map(|(it, place)| (fingerprint(Principal::System, &it), at(place)));
     expected.extend(settled);
     assert_eq!(told, expected);
-    assert_eq!(told.len(), 51);
+    assert_eq!(told.len(), 53);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use crate::ledger::charge::{Charge, ChargeAdvanced, Late};
 use crate::ledger::event::{Fact, Hold, Movement, MovementKind};
 use crate::ledger::id::Position;
 use crate::ledger::money::{Amount, Total};
+use crate::ledger::odd::OddCharge;
 use crate::ledger::order::{Order, TopUpState};
 use crate::ledger::payout::{Callback, Payout};
 use crate::ledger::refund::{self, Refund, RefundAdvanced};
@@ -111,6 +112,8 @@ fn next_order(
             Some((started.payment, Some(refunds(order, started.amount))))
         }
         Fact::RefundAdvanced(advanced) => next_of_refund(advanced, order),
+        Fact::OddHeard(heard) => Some((position, Some(Order::Odd(OddCharge::new(heard))))),
+        Fact::OddSettled(settled) => Some((settled.heard, None)),
         Fact::Genesis
         | Fact::AccountOpened(_)
         | Fact::UserCreated(_)
@@ -190,6 +193,7 @@ fn decided(order: Order, state: TopUpState) -> Order {
         | Order::Charge(_)
         | Order::Bill(_)
         | Order::Late(_)
-        | Order::Refund(_) => order,
+        | Order::Refund(_)
+        | Order::Odd(_) => order,
     }
 }

@@ -131,18 +131,58 @@ async fn what_did_not_go_back_as_a_person_says_is_free_again() {
     });
     let before = ends(&world);
     tell(&world, &name).await;
-    let mut odd = Value::Null;
+    assert_eq!(odd(&world, 1).await[0]["odd"], "taken_back");
+    assert_eq!((ends(&world), money(&world).await), (before, (AMOUNT - FEE, 0)));
+    assert_eq!(note(&world, &name).await, "the provider has given money back");
+}
+
+/// What is odd, once there is so much.
+async fn odd(world: &World, count: usize) -> Vec<Value> {
+    let mut rows = Vec::new();
     for _ in 0..1_000 {
         let late = get("/api/v1/admin/late").by(&world.people.admin);
-        odd = world.gateway.send(late).await.expect(200)["odd"][0]["odd"].clone();
-        if odd != Value::Null {
-            break;
+        let list = world.gateway.send(late).await.expect(200);
+        rows = list["odd"].as_array().unwrap().clone();
+        if rows.len() == count {
+            return rows;
         }
         tokio::time::sleep(std::time::Duration::from_millis(1)).await;
     }
-    assert_eq!(odd, "taken_back");
-    assert_eq!((ends(&world), money(&world).await), (before, (AMOUNT - FEE, 0)));
-    assert_eq!(note(&world, &name).await, "the provider has given money back");
+    panic!("{count} are not odd: {rows:?}");
+}
+
+#[tokio::test]
+async fn what_was_taken_back_is_listed_until_a_person_has_looked() {
+    let (world, name) = paid().await;
+    world.gateway.provider.alter(&name, |transaction| transaction.status = Status::Chargeback);
+    tell(&world, &name).await;
+    let first = odd(&world, 1).await;
+    assert_eq!(first[0]["odd"], "taken_back");
+    assert_eq!(first[0]["said"], format!("chargeback, {AMOUNT} IDR"));
+    assert_eq!(first[0]["charge"]["invoice"], name);
+    let World { gateway, people, key } = world;
+    let world = World { gateway: gateway.reopened(), people, key };
+    assert_eq!(odd(&world, 1).await, first, "after a restart too");
+    let settle = |id: &str, body: Value| {
+        let path = format!("/api/v1/admin/odd/{id}/settle");
+        world.gateway.send(post(&path, &body).by(&world.people.admin))
+    };
+    let id = first[0]["id"].as_str().unwrap();
+    let because = json!({"reason": "ditagih ke merchant"});
+    settle(id, json!({})).await.names("reason");
+    settle("odd_01K4GZ9Q8E0000000000000013", because.clone()).await.refused(404, "not_found");
+    let settled = settle(id, because.clone()).await.expect(200);
+    assert_eq!(settled["status"], "settled");
+    settle(id, because).await.refused(409, "conflict");
+    assert!(odd(&world, 0).await.is_empty());
+    // The same word again is not news; another one is.
+    tell(&world, &name).await;
+    crate::routes::charges::rest(&world.gateway).await;
+    assert!(odd(&world, 0).await.is_empty());
+    world.gateway.provider.alter(&name, |transaction| transaction.status = Status::Deny);
+    tell(&world, &name).await;
+    assert_eq!(odd(&world, 1).await[0]["said"], format!("deny, {AMOUNT} IDR"));
+    assert_eq!(money(&world).await, (AMOUNT - FEE, 0), "nothing moves by it");
 }
 
 #[tokio::test]

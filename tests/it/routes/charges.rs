@@ -52,7 +52,7 @@ pub(super) async fn until(
 }
 
 /// Lets the desk come to rest: whatever it was told of is asked about and followed.
-pub(super) async fn rest(gateway: &TestGateway) {
+pub(crate) async fn rest(gateway: &TestGateway) {
     let (mut before, mut still) = (0, 0);
     while still < 20 {
         tokio::time::sleep(Duration::from_millis(1)).await;

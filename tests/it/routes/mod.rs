@@ -5,7 +5,7 @@ mod api_keys;
 mod batch;
 mod bills;
 mod boarding;
-mod charges;
+pub(crate) mod charges;
 mod codes;
 mod documents;
 mod edge;

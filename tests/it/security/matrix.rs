@@ -75,8 +75,8 @@ const fn expected(route: Route) -> Row {
         | Route::SettlePayout
         | Route::DropPartnerKey
         | Route::DropClientKey => [401, 403, 403, 403, 403, 409, 401],
-        // No money is late, and no refund is open.
-        Route::ResolveLate | Route::SettleRefund => [401, 403, 403, 403, 403, 404, 401],
+        // No money is late.
+        Route::ResolveLate => [401, 403, 403, 403, 403, 404, 401],
         Route::RemovePartner => [401, 403, 403, 403, 403, 400, 401],
         Route::AddPartner
         | Route::AddClient
@@ -158,8 +158,10 @@ const fn of_codes_and_keys(route: Route) -> Row {
         }
         Route::DropServerKey => [401, 403, 403, 409, 403, 403, 401],
         Route::Proposals => [401, 403, 403, 403, 403, 200, 401],
-        // Nothing is proposed.
-        Route::ApproveProposal | Route::RefuseProposal => [401, 403, 403, 403, 403, 404, 401],
+        // Nothing is proposed, no refund is open, and nothing is odd.
+        Route::ApproveProposal | Route::RefuseProposal | Route::SettleRefund | Route::SettleOdd => {
+            [401, 403, 403, 403, 403, 404, 401]
+        }
         Route::MerchantQr => [401, 403, 403, 200, 403, 403, 401],
         // The warung's own code; budi and the administrator have no money.
         Route::ReadQr => [401, 200, 200, 200, 200, 200, 401],
@@ -207,7 +209,7 @@ fn body(route: Route) -> Value {
         Route::SetMethod => json!({"name": "Wallet", "title": "Dompet"}),
         Route::VirtualAccount => json!({"amount": 1, "payment_type": "echannel"}),
         Route::ResolveLate => json!({"to": "bill", "reason": "x"}),
-        Route::RejectTopUp => json!({"reason": "x"}),
+        Route::RejectTopUp | Route::SettleOdd => json!({"reason": "x"}),
         Route::SetRole => json!({"role": "buyer"}),
         Route::Freeze => json!({"frozen": false, "reason": "x"}),
         Route::Adjust => json!({"direction": "in", "amount": 1, "reason": "x"}),
