@@ -312,14 +312,20 @@ pub fn room_of_tenant(houses: &Boarding, tenant: TenantId) -> Option<&Room> {
     houses.rooms.get(&houses.tenants.get(&tenant)?.room)
 }
 
+/// The tenant of this public id.
+pub fn tenant_called<'a>(houses: &'a Boarding, id: &str) -> Option<&'a Tenant> {
+    let number = PublicId::parse("ten", id)?.number;
+    let tenant = houses.tenants.get(&TenantId(u32::try_from(number).ok()?))?;
+    (tenant_id(tenant) == id).then_some(tenant)
+}
+
 /// A tenant of this id, for who may see to them.
 pub(super) fn tenant_of<'a>(
     houses: &'a Boarding,
     caller: &Caller,
     id: &str,
 ) -> Result<&'a Tenant, Error> {
-    let known = houses.tenants.values().find(|tenant| tenant_id(tenant) == id);
-    let tenant = known.filter(|tenant| may_see(caller, tenant.issuer));
+    let tenant = tenant_called(houses, id).filter(|tenant| may_see(caller, tenant.issuer));
     tenant.filter(|tenant| tenant.deleted_at.is_none()).ok_or(Error::NotFound)
 }
 

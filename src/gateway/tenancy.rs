@@ -7,11 +7,13 @@
 //! Who is to pay more than they agreed to is invited again, by a dearer row or room or another room.
 //! An administrator's word about a tenant who agreed stands for theirs.
 
-use super::boarding::{is_called, tenant_id, tenant_of};
+use std::ops::Bound;
+
+use super::boarding::{is_called, tenant_called, tenant_of};
 use super::caller::Caller;
 use super::{Error, Gateway};
 use crate::journal::Recorded;
-use crate::ledger::boarding::{Agreement, Boarding, BoardingChange, Tenant};
+use crate::ledger::boarding::{Agreement, Boarding, BoardingChange, Tenant, TenantId};
 use crate::ledger::event::Role;
 use crate::ledger::money::Amount;
 use crate::ledger::text::{Email, Line};
@@ -59,12 +61,14 @@ impl Gateway {
         self.change_boarding(caller.principal(), change).await
     }
 
-    /// Where the caller lives, or is invited to, oldest first.
-    pub fn tenancies(&self, caller: &Caller) -> Vec<Tenant> {
+    /// Where the caller lives, or is invited to, oldest first: at most `limit`, those after `after`.
+    pub fn tenancies(&self, caller: &Caller, limit: usize, after: Option<TenantId>) -> Vec<Tenant> {
         let houses = self.view().boarding();
         let theirs =
             |tenant: &&Tenant| tenant.user == caller.user.id && tenant.deleted_at.is_none();
-        houses.tenants.values().filter(theirs).cloned().collect()
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let rows = houses.tenants.range((from, Bound::Unbounded)).map(|(_, tenant)| tenant);
+        rows.filter(theirs).take(limit).cloned().collect()
     }
 
     /// The caller agrees to live where they were invited to, from the midnight `start` on, for `rate`
@@ -112,7 +116,7 @@ impl Gateway {
 
 /// The caller's own tenancy of this id.
 fn own<'a>(houses: &'a Boarding, caller: &Caller, id: &str) -> Result<&'a Tenant, Error> {
-    let known = houses.tenants.values().find(|tenant| tenant_id(tenant) == id);
-    let own = known.filter(|it| it.user == caller.user.id && it.deleted_at.is_none());
+    let own =
+        tenant_called(houses, id).filter(|it| it.user == caller.user.id && it.deleted_at.is_none());
     own.ok_or(Error::NotFound)
 }

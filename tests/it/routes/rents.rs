@@ -310,6 +310,42 @@ async fn another_room_and_another_rate_count_from_the_next_bill_on() {
 }
 
 #[tokio::test]
+async fn tenancies_are_told_page_by_page() {
+    let (gateway, people) = funded().await;
+    let mut all = Vec::new();
+    for name in ["kost-a", "kost-b", "kost-c", "kost-d", "kost-e"] {
+        gateway.user(name, gerbang::ledger::event::Role::Merchant).await;
+        let landlord = gateway.log_in(name).await;
+        let by = |ask: Ask| gateway.send(ask.by(&landlord));
+        let room = json!({"code": "A1", "rate": 100_000});
+        by(post("/api/v1/admin/rooms", &room)).await.expect(201);
+        let row = json!({"name": "Ani", "email": "ani@contoh.id", "username": "ani",
+            "start_date": "2026-11-18", "room": "A1"});
+        let added = by(post("/api/v1/admin/tenants", &row)).await.expect(201);
+        all.push(added["id"].as_str().unwrap().to_owned());
+    }
+    for limit in [1, 2, 5, 100] {
+        let (mut ids, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let path = format!("/api/v1/tenancies?limit={limit}{cursor}");
+            let page = get_as(&gateway, &people.ani, &path).await;
+            let rows = page["data"].as_array().unwrap();
+            assert!(rows.len() <= limit);
+            ids.extend(rows.iter().map(|row| row["id"].as_str().unwrap().to_owned()));
+            match page["next_cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => break,
+            }
+        }
+        assert_eq!(ids, all);
+    }
+    for (query, field) in [("limit=0", "limit"), ("cursor=+1", "cursor"), ("x=1", "x")] {
+        let path = format!("/api/v1/tenancies?{query}");
+        gateway.send(get(&path).by(&people.ani)).await.names(field);
+    }
+}
+
+#[tokio::test]
 async fn acceptance_is_of_what_was_seen() {
     let (gateway, people) = funded().await;
     let by = |ask: Ask| gateway.send(ask.by(&people.warung));
