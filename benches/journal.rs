@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use gerbang::identity::password::PasswordHash;
 use gerbang::journal::checkpoint::Checkpoint;
 use gerbang::journal::lock::Lock;
 use gerbang::journal::sealer::Sealer;
@@ -124,7 +125,7 @@ impl World {
                 name: text(Line::parse("Ani Wijaya", 100)),
                 phone: None,
                 role: Role::Buyer,
-                credential: Credential([7; 97].into()),
+                credential: Credential([7; PasswordHash::BYTES].into()),
                 account,
             }))
         })

@@ -30,6 +30,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const BATCH: usize = 4_096;
 /// Makes this binary start on a directory, say how much memory that took, and end.
 const RESIDENT: &str = "--resident";
+/// `cargo bench --bench recovery -- memory` measures nothing else.
+const MEMORY: &str = "memory";
 
 fn config(directory: &Path) -> Config {
     Config { data: directory.to_owned(), policies: Policies::default(), ..Config::standard() }
@@ -178,8 +180,13 @@ fn main() {
     {
         return say_resident(Path::new(directory));
     }
-    memory();
-    let mut criterion = Criterion::default().configure_from_args();
-    recovery(&mut criterion);
-    criterion.final_summary();
+    let wanted = arguments.iter().skip(1).find(|argument| !argument.starts_with('-'));
+    if wanted.is_none_or(|wanted| wanted == MEMORY) {
+        memory();
+    }
+    if wanted.is_none_or(|wanted| wanted != MEMORY) {
+        let mut criterion = Criterion::default().configure_from_args();
+        recovery(&mut criterion);
+        criterion.final_summary();
+    }
 }

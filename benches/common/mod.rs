@@ -3,6 +3,7 @@
 //! Everybody has a credit line and nobody a ceiling, so that no payment is refused and the first
 //! task that is asked decides alone, as for payments to merchants.
 
+use gerbang::identity::password::PasswordHash;
 use gerbang::ledger::command::Command;
 use gerbang::ledger::event::{
     AccountKind, AccountOpened, Credential, Digest, Event, Fact, Movement, MovementKind, Origin,
@@ -52,7 +53,8 @@ pub(crate) fn user(number: u32) -> Fact {
         name: good(Line::parse("Ani Wijaya", 100)),
         phone: None,
         role: Role::Merchant,
-        credential: Credential([7; 97].into()),
+        // As long as a password's hash is.
+        credential: Credential([7; PasswordHash::BYTES].into()),
         account: AccountOpened {
             account: AccountId(number),
             kind: AccountKind::Merchant,

@@ -10,6 +10,7 @@ use gerbang::app::App;
 use gerbang::clock::Clock;
 use gerbang::config::Config;
 use gerbang::engine::{Asked, Engine};
+use gerbang::identity::password::PasswordHash;
 use gerbang::ledger::command::Command;
 use gerbang::ledger::event::{
     AccountKind, AccountOpened, Credential, Digest, Fact, Movement, MovementKind, Origin, Role,
@@ -120,7 +121,7 @@ fn user(number: u32) -> Result<Fact, Failure> {
         name: text(Line::parse(&name, 100))?,
         phone: None,
         role,
-        credential: Credential([7; 97].into()),
+        credential: Credential([7; PasswordHash::BYTES].into()),
         account: AccountOpened {
             account: AccountId(0),
             kind: if is_merchant { AccountKind::Merchant } else { AccountKind::Wallet },
