@@ -35,7 +35,7 @@ fn print_sum(mut book: Book, events: &[Event]) {
     for event in events {
         book.apply(book.next(), event);
     }
-    let sizes = book.accounts.iter().map(|account| account.balance().units().unsigned_abs());
+    let sizes = book.accounts().map(|account| account.balance().units().unsigned_abs());
     eprintln!("sum of balances' sizes {}", sizes.sum::<u128>());
 }
 
@@ -49,7 +49,7 @@ fn decide(criterion: &mut Criterion) {
 
     let mut group = criterion.benchmark_group("decide");
     group.throughput(Throughput::Elements(1));
-    let mut accounts: Vec<Account> = book.accounts.iter().cloned().collect();
+    let mut accounts: Vec<Account> = book.accounts().collect();
     let mut turn = 0;
     group.bench_function("both halves of a payment, decided and followed", |bencher| {
         bencher.iter(|| {

@@ -191,7 +191,7 @@ fn print_sum(name: &str, make: Make) {
     let (_directory, world) = make();
     let batches = vec![commands(&mut Random(7), world.users, IN_FLIGHT)];
     let (_, book) = world.run(async |engine| in_batches(engine, batches).await);
-    let sum: u128 = book.accounts.iter().map(|account| account.credits.units()).sum();
+    let sum: u128 = book.accounts().map(|account| account.credits.units()).sum();
     eprintln!("{name}: sum of credits {sum}");
 }
 

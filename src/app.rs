@@ -330,7 +330,7 @@ fn housekeeping(
         hold_back(&history, pieces.segment_bytes);
         let position = book.position.map_or(0, Position::get);
         // So rare that writing a large book costs little against what was done in between.
-        let period = pieces.checkpoint_entries.max(book.accounts.len() as u64);
+        let period = pieces.checkpoint_entries.max(book.accounts_len() as u64);
         if position.saturating_sub(last) >= period
             && let Some(checkpoint) = checkpoint(book, hash, time)
             && sealer.checkpoint(checkpoint)

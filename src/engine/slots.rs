@@ -1,7 +1,8 @@
 //! A growing array that many read while one appends, without a lock and without moving a row.
 //!
 //! Rows live in chunks, and chunks in shelves; both are allocated when first needed and never freed.
-//! So ten rows take a few pages, and no number of rows is ever copied.
+//! So ten rows take a few pages, and no number of rows is ever copied. A row that nobody has written
+//! yet is the type's default; it is for the type to tell that it is none.
 
 use std::sync::OnceLock;
 
@@ -15,33 +16,32 @@ pub(super) struct Slots<T> {
 }
 
 type Shelf<T> = Row<Chunk<T>>;
-type Chunk<T> = Row<T>;
+type Chunk<T> = Box<[T]>;
 /// Places of which each is filled once.
 type Row<T> = Box<[OnceLock<T>]>;
 
-fn row<T>(places: usize) -> Row<T> {
-    (0..places).map(|_| OnceLock::new()).collect()
+fn default_of<T: Default>(places: usize) -> Box<[T]> {
+    (0..places).map(|_| T::default()).collect()
 }
 
-impl<T> Slots<T> {
+impl<T: Default> Slots<T> {
     /// No rows yet.
     pub(super) fn new() -> Self {
-        Self { shelves: row(SHELVES) }
+        Self { shelves: default_of(SHELVES) }
     }
 
-    /// The row at `index`, if it has been set.
+    /// The row at `index`, if its chunk is there.
     pub(super) fn get(&self, index: u32) -> Option<&T> {
         let (shelf, chunk, place) = split(index);
-        self.shelves.get(shelf)?.get()?.get(chunk)?.get()?.get(place)?.get()
+        self.shelves.get(shelf)?.get()?.get(chunk)?.get()?.get(place)
     }
 
-    /// Sets the row at `index`, once.
-    pub(super) fn set(&self, index: u32, value: T) {
+    /// The row at `index`, to be written.
+    pub(super) fn row(&self, index: u32) -> &T {
         let (shelf, chunk, place) = split(index);
         let shelf = self.shelves.get(shelf).expect("fewer than 2^28 rows");
-        let chunk = &shelf.get_or_init(|| row(SHELF_CHUNKS))[chunk];
-        let fresh = chunk.get_or_init(|| row(CHUNK_ROWS))[place].set(value).is_ok();
-        assert!(fresh, "a row is set once");
+        let chunk = &shelf.get_or_init(|| default_of(SHELF_CHUNKS))[chunk];
+        &chunk.get_or_init(|| default_of(CHUNK_ROWS))[place]
     }
 }
 
@@ -58,17 +58,19 @@ mod tests {
 
     #[test]
     fn rows_are_where_they_were_put() {
-        let slots = Slots::new();
+        let slots: Slots<OnceLock<u32>> = Slots::new();
         // Both sides of every edge: of a chunk, of a shelf, of all.
         let edges = [0, 1, 1_023, 1_024, 524_287, 524_288, (1 << 28) - 1];
+        let get = |index| slots.get(index).and_then(OnceLock::get).copied();
         for index in edges {
-            assert_eq!(slots.get(index), None, "{index}");
-            slots.set(index, index);
+            assert_eq!(get(index), None, "{index}");
+            slots.row(index).set(index).unwrap();
         }
         for index in edges {
-            assert_eq!(slots.get(index), Some(&index));
+            assert_eq!(get(index), Some(index));
         }
-        assert_eq!((slots.get(2), slots.get(1_025), slots.get(1 << 28)), (None, None, None));
-        assert_eq!(slots.get(u32::MAX), None);
+        assert_eq!((get(2), get(1_025)), (None, None));
+        assert!(slots.get(2_048).is_none() && slots.get(1 << 28).is_none());
+        assert!(slots.get(u32::MAX).is_none());
     }
 }

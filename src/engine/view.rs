@@ -4,14 +4,14 @@
 //! reader sees survives a crash, and what a client was told is there. Nobody else writes here.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 
 use super::cell::Cell;
 use super::deliveries::Deliveries;
 use super::gate::SpreadMap;
-use super::names::Names;
+use super::names::{Names, Users};
 use super::orders::Orders;
 use super::references::References;
 use super::slots::Slots;
@@ -25,6 +25,7 @@ use crate::ledger::money::Currency;
 use crate::ledger::order::Order;
 use crate::ledger::reference::{Match, fingerprint};
 use crate::ledger::registry::Registry;
+use crate::ledger::row::Fixed;
 use crate::ledger::settles::{further_fingerprints, settles};
 use crate::ledger::text::Reference;
 use crate::ledger::time::Timestamp;
@@ -34,7 +35,8 @@ use crate::limits;
 /// Everything that is committed, for readers.
 pub struct View {
     accounts: Slots<Cell>,
-    users: Slots<ArcSwap<User>>,
+    users: Users,
+    users_len: AtomicU32,
     usernames: Names,
     emails: Names,
     /// Accounts of users beyond their first.
@@ -72,9 +74,10 @@ impl View {
     ) -> Self {
         let view = Self {
             accounts: Slots::new(),
-            users: Slots::new(),
-            usernames: Names::new(),
-            emails: Names::new(),
+            users: Users::new(),
+            users_len: AtomicU32::new(0),
+            usernames: Names::new(User::username, book.users.len()),
+            emails: Names::new(User::email, book.users.len()),
             further: SpreadMap::default(),
             house: SpreadMap::default(),
             orders: Orders::default(),
@@ -90,8 +93,8 @@ impl View {
         for user in book.users.iter() {
             view.publish_user(user);
         }
-        for account in book.accounts.iter() {
-            view.publish_account(account);
+        for account in book.accounts() {
+            view.publish_account(&account);
         }
         for (position, order) in book.orders.iter() {
             view.orders.publish(*position, Some(*order));
@@ -105,22 +108,26 @@ impl View {
 
     /// The account with this number.
     pub fn account(&self, id: AccountId) -> Option<Account> {
-        self.accounts.get(id.0).map(Cell::load)
+        self.accounts.get(id.0)?.load(id)
     }
 
     /// What the account with this number is for.
     pub fn kind(&self, id: AccountId) -> Option<AccountKind> {
-        self.accounts.get(id.0).map(Cell::kind)
+        self.fixed(id).map(|fixed| fixed.kind)
     }
 
     /// The currency of the account with this number.
     pub fn currency(&self, id: AccountId) -> Option<Currency> {
-        self.accounts.get(id.0).map(Cell::currency)
+        self.fixed(id).map(|fixed| fixed.currency)
     }
 
     /// Whose the account with this number is; none for the house's own.
     pub fn owner(&self, id: AccountId) -> Option<UserId> {
-        self.accounts.get(id.0).and_then(Cell::owner)
+        self.fixed(id)?.owner
+    }
+
+    fn fixed(&self, id: AccountId) -> Option<Fixed> {
+        self.accounts.get(id.0)?.fixed()
     }
 
     /// The account with this number and a position as of which it stands so.
@@ -134,24 +141,22 @@ impl View {
 
     /// The user with this number.
     pub fn user(&self, id: UserId) -> Option<Arc<User>> {
-        self.users.get(id.0).map(ArcSwap::load_full)
+        self.users.get(id.0)?.load_full()
     }
 
     /// The user with this name.
     pub fn user_by_name(&self, username: &str) -> Option<Arc<User>> {
-        let id = self.usernames.find(username, |id| self.is(id, username, User::username))?;
-        self.user(id)
+        self.usernames.find(&self.users, username)
     }
 
     /// The user with this address.
     pub fn user_by_email(&self, email: &str) -> Option<Arc<User>> {
-        let id = self.emails.find(email, |id| self.is(id, email, User::email))?;
-        self.user(id)
+        self.emails.find(&self.users, email)
     }
 
     /// Every user's number is below this.
     pub fn users_len(&self) -> u32 {
-        self.usernames.len()
+        self.users_len.load(Ordering::Acquire)
     }
 
     /// A user's account in `currency`.
@@ -174,7 +179,7 @@ impl View {
 
     /// The house's account of this kind.
     pub fn house_account(&self, kind: AccountKind, currency: Currency) -> Option<AccountId> {
-        self.house.get(&(house_key(kind), currency)).map(|account| *account)
+        self.house.get(&(kind.number(), currency)).map(|account| *account)
     }
 
     /// The state of an order.
@@ -302,7 +307,7 @@ impl View {
             Fact::UserCreated(created) => {
                 let account = created.account.account;
                 let account = book.account(account).expect("just applied");
-                self.accounts.set(account.id.0, Cell::new(account));
+                self.accounts.row(account.id.0).store(&account);
                 self.publish_user(book.user(created.user).expect("just applied"));
             }
             Fact::UserChanged(changed) => {
@@ -346,7 +351,7 @@ impl View {
             | Fact::OddSettled(_) => {}
         }
         for link in &recorded.links {
-            self.publish_account(book.account(link.account).expect("just applied"));
+            self.publish_account(&book.account(link.account).expect("just applied"));
         }
         self.publish_orders(book, recorded, fingerprint);
     }
@@ -394,11 +399,12 @@ impl View {
 
     /// Shows an account from here on. A new one is there before its owner can be found by name.
     fn publish_account(&self, account: &Account) {
-        if let Some(cell) = self.accounts.get(account.id.0) {
-            cell.store(account);
+        let cell = self.accounts.row(account.id.0);
+        let was_shown = cell.is_shown();
+        cell.store(account);
+        if was_shown {
             return;
         }
-        self.accounts.set(account.id.0, Cell::new(account));
         match account.owner {
             Some(owner) if self.user(owner).is_none_or(|user| user.account != account.id) => {
                 let mut further = self.further.entry(owner.0).or_default();
@@ -406,33 +412,17 @@ impl View {
             }
             Some(_) => {}
             None => {
-                self.house.insert((house_key(account.kind), account.currency), account.id);
+                self.house.insert((account.kind.number(), account.currency), account.id);
             }
         }
     }
 
     fn publish_user(&self, user: &Arc<User>) {
-        if let Some(known) = self.users.get(user.id.0) {
-            known.store(Arc::clone(user));
-            return;
+        let before = self.users.row(user.id.0).swap(Some(Arc::clone(user)));
+        if before.is_none() {
+            self.usernames.insert(&self.users, user);
+            self.emails.insert(&self.users, user);
+            self.users_len.store(user.id.0.saturating_add(1), Ordering::Release);
         }
-        self.users.set(user.id.0, ArcSwap::new(Arc::clone(user)));
-        self.usernames.insert(user.username(), user.id);
-        self.emails.insert(user.email(), user.id);
-    }
-
-    fn is(&self, id: UserId, text: &str, part: impl Fn(&User) -> &str) -> bool {
-        self.users.get(id.0).is_some_and(|user| part(&user.load()) == text)
-    }
-}
-
-const fn house_key(kind: AccountKind) -> u8 {
-    match kind {
-        AccountKind::Wallet => 0,
-        AccountKind::Merchant => 1,
-        AccountKind::Escrow => 2,
-        AccountKind::Clearing => 3,
-        AccountKind::Fees => 4,
-        AccountKind::Suspense => 5,
     }
 }

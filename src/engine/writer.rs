@@ -188,7 +188,7 @@ impl Writer {
     /// Gives a new user or account the next free number: only here is it known which is next.
     fn number(&self, event: &mut Event) {
         let next_account = || {
-            AccountId(u32::try_from(self.book.accounts.len()).expect("fewer than 2^32 accounts"))
+            AccountId(u32::try_from(self.book.accounts_len()).expect("fewer than 2^32 accounts"))
         };
         match &mut event.fact {
             Fact::AccountOpened(opened) => opened.account = next_account(),

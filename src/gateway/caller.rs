@@ -92,7 +92,7 @@ impl Gateway {
         let id = PublicId::parse("usr", session.user.as_str()).ok_or(InvalidToken::Malformed)?;
         let user = self.user_by_public_id(id).ok_or(InvalidToken::Revoked)?;
         // Whole seconds: a token issued in the second that ended the sessions before it may live.
-        if session.issued().seconds() < user.sessions_from.seconds() {
+        if session.issued().seconds() < user.sessions_from().seconds() {
             return Err(InvalidToken::Revoked.into());
         }
         Ok(Caller { user, proof: Proof::Session(session) })

@@ -1,5 +1,6 @@
 //! Signing up, in and out; who somebody is.
 
+use std::hash::BuildHasher;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use crate::ledger::event::{UserChanged, UserCreated};
 use crate::ledger::id::{AccountId, Principal, UserId};
 use crate::ledger::text::{Email, Line, Username};
 use crate::ledger::time::Timestamp;
-use crate::ledger::user::User;
+use crate::ledger::user::{User, credential_in};
 
 /// Somebody who wants to sign up, the fields checked.
 pub struct SignUp {
@@ -117,9 +118,8 @@ impl Gateway {
         // Once more: those before us in the queue may have failed in the meantime.
         self.check_throttles(&login, from, now)?;
         let user = found.and_then(|user| self.view().user(user.id));
-        let locked = user.as_ref().is_some_and(|user| user.lockout.is_locked(now));
-        let known = user.as_ref().filter(|_| !locked);
-        let hash = known.and_then(|user| PasswordHash::from_bytes(&user.credential.0));
+        let locked = user.as_ref().is_some_and(|user| user.lockout().is_locked(now));
+        let hash = self.hash_of(&login, user.as_deref())?.filter(|_| !locked);
         let again = Secret::new(password.expose().clone());
         let verdict = self.hasher.verify(password, hash).await?;
         match (verdict, user) {
@@ -175,6 +175,24 @@ impl Gateway {
         Ok(())
     }
 
+    /// What a password given for `login` is held against: what the journal says of `user`, if there
+    /// is one. If there is none, what it says of another is read for nothing, of the same one
+    /// whenever that name comes: the time does not tell a user who exists from one who does not.
+    ///
+    /// # Errors
+    /// The entry cannot be read.
+    fn hash_of(&self, login: &str, user: Option<&User>) -> Result<Option<PasswordHash>, Error> {
+        let position = user.map(|user| user.credential).or_else(|| {
+            let number = self.decoys.hash_one(login).checked_rem(self.view().users_len().into())?;
+            self.view().user(UserId(u32::try_from(number).ok()?)).map(|decoy| decoy.credential)
+        });
+        let Some(position) = position else { return Ok(None) };
+        let recorded = self.view().record(position)?;
+        let hash = credential_in(&recorded.event.fact)
+            .and_then(|credential| PasswordHash::from_bytes(&credential.0));
+        Ok(hash.filter(|_| user.is_some()))
+    }
+
     fn check_throttles(&self, login: &str, from: IpAddr, now: Timestamp) -> Result<(), Error> {
         self.check_network(from, now)?;
         // By name and network: a stranger elsewhere does not keep the owner out.
@@ -207,7 +225,7 @@ impl Gateway {
         user: &User,
         outdated: Option<Secret<String>>,
     ) -> Result<(), Error> {
-        if user.lockout.failures > 0 {
+        if user.lockout().failures > 0 {
             self.change(user.id, UserChange::LoginCleared).await?;
         }
         if let Some(password) = outdated {

@@ -42,6 +42,7 @@ pub mod transfer;
 pub mod webhooks;
 pub mod withdraw;
 
+use std::hash::RandomState;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -104,6 +105,8 @@ pub struct Gateway {
     forgers: Throttle,
     /// Failed logins by name given.
     names: Throttle,
+    /// Picks whose credential is read in the place of a user who does not exist.
+    decoys: RandomState,
     hub: Arc<Hub>,
     vault: Arc<Vault>,
     desk: Arc<Desk>,
@@ -162,6 +165,7 @@ impl Gateway {
             networks: Throttle::new(crate::identity::throttle::Policy::ADDRESS),
             forgers: Throttle::new(crate::identity::throttle::Policy::ADDRESS),
             names: Throttle::new(crate::identity::throttle::Policy::NAME),
+            decoys: RandomState::new(),
             hub,
             vault,
             desk,

@@ -105,7 +105,7 @@ impl Checkpoint {
         file.write_all(&self.mark.position.get().to_le_bytes())?;
         file.write_all(&self.mark.hash.0)?;
         file.write_all(&self.time.micros().to_le_bytes())?;
-        sections(&mut file, Kind::Accounts, self.book.accounts.iter().cloned())?;
+        sections(&mut file, Kind::Accounts, self.book.accounts())?;
         sections(&mut file, Kind::Users, self.book.users.iter().map(|user| (**user).clone()))?;
         let orders = self.book.orders.iter().map(|(position, order)| (*position, *order));
         sections(&mut file, Kind::Orders, orders)?;
@@ -199,13 +199,20 @@ fn decode(bytes: &[u8]) -> Option<Checkpoint> {
     while let Some([kind]) = reader.take() {
         sections.push(Section { kind, raw_length: reader.u32()?, bytes: reader.framed()? });
     }
-    let mut book = Book { position: Some(position), ..Book::new() };
+    let mut book = Book::new();
+    book.position = Some(position);
     let mut revoked = BTreeMap::new();
     let (mut registry, mut boarding) = (Registry::default(), Boarding::default());
     let (mut outbox, mut backlogs) = (BTreeMap::new(), BTreeMap::new());
-    for rows in decode_all(&sections) {
+    let decoded = sections.chunks(limits::CHECKPOINT_SECTIONS).flat_map(decode_all);
+    for rows in decoded {
         match rows? {
-            Rows::Accounts(rows) => rows.into_iter().for_each(|row| book.accounts.push(row)),
+            Rows::Accounts(rows) => {
+                for row in rows {
+                    let is_next = usize::try_from(row.id.0) == Ok(book.accounts_len());
+                    is_next.then(|| book.push_account(&row))?;
+                }
+            }
             Rows::Users(rows) => rows.into_iter().for_each(|row| book.users.push(row)),
             Rows::Orders(rows) => {
                 rows.into_iter().for_each(|(position, order)| book.orders.insert(position, order));
@@ -244,7 +251,7 @@ enum Rows {
     Boarding(Vec<BoardingChange>),
 }
 
-/// Decodes all sections in order, on as many threads as there are cores: a start waits for this.
+/// Decodes sections in order, on as many threads as there are cores: a start waits for this.
 fn decode_all(sections: &[Section<'_>]) -> Vec<Option<Rows>> {
     let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let share = sections.len().div_ceil(threads).max(1);

@@ -117,7 +117,7 @@ fn delivering(book: &Book, position: Position, tried: &DeliveryTried) -> Option<
 }
 
 fn opening(book: &Book, opened: &AccountOpened) -> Option<&'static str> {
-    let in_order = usize::try_from(opened.account.0) == Ok(book.accounts.len());
+    let in_order = usize::try_from(opened.account.0) == Ok(book.accounts_len());
     (!in_order).then_some("accounts are numbered in order")
 }
 
@@ -128,7 +128,7 @@ pub(super) fn about(
 ) -> Option<&'static str> {
     match book.account(id) {
         None => Some("there is no such account"),
-        Some(account) => (!fits(account)).then_some("the account cannot be meant"),
+        Some(account) => (!fits(&account)).then_some("the account cannot be meant"),
     }
 }
 

@@ -78,7 +78,7 @@ pub fn verify(directory: &Path, progress: &mut dyn FnMut(Progress)) -> Result<Re
         records: proof.book.position.map_or(0, Position::get),
         postings: proof.postings,
         references: proof.references,
-        accounts: proof.book.accounts.len(),
+        accounts: proof.book.accounts_len(),
         users: proof.book.users.len(),
         checkpoint: mark.map(|mark| mark.position),
         torn,

@@ -30,6 +30,7 @@ use super::orders::Orders;
 use super::policy::Policies;
 use super::registry::Registry;
 use super::rejection::Rejection;
+use super::row::Row;
 use super::table::Table;
 use super::time::Timestamp;
 use super::user::User;
@@ -41,7 +42,7 @@ pub struct Book {
     /// The latest entry applied.
     pub position: Option<Position>,
     /// Accounts by number.
-    pub accounts: Table<Account>,
+    rows: Table<Row>,
     /// Users by number.
     pub users: Table<Arc<User>>,
     /// Orders by the position that began them.
@@ -77,8 +78,25 @@ impl Book {
     }
 
     /// The account with this number.
-    pub fn account(&self, id: AccountId) -> Option<&Account> {
-        self.accounts.get(id.0)
+    pub fn account(&self, id: AccountId) -> Option<Account> {
+        self.rows.get(id.0).map(|row| row.account(id))
+    }
+
+    /// All accounts in the order of their numbers.
+    pub fn accounts(&self) -> impl Iterator<Item = Account> {
+        (0..).map(AccountId).zip(self.rows.iter()).map(|(id, row)| row.account(id))
+    }
+
+    /// The number of accounts, and so the number of the next one.
+    pub const fn accounts_len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Adds an account behind the others.
+    pub fn push_account(&mut self, account: &Account) {
+        let row = u32::try_from(self.rows.len()).expect("fewer than 2^32 accounts");
+        assert_eq!(account.id.0, row, "accounts are numbered in order");
+        self.rows.push(Row::new(account));
     }
 
     /// The user with this number.
@@ -131,19 +149,21 @@ impl Book {
     /// or a broken journal, and ends the process.
     pub fn apply(&mut self, position: Position, event: &Event) -> Links {
         assert_eq!(position.get(), self.next().get(), "entries are applied in order");
-        self.open(&event.fact, event.at);
+        self.open(position, event);
         let subject = event.fact.subject();
         let order = subject.and_then(|subject| self.orders.get(&subject)).copied();
         let mut links = Links::new();
         for id in event.fact.accounts().iter() {
-            let account = self.accounts.get_mut(id.0).expect("accounts open before they move");
+            let row = self.rows.get_mut(id.0).expect("accounts open before they move");
+            let mut account = row.account(id);
             account.apply(&event.fact, event.at, order.as_ref());
             let balance_after = account.balance();
             links.push(Link { account: id, previous: account.last, balance_after });
             account.last = Some(position);
+            row.set(&account);
         }
         self.follow_orders(position, event);
-        self.follow_tables(event);
+        self.follow_tables(position, event);
         self.follow_outbox(position, event);
         self.position = Some(position);
         links
@@ -157,7 +177,7 @@ impl Book {
     /// Per currency, the sum of all balances: zero, or money was made or lost.
     pub fn imbalances(&self) -> BTreeMap<Currency, (Total, Total)> {
         let mut sums: BTreeMap<Currency, (Total, Total)> = BTreeMap::new();
-        for account in self.accounts.iter() {
+        for account in self.accounts() {
             let (debits, credits) =
                 sums.entry(account.currency).or_insert((Total::ZERO, Total::ZERO));
             *debits = Total::from_units(debits.units().saturating_add(account.debits.units()));
@@ -167,17 +187,17 @@ impl Book {
         sums
     }
 
-    fn known(&self, id: AccountId) -> &Account {
+    fn known(&self, id: AccountId) -> Account {
         self.account(id).expect("commands name accounts that were looked up in this book")
     }
 
-    fn open(&mut self, fact: &Fact, at: Timestamp) {
-        match fact {
+    fn open(&mut self, position: Position, event: &Event) {
+        match &event.fact {
             Fact::AccountOpened(opened) => self.open_account(opened),
             Fact::UserCreated(created) => {
                 let row = u32::try_from(self.users.len()).expect("fewer than 2^32 users");
                 assert_eq!(created.user.0, row, "users are numbered in order");
-                self.users.push(Arc::new(User::new(created, at)));
+                self.users.push(Arc::new(User::new(created, position, event.at)));
                 self.open_account(&created.account);
             }
             Fact::Genesis
@@ -210,12 +230,10 @@ impl Book {
     }
 
     fn open_account(&mut self, opened: &AccountOpened) {
-        let row = u32::try_from(self.accounts.len()).expect("fewer than 2^32 accounts");
-        assert_eq!(opened.account.0, row, "accounts are numbered in order");
         // Frozen are users, with all they have and will have.
         let first = opened.owner.and_then(|owner| self.user(owner)).map(|user| user.account);
         let frozen = first.and_then(|first| self.account(first)).is_some_and(|first| first.frozen);
-        self.accounts.push(Account { frozen, ..Account::new(opened) });
+        self.push_account(&Account { frozen, ..Account::new(opened) });
     }
 
     fn follow_orders(&mut self, position: Position, event: &Event) {
@@ -228,11 +246,11 @@ impl Book {
         }
     }
 
-    fn follow_tables(&mut self, event: &Event) {
+    fn follow_tables(&mut self, position: Position, event: &Event) {
         match &event.fact {
             Fact::UserChanged(UserChanged { user, change, .. }) => {
                 let user = self.users.get_mut(user.0).expect("users exist before they change");
-                Arc::make_mut(user).apply(change, event.at);
+                Arc::make_mut(user).apply(change, position, event.at);
             }
             Fact::SessionRevoked(revoked) => {
                 let tokens = Arc::make_mut(&mut self.revoked);

@@ -155,6 +155,22 @@ pub enum AccountKind {
 }
 
 impl AccountKind {
+    /// All there are, each in the place of its number.
+    pub const ALL: [Self; 6] =
+        [Self::Wallet, Self::Merchant, Self::Escrow, Self::Clearing, Self::Fees, Self::Suspense];
+
+    /// Its stable number.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Wallet => 0,
+            Self::Merchant => 1,
+            Self::Escrow => 2,
+            Self::Clearing => 3,
+            Self::Fees => 4,
+            Self::Suspense => 5,
+        }
+    }
+
     /// Whether a debit can be refused. The house's own accounts are totals and never refuse.
     pub const fn refuses_debits(self) -> bool {
         matches!(self, Self::Wallet | Self::Merchant | Self::Escrow)

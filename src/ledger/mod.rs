@@ -41,6 +41,7 @@ pub mod reference;
 pub mod refund;
 pub mod registry;
 pub mod rejection;
+pub mod row;
 pub mod settles;
 pub mod table;
 pub mod text;

@@ -106,7 +106,7 @@ impl Total {
     /// Bits that hold every total.
     pub const BITS: u32 = 96;
 
-    /// A total read back from where it was published.
+    /// A total read back from where it was packed.
     pub const fn from_units(units: u128) -> Self {
         Self(units)
     }
@@ -209,6 +209,18 @@ impl Currency {
     pub fn parse(code: &str) -> Option<Self> {
         let code: [u8; 3] = code.as_bytes().try_into().ok()?;
         code.iter().all(u8::is_ascii_uppercase).then_some(Self(code))
+    }
+
+    /// The currency in 24 bits, for where it is packed.
+    pub fn to_bits(self) -> u64 {
+        let Self([a, b, c]) = self;
+        u64::from(u32::from_le_bytes([a, b, c, 0]))
+    }
+
+    /// The currency of the lowest 24 bits, made by [`Currency::to_bits`].
+    pub const fn from_bits(bits: u64) -> Self {
+        let [a, b, c, ..] = bits.to_le_bytes();
+        Self([a, b, c])
     }
 
     /// The three letters.

@@ -1,15 +1,15 @@
-//! A user: name, role, credential, and the failures that lock their login.
-
-use std::ops::Range;
+//! A user: name, role, and the failures that lock their login. Their credential stays in the journal,
+//! since a million of them would be asked for a few times a second at most.
 
 use super::code::Codes;
-use super::event::{Credential, Role, UserChange, UserCreated};
-use super::id::{AccountId, UserId};
+use super::event::{Credential, Fact, Role, UserChange, UserCreated};
+use super::id::{AccountId, Position, UserId};
 use super::lockout::Lockout;
 use super::text::Line;
 use super::time::Timestamp;
+use crate::limits;
 
-/// The state of a user.
+/// The state of a user. There may be millions: what is seldom asked for is elsewhere.
 #[derive(Clone, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 pub struct User {
     /// Their row.
@@ -18,102 +18,166 @@ pub struct User {
     pub account: AccountId,
     /// What they may do.
     pub role: Role,
-    /// Wrong passwords since the last right one, and the lock they may have led to.
-    pub lockout: Lockout,
-    /// Tokens issued before this moment are dead.
-    pub sessions_from: Timestamp,
+    texts: Texts,
     /// When they signed up.
     pub created_at: Timestamp,
-    texts: Texts,
-    /// Their one-time codes; nothing for the many who never had one.
-    codes: Option<Box<Codes>>,
-    /// How they prove who they are.
-    pub credential: Credential,
+    /// The entry that says how they prove who they are; see [`credential_in`].
+    pub credential: Position,
+    /// What has come up since; nothing for the many to whom nothing has.
+    since: Option<Box<Since>>,
 }
 
-/// Username, email, name and phone, one behind the other in one box: there may be millions.
+/// What has come up since a user signed up.
+#[derive(
+    Clone, PartialEq, Eq, Debug, Default, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize,
+)]
+struct Since {
+    /// Wrong passwords since the last right one, and the lock they may have led to.
+    lockout: Lockout,
+    /// Tokens issued before this moment are dead.
+    sessions_from: Option<Timestamp>,
+    codes: Option<Codes>,
+}
+
+/// Username, email, name and phone, one behind the other in one box.
 #[derive(Clone, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 struct Texts {
     all: Box<str>,
-    /// Where the first three end.
-    ends: [u16; 3],
+    /// Of the first three.
+    lengths: [u8; 3],
 }
+
+const _: () = assert!(
+    limits::USERNAME_MAX < 256 && limits::EMAIL_MAX < 256 && limits::NAME_MAX < 256,
+    "lengths are kept in bytes"
+);
 
 impl Texts {
     fn new(parts: [&str; 4]) -> Self {
-        let [username, email, name, _] = parts.map(|part| u16::try_from(part.len()));
-        let [username, email, name] =
-            [username, email, name].map(|length| length.expect("texts have bounds"));
-        let email = username.saturating_add(email);
-        let name = email.saturating_add(name);
-        Self { all: parts.concat().into(), ends: [username, email, name] }
+        let [username, email, name, _] = parts.map(|part| u8::try_from(part.len()));
+        let lengths = [username, email, name].map(|length| length.expect("texts have bounds"));
+        Self { all: parts.concat().into(), lengths }
     }
 
-    fn part(&self, part: impl FnOnce([usize; 3]) -> Range<usize>) -> &str {
-        self.all.get(part(self.ends.map(usize::from))).expect("cut where texts were joined")
+    fn parts(&self) -> [&str; 4] {
+        let mut rest = &*self.all;
+        let [username, email, name] = self.lengths.map(|length| {
+            let (part, behind) = rest.split_at(length.into());
+            rest = behind;
+            part
+        });
+        [username, email, name, rest]
     }
 }
 
+/// How a user proves who they are, if `fact` says it.
+pub fn credential_in(fact: &Fact) -> Option<&Credential> {
+    if let Fact::UserCreated(created) = fact {
+        return Some(&created.credential);
+    }
+    let Fact::UserChanged(changed) = fact else { return None };
+    let UserChange::Credential { credential, .. } = &changed.change else { return None };
+    Some(credential)
+}
+
 impl User {
-    /// The user that `created` describes.
-    pub fn new(created: &UserCreated, at: Timestamp) -> Self {
+    /// The user that `created` describes, by the entry at `position`.
+    pub fn new(created: &UserCreated, position: Position, at: Timestamp) -> Self {
         Self {
             id: created.user,
             account: created.account.account,
             role: created.role,
-            lockout: Lockout::default(),
-            sessions_from: Timestamp::EPOCH,
-            created_at: at,
             texts: Texts::new([
                 created.username.as_str(),
                 created.email.as_str(),
                 created.name.as_str(),
                 created.phone.as_ref().map_or("", Line::as_str),
             ]),
-            codes: None,
-            credential: created.credential.clone(),
+            created_at: at,
+            credential: position,
+            since: None,
         }
+    }
+
+    /// Wrong passwords since the last right one, and the lock they may have led to.
+    pub fn lockout(&self) -> Lockout {
+        self.since.as_ref().map_or_else(Lockout::default, |since| since.lockout)
+    }
+
+    /// Tokens issued before this moment are dead.
+    pub fn sessions_from(&self) -> Timestamp {
+        self.since.as_ref().and_then(|since| since.sessions_from).unwrap_or(Timestamp::EPOCH)
     }
 
     /// Their one-time codes, if they ever had one.
     pub fn codes(&self) -> Option<&Codes> {
-        self.codes.as_deref()
+        self.since.as_ref()?.codes.as_ref()
     }
 
     /// Unique.
     pub fn username(&self) -> &str {
-        self.texts.part(|[username, ..]| 0..username)
+        let [username, ..] = self.texts.parts();
+        username
     }
 
     /// Unique.
     pub fn email(&self) -> &str {
-        self.texts.part(|[username, email, _]| username..email)
+        let [_, email, ..] = self.texts.parts();
+        email
     }
 
     /// For display.
     pub fn name(&self) -> &str {
-        self.texts.part(|[_, email, name]| email..name)
+        let [_, _, name, _] = self.texts.parts();
+        name
     }
 
     /// E.164, if they gave one.
     pub fn phone(&self) -> Option<&str> {
-        let phone = self.texts.part(|[.., name]| name..self.texts.all.len());
+        let [.., phone] = self.texts.parts();
         Some(phone).filter(|phone| !phone.is_empty())
     }
 
-    /// Follows a change decided at `at`.
-    pub fn apply(&mut self, change: &UserChange, at: Timestamp) {
+    /// Follows a change by the entry at `position`, decided at `at`.
+    pub fn apply(&mut self, change: &UserChange, position: Position, at: Timestamp) {
         match change {
             UserChange::Role(role) => self.role = *role,
-            UserChange::Credential { credential, sessions_end } => {
-                self.credential = credential.clone();
+            UserChange::Credential { sessions_end, .. } => {
+                self.credential = position;
                 if *sessions_end {
-                    self.sessions_from = at;
+                    self.since.get_or_insert_default().sessions_from = Some(at);
                 }
             }
-            UserChange::LoginFailed => self.lockout = self.lockout.failed(at),
-            UserChange::LoginCleared => self.lockout = self.lockout.succeeded(),
-            UserChange::Codes(change) => self.codes.get_or_insert_default().apply(change, at),
+            UserChange::LoginFailed => {
+                let since = self.since.get_or_insert_default();
+                since.lockout = since.lockout.failed(at);
+            }
+            UserChange::LoginCleared => {
+                let since = self.since.get_or_insert_default();
+                since.lockout = since.lockout.succeeded();
+            }
+            UserChange::Codes(change) => {
+                let since = self.since.get_or_insert_default();
+                since.codes.get_or_insert_default().apply(change, at);
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_come_back_in_parts() {
+        for parts in [["ani", "ani@contoh.id", "Añi", "+62811"], ["", "", "", ""]] {
+            assert_eq!(Texts::new(parts).parts(), parts);
+        }
+    }
+
+    #[test]
+    fn a_million_users_fit() {
+        // With the two counts of an `Arc` 80, which the allocator has.
+        assert_eq!(size_of::<User>(), 64);
     }
 }

@@ -99,8 +99,8 @@ impl Bank {
         let report = check(&batches, &policies(), &attempts.into_inner().unwrap()).unwrap();
         assert_eq!(*writer.book(), report.book, "live and replayed");
         were_true(&batches, &reads.into_inner().unwrap());
-        for account in report.book.accounts.iter() {
-            assert_eq!(view.account(account.id).as_ref(), Some(account));
+        for account in report.book.accounts() {
+            assert_eq!(view.account(account.id), Some(account));
         }
         report
     }

@@ -416,7 +416,7 @@ impl World {
         if !self.book.imbalances().is_empty() {
             return Err("debits are not credits".to_owned());
         }
-        for account in self.book.accounts.iter() {
+        for account in self.book.accounts() {
             let purse = self.model.purse(account.id);
             if account.balance().units() != purse.balance {
                 return Err(format!("{account:?} is {purse:?} to the oracle"));

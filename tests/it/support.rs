@@ -415,8 +415,8 @@ impl TestGateway {
     /// What readers are shown, against the state that the journal comes to.
     fn compare(&self, book: &Book) {
         let view = self.gateway.view();
-        for account in book.accounts.iter() {
-            assert_eq!(view.account(account.id).as_ref(), Some(account));
+        for account in book.accounts() {
+            assert_eq!(view.account(account.id), Some(account));
         }
         for user in book.users.iter() {
             assert_eq!(view.user(user.id).as_ref(), Some(user));

@@ -13,7 +13,7 @@ use crate::journal::sidefile::Mark;
 use crate::journal::store::{Opened, open};
 use crate::journal::verify::verify;
 use crate::journal::{Batch, BatchBuilder, Error, Flaw, Journal, sled};
-use crate::ledger::event::{Event, Fact};
+use crate::ledger::event::{Event, Fact, Role};
 use crate::ledger::id::Position;
 use crate::ledger::time::Timestamp;
 
@@ -304,7 +304,7 @@ fn a_checkpoint_changes_only_the_time_a_start_takes() {
 
     // One that tells another story is found by whoever proves the store.
     let mut book = checkpoint.book.clone();
-    book.accounts.get_mut(3).unwrap().floor = -1;
+    Arc::make_mut(book.users.get_mut(0).unwrap()).role = Role::Client;
     Checkpoint { book, ..checkpoint }.write(directory.path()).unwrap();
     let error = verify(directory.path(), &mut |_| {}).unwrap_err().to_string();
     assert!(error.contains("the checkpoint is not the book"), "{error}");

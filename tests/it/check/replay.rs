@@ -208,7 +208,7 @@ impl<'a> Replay<'a> {
         if !self.book.imbalances().is_empty() || made(self.model.sums()) {
             return Err(format!("debits are not credits after {position}"));
         }
-        let low = self.book.accounts.iter().find(|account| !account.is_above_floor());
+        let low = self.book.accounts().find(|account| !account.is_above_floor());
         match low {
             // Accounts with a floor above nothing are below it until their first money comes.
             Some(low) if low.last.is_some() && low.credits.units() > 0 => {

@@ -17,6 +17,7 @@ use crate::support::{Ask, TestGateway, get, login_of, post, put, raw};
 use gerbang::identity::secret::Secret;
 use gerbang::journal::export;
 use gerbang::ledger::id::Position;
+use gerbang::ledger::user::credential_in;
 
 /// A password, a wrong password, and what only looks like a token or a key.
 const CANARIES: [&str; 5] =
@@ -126,8 +127,10 @@ async fn no_secret_is_said_anywhere() {
     said.push(format!("{caller:?} {:?}", gateway.gateway.look_up("ani")));
     said.push(log.text());
 
-    let credential = gateway.gateway.look_up("ani").unwrap().credential.0.to_vec();
-    let hash: String = credential[24..].iter().map(|byte| format!("{byte:02x}")).collect();
+    let position = gateway.gateway.look_up("ani").unwrap().credential;
+    let recorded = gateway.gateway.view().record(position).unwrap();
+    let credential = credential_in(&recorded.event.fact).unwrap();
+    let hash: String = credential.0[24..].iter().map(|byte| format!("{byte:02x}")).collect();
     let mut secrets: Vec<&str> = CANARIES.to_vec();
     secrets.extend([signature.as_str(), hash.as_str()]);
     for text in &said {

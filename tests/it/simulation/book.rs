@@ -77,7 +77,7 @@ fn compare(book: &Book, model: &Model) -> Result<(), String> {
     if !book.imbalances().is_empty() || model.sums().into_values().any(|sum| sum != 0) {
         return Err("debits are not credits".to_owned());
     }
-    for account in book.accounts.iter() {
+    for account in book.accounts() {
         let purse = model.purse(account.id);
         if purse.balance != account.balance().units() || purse.held != account.on_hold().units() {
             return Err(format!("{account:?} is {purse:?} to the model"));

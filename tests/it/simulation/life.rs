@@ -274,8 +274,8 @@ fn same(live: &Book, view: &View, journal: &MemoryJournal, whole: bool) -> Resul
     if replayed != *live {
         return Err(format!("live and replayed differ: {live:?} and {replayed:?}"));
     }
-    for account in live.accounts.iter() {
-        if view.account(account.id).as_ref() != Some(account) {
+    for account in live.accounts() {
+        if view.account(account.id).as_ref() != Some(&account) {
             return Err(format!("the view does not show {account:?}"));
         }
     }
