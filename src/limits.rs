@@ -423,9 +423,8 @@ pub const SLED_CACHE_BYTES: u64 = 8 * 1024 * 1024;
 pub const TRIM_KEYS: usize = 32;
 /// Rows of a checkpoint that are encoded and compressed together.
 pub const CHECKPOINT_ROWS: usize = 4_096;
-/// Sections of a checkpoint that are decoded together: what they take in memory besides the book is
-/// fetched once and used again.
-pub const CHECKPOINT_SECTIONS: usize = 16;
+/// Sections of a checkpoint that a thread may have decoded before they are taken.
+pub const CHECKPOINT_SECTIONS_AHEAD: usize = 2;
 /// Until the sealer tries again what the disk refused.
 pub const SEAL_RETRY: Duration = Duration::from_secs(5);
 /// Days with a change, of all accounts together, whose sums are kept for the next report: some 100

@@ -14,7 +14,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 
 use rkyv::bytecheck::CheckBytes;
 use rkyv::rancor::{Failure, Strategy};
@@ -204,9 +204,8 @@ fn decode(bytes: &[u8]) -> Option<Checkpoint> {
     let mut revoked = BTreeMap::new();
     let (mut registry, mut boarding) = (Registry::default(), Boarding::default());
     let (mut outbox, mut backlogs) = (BTreeMap::new(), BTreeMap::new());
-    let decoded = sections.chunks(limits::CHECKPOINT_SECTIONS).flat_map(decode_all);
-    for rows in decoded {
-        match rows? {
+    decode_all(&sections, |rows| {
+        match rows {
             Rows::Accounts(rows) => {
                 for row in rows {
                     let is_next = usize::try_from(row.id.0) == Ok(book.accounts_len());
@@ -223,7 +222,8 @@ fn decode(bytes: &[u8]) -> Option<Checkpoint> {
             Rows::Backlogs(rows) => backlogs.extend(rows),
             Rows::Boarding(rows) => rows.iter().for_each(|change| boarding.apply(change)),
         }
-    }
+        Some(())
+    })?;
     book.revoked = Arc::new(revoked);
     book.registry = Arc::new(registry);
     book.outbox = Outbox::new(outbox, backlogs);
@@ -251,18 +251,21 @@ enum Rows {
     Boarding(Vec<BoardingChange>),
 }
 
-/// Decodes sections in order, on as many threads as there are cores: a start waits for this.
-fn decode_all(sections: &[Section<'_>]) -> Vec<Option<Rows>> {
+/// Decodes sections and gives them to `take` in order, until one says no. A start waits for this, so
+/// as many threads as there are cores decode; none gets far ahead, so that it uses the same memory
+/// again and again.
+fn decode_all(sections: &[Section<'_>], mut take: impl FnMut(Rows) -> Option<()>) -> Option<()> {
     let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let share = sections.len().div_ceil(threads).max(1);
     std::thread::scope(|scope| {
-        let decode_share = |share: &[Section<'_>]| share.iter().map(Section::decode).collect();
-        let workers: Vec<_> = sections
-            .chunks(share)
-            .map(|share| scope.spawn(move || -> Vec<Option<Rows>> { decode_share(share) }))
-            .collect();
-        let joined = workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| vec![None]));
-        joined.flatten().collect()
+        let decode_from = |first: usize| {
+            let (sender, decoded) = mpsc::sync_channel(limits::CHECKPOINT_SECTIONS_AHEAD);
+            let share = sections.iter().skip(first).step_by(threads);
+            // It ends early when nobody takes any more.
+            scope.spawn(move || share.map(Section::decode).try_for_each(|it| sender.send(it)));
+            decoded
+        };
+        let workers: Vec<_> = (0..threads).map(decode_from).collect();
+        workers.iter().cycle().take(sections.len()).try_for_each(|it| take(it.recv().ok()??))
     })
 }
 

@@ -5,7 +5,8 @@
 
 use std::sync::Arc;
 
-const CHUNK_ROWS: usize = 256;
+/// So many accounts fill whole pages of memory, and users a whole one.
+const CHUNK_ROWS: usize = 512;
 
 /// Rows by number, from 0, never removed.
 #[derive(Clone, PartialEq, Eq, Debug)]
