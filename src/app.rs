@@ -111,8 +111,8 @@ impl App {
         let hub = Arc::new(Hub::default());
         let Opened { journal, history, book, last_hash, last_time, report, site } = opened;
         let view = Arc::new(View::new(&book, references, Arc::clone(&history), last_time));
-        let sealer =
-            Arc::new(Sealer::start(site, Arc::clone(&history), config.pieces.segment_bytes)?);
+        let pieces = config.pieces;
+        let sealer = Arc::new(Sealer::start(site, Arc::clone(&history), pieces.segment_bytes)?);
         let (announcer, inbox) = payout::channel();
         let (charge_announcer, charge_inbox) = charge::channel();
         let (engine, queue) =
@@ -125,12 +125,7 @@ impl App {
             metrics: Arc::clone(&metrics),
             hash: last_hash,
             time: last_time,
-            after_batch: housekeeping(
-                config.pieces,
-                &sealer,
-                &history,
-                (&metrics, report.checkpoint),
-            ),
+            after_batch: housekeeping(pieces, &sealer, &history, (&metrics, report.checkpoint)),
             observer: observer(&hub, &view, (announcer, charge_announcer)),
         });
         let teller = Teller::start(&Handle::current());

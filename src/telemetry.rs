@@ -133,10 +133,7 @@ impl Metrics {
             mailbox_depth: gauge("gerbang_mailbox_depth_max", "Messages in the fullest mailbox"),
             queue_depth: gauge("gerbang_writer_queue_depth", "Entries waiting for the writer"),
             position: gauge("gerbang_journal_position", "Latest committed position"),
-            screening_failures: gauge(
-                "gerbang_screening_failures",
-                "Screening rules that failed since the start",
-            ),
+            screening_failures: gauge("gerbang_screening_failures", "Screening rules that failed"),
             connections: gauge("gerbang_http_connections", "Open connections"),
             tail_bytes: gauge("gerbang_journal_tail_bytes", "Encoded history not sealed yet"),
             certificate_ends: register(&registry, certificate_ends()),
