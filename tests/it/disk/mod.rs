@@ -20,8 +20,8 @@ use crate::not_run::not_run;
 const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
 
 /// A file system in a file, mounted for as long as this lives.
-struct Mounted {
-    at: PathBuf,
+pub(crate) struct Mounted {
+    pub(crate) at: PathBuf,
 }
 
 impl Mounted {
@@ -53,7 +53,7 @@ fn run(program: &str, arguments: &[&str]) -> Result<(), String> {
 
 /// An image with an empty file system and where it is mounted; none, with a word about why, where
 /// that cannot be had.
-fn disk(directory: &Path, bytes: u64) -> Option<(PathBuf, Mounted)> {
+pub(crate) fn disk(directory: &Path, bytes: u64) -> Option<(PathBuf, Mounted)> {
     let image = directory.join("disk.img");
     std::fs::File::create(&image).unwrap().set_len(bytes).unwrap();
     let made = run("mkfs.ext4", &["-q", "-F", path(&image)])

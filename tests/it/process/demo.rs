@@ -6,15 +6,15 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::checker::{Asked, Told};
-use crate::client::Connection;
+use crate::client::{Connection, Received};
 
 /// What each demo buyer begins with.
 pub(super) const OPENING: u64 = 1_000_000;
 /// The password of every demo user.
-const PASSWORD: &str = "gerbang-demo";
+pub(super) const PASSWORD: &str = "gerbang-demo";
 
 pub(super) fn gerbang() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gerbang"));
@@ -104,7 +104,14 @@ impl Demo {
         let answer = connection.send(("POST", "/api/v1/auth/login"), "", &JSON, &body)?;
         assert_eq!(answer.status, 200, "{}", answer.body);
         let token = answer.json()["token"].as_str().unwrap().to_owned();
-        Ok(Client { connection, token, login: login.to_owned() })
+        Ok(Client { connection, token, login: login.to_owned(), note: "" })
+    }
+
+    /// Another connection of somebody who has logged in.
+    pub(super) fn again(&self, client: &Client) -> std::io::Result<Client> {
+        let connection = Connection::open(self.address)?;
+        let (token, login) = (client.token.clone(), client.login.clone());
+        Ok(Client { connection, token, login, note: client.note })
     }
 
     /// The status of a login with a wrong password.
@@ -138,16 +145,25 @@ pub(super) struct Client {
     connection: Connection,
     token: String,
     pub(super) login: String,
+    /// Stands in every payment.
+    note: &'static str,
 }
 
 impl Client {
+    /// With something in every payment.
+    pub(super) fn noting(self, note: &'static str) -> Self {
+        Self { note, ..self }
+    }
+
+    pub(super) fn send(&mut self, call: (&str, &str), body: &Value) -> std::io::Result<Received> {
+        self.connection.send(call, &self.token, &JSON, &body.to_string())
+    }
+
     /// Pays, or finds out what became of a payment. No answer if the connection broke.
     pub(super) fn pay(&mut self, asked: &Asked) -> Option<Told> {
-        let body = json!({"to": "warung", "amount": asked.amount, "reference": asked.reference});
-        let answer = self
-            .connection
-            .send(("POST", "/api/v1/payments"), &self.token, &JSON, &body.to_string())
-            .ok()?;
+        let body = json!({"to": "warung", "amount": asked.amount, "note": self.note,
+            "reference": asked.reference});
+        let answer = self.send(("POST", "/api/v1/payments"), &body).ok()?;
         let replayed = answer.header("idempotency-replayed") == Some("true");
         Some(Told { status: answer.status, body: answer.body, replayed })
     }

@@ -38,19 +38,32 @@ fn under_strace(what: &str) -> Command {
 }
 
 /// Ends the traced process too, if a test fails: ending strace lets it run on.
-struct StraceGuard(u32);
+pub(super) struct StraceGuard(pub(super) u32);
 
-impl Drop for StraceGuard {
-    fn drop(&mut self) {
+impl StraceGuard {
+    /// SIGTERM for the traced process, if it is still there.
+    pub(super) fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    fn signal(&self, signal: &str) {
         let children = format!("/proc/{0}/task/{0}/children", self.0);
         for pid in std::fs::read_to_string(children).unwrap_or_default().split_whitespace() {
-            let _ = Command::new("kill").args(["-KILL", pid]).status();
+            let mut kill = Command::new("kill");
+            // It may be gone already.
+            let _ = kill.args([signal, pid]).stderr(Stdio::null()).status();
         }
     }
 }
 
+impl Drop for StraceGuard {
+    fn drop(&mut self) {
+        self.signal("-KILL");
+    }
+}
+
 /// Says why a test does not run here, if it does not.
-fn runs_here() -> bool {
+pub(super) fn runs_here() -> bool {
     let Err(why) = can_inject() else { return true };
     not_run(why);
     false

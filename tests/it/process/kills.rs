@@ -1,4 +1,6 @@
 //! SIGKILL under load, and while it comes up: nothing acknowledged is lost, nothing done twice.
+//!
+//! The pieces of the store are so small that seals, trims and checkpoints happen all the time.
 
 use std::path::Path;
 use std::process::Command;
@@ -6,13 +8,18 @@ use std::sync::mpsc;
 
 use super::checker::{Asked, Told, Traced, faults, spent};
 use super::demo::{Client, Demo, OPENING, gerbang};
+use super::till::{BUYERS, Till};
 
-/// How often the demo is killed under load. More rounds find rarer moments.
-const ROUNDS: u64 = 8;
+/// How often it is killed under load. More rounds find rarer moments.
+const ROUNDS: u64 = if cfg!(debug_assertions) { 10 } else { 40 };
 /// Answers after which it is killed, at most.
-const ANSWERS_MAX: u64 = 60;
-/// Everybody who pays; each on a connection of their own, and ani on two.
-const PAYERS: [&str; 4] = ["ani", "budi", "citra", "ani"];
+const ANSWERS_MAX: u64 = 1_000;
+/// Payments under way at once, each on a connection of its own.
+const IN_FLIGHT: usize = 64;
+/// Connections that ask again afterwards.
+const ASKING: usize = 16;
+/// About 50 payments to a segment, and a checkpoint after 100 entries.
+const PIECES: (u32, u32) = (16 * 1024, 100);
 
 /// A small generator, so that a round can be run again.
 struct Seed(u64);
@@ -42,29 +49,33 @@ fn pay_until_cut(mut client: Client, name: &str, tries: &mpsc::Sender<Tried>) {
     }
 }
 
-/// Lets everybody pay and kills the demo after so many answers. Every try, the unanswered too.
-fn load_and_kill(demo: Demo, round: u64, answers: u64) -> Vec<Tried> {
+/// Lets everybody pay and kills it some moment after so many answers. Every try, the unanswered too.
+fn load_and_kill(till: Demo, round: u64, seed: &mut Seed) -> Vec<Tried> {
     let (sender, tries) = mpsc::channel();
     let mut seen = Vec::new();
+    let people = BUYERS.map(|login| till.client(login).unwrap());
     std::thread::scope(|scope| {
-        for (place, login) in PAYERS.into_iter().enumerate() {
-            let client = demo.client(login).unwrap();
+        for place in 0..IN_FLIGHT {
+            let client = till.again(&people[place % people.len()]).unwrap();
             let sender = sender.clone();
             scope.spawn(move || pay_until_cut(client, &format!("{round}-{place}"), &sender));
         }
         drop(sender);
-        for _ in 0..answers {
+        for _ in 0..1 + seed.below(ANSWERS_MAX) {
             seen.push(tries.recv().unwrap());
         }
-        demo.kill();
+        for _ in 0..seed.below(2_000) {
+            std::thread::yield_now();
+        }
+        till.kill();
         seen.extend(tries.iter());
     });
     seen
 }
 
-/// Starts the demo and kills it at some moment before it is ready, or just after.
-fn kill_while_it_comes_up(data: &Path, seed: &mut Seed) {
-    let (mut child, _) = Demo::spawn(gerbang(), data);
+/// Starts it and kills it at some moment before it is ready, or just after.
+fn kill_while_it_comes_up(till: &Till, seed: &mut Seed) {
+    let (mut child, _) = till.spawn(gerbang());
     for _ in 0..seed.below(40_000) {
         std::thread::yield_now();
     }
@@ -72,16 +83,27 @@ fn kill_while_it_comes_up(data: &Path, seed: &mut Seed) {
     child.wait().unwrap();
 }
 
-/// Sends everything again, twice.
-fn trace(demo: &Demo, tries: Vec<Tried>) -> Vec<Traced> {
-    let mut clients: Vec<Client> =
-        ["ani", "budi", "citra"].into_iter().map(|login| demo.client(login).unwrap()).collect();
-    let traced = |(asked, before): Tried| {
-        let client = clients.iter_mut().find(|client| client.login == asked.by).unwrap();
-        let after = [client.pay(&asked).unwrap(), client.pay(&asked).unwrap()];
-        Traced { asked, before, after }
-    };
-    tries.into_iter().map(traced).collect()
+/// Sends everything again, twice, with the note that it had.
+pub(super) fn trace(till: &Demo, tries: Vec<Tried>, note: &'static str) -> Vec<Traced> {
+    let people = BUYERS.map(|login| till.client(login).unwrap().noting(note));
+    let share = tries.len().div_ceil(ASKING).max(1);
+    std::thread::scope(|scope| {
+        let asking = |tries: &[Tried]| {
+            let mut clients = people.each_ref().map(|client| till.again(client).unwrap());
+            let tries = tries.to_vec();
+            scope.spawn(move || -> Vec<Traced> {
+                let traced = |(asked, before): Tried| {
+                    let client = clients.iter_mut().find(|client| client.login == asked.by);
+                    let client = client.unwrap();
+                    let after = [client.pay(&asked).unwrap(), client.pay(&asked).unwrap()];
+                    Traced { asked, before, after }
+                };
+                tries.into_iter().map(traced).collect()
+            })
+        };
+        let threads: Vec<_> = tries.chunks(share).map(asking).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    })
 }
 
 pub(super) fn verify(data: &Path) {
@@ -91,40 +113,49 @@ pub(super) fn verify(data: &Path) {
     assert!(String::from_utf8_lossy(&output.stdout).contains("the journal proves itself"));
 }
 
+/// Holds the balances to every payment that was asked for.
+pub(super) fn balances(till: &Demo, all: &[Traced]) {
+    for login in BUYERS {
+        assert_eq!(till.balance(login), OPENING - spent(all, login), "{login}");
+    }
+    let total: u64 = all.iter().map(|one| one.asked.amount).sum();
+    assert_eq!(till.balance("warung"), total);
+}
+
 #[test]
 fn nothing_acknowledged_is_lost_and_nothing_is_done_twice() {
     let home = tempfile::tempdir().unwrap();
-    let data = home.path().join("data");
+    let till = Till::new(home.path(), PIECES);
     let mut seed = Seed(20_261_121);
     // The very first start is the one that makes the store.
     for _ in 0..3 {
-        kill_while_it_comes_up(&data, &mut seed);
+        kill_while_it_comes_up(&till, &mut seed);
     }
+    till.populate();
     let mut all = Vec::new();
-    let mut unanswered = 0;
+    let (mut sealed, mut checkpoints) = (0, 0);
     for round in 0..ROUNDS {
-        let demo = Demo::start(&data).map_err(|ended| format!("{ended:?}")).unwrap();
-        let tries = load_and_kill(demo, round, 1 + seed.below(ANSWERS_MAX));
-        unanswered += tries.iter().filter(|(_, told)| told.is_none()).count();
-        verify(&data);
-        kill_while_it_comes_up(&data, &mut seed);
-        let demo = Demo::start(&data).map_err(|ended| format!("{ended:?}")).unwrap();
-        let traced = trace(&demo, tries);
+        let before = till.pieces();
+        let tries = load_and_kill(till.start(), round, &mut seed);
+        let after = till.pieces();
+        sealed += u64::from(after.0 > before.0);
+        checkpoints += u64::from(after.1 != before.1);
+        verify(till.data());
+        kill_while_it_comes_up(&till, &mut seed);
+        let started = till.start();
+        let traced = trace(&started, tries, "");
         assert_eq!(faults(&traced), "", "round {round}");
         all.extend(traced);
-        demo.kill();
+        started.kill();
     }
-    assert!(unanswered > 0, "no request was ever in flight: the rounds were too tame");
-    let demo = Demo::start(&data).map_err(|ended| format!("{ended:?}")).unwrap();
-    for login in ["ani", "budi", "citra"] {
-        assert_eq!(demo.balance(login), OPENING - spent(&all, login), "{login}");
-    }
-    let total: u64 = all.iter().map(|one| one.asked.amount).sum();
-    assert_eq!(demo.balance("warung"), total);
-    demo.terminate();
-    let (status, complaints) = demo.ended();
+    assert!(sealed > ROUNDS / 2, "{sealed} rounds with a seal: they were too tame");
+    assert!(checkpoints > ROUNDS / 2, "{checkpoints} rounds with a checkpoint: too tame");
+    let started = till.start();
+    balances(&started, &all);
+    started.terminate();
+    let (status, complaints) = started.ended();
     assert_eq!((status.code(), complaints.as_str()), (Some(0), ""));
-    verify(&data);
-    let leftovers = Command::new("ls").arg(&data).output().unwrap();
+    verify(till.data());
+    let leftovers = Command::new("ls").arg(till.data()).output().unwrap();
     assert!(!String::from_utf8_lossy(&leftovers.stdout).contains("tmp"), "{leftovers:?}");
 }
