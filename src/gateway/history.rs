@@ -182,7 +182,9 @@ pub fn change_of(account: AccountId, recorded: Recorded) -> Option<Change> {
     } else if movement.credit == account {
         (true, movement.received(), movement.debit)
     } else {
-        (true, movement.fee?.amount, movement.debit)
+        // Not of whose bill was paid with other money.
+        let fee = movement.fee.filter(|fee| fee.account == account)?;
+        (true, fee.amount, movement.debit)
     };
     let is_fee = movement.credit != account && movement.debit != account;
     let category = match kind {
@@ -193,7 +195,7 @@ pub fn change_of(account: AccountId, recorded: Recorded) -> Option<Change> {
         MovementKind::Adjustment { .. } => Category::Adjustment,
         MovementKind::HoldPosted { .. } | MovementKind::PaidOut { .. } => Category::Withdrawal,
         MovementKind::BillPaid { .. }
-        | MovementKind::ChargePaid { purpose: ChargePurpose::Bill(_), .. }
+        | MovementKind::ChargePaid { purpose: ChargePurpose::Bill { .. }, .. }
         | MovementKind::Resolved { bill: Some(_), .. } => Category::Bill,
         MovementKind::ChargePaid { purpose: ChargePurpose::Order, .. } => Category::Payment,
         MovementKind::ChargePaid { purpose: ChargePurpose::TopUp, .. }

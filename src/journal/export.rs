@@ -307,6 +307,7 @@ impl Names {
             "movement": movement_name(movement.kind),
             "subject": movement.kind.subject().map(Position::get),
             "bill": movement.kind.bill().map(Position::get),
+            "debtor": movement.debt().map(|debt| self.account(debt.payer)),
             "by": self.administrator(movement.kind),
             "debit": self.account(movement.debit),
             "credit": self.account(movement.credit),

@@ -224,15 +224,11 @@ impl Account {
             MovementKind::ChargePaid { purpose, .. } => {
                 charge::open(awaiting.order, self.id)?.decide_payment(movement, purpose, at)?;
                 match purpose {
-                    ChargePurpose::Bill(_) => pay_bill(awaiting.bill),
+                    ChargePurpose::Bill { .. } => pay_bill(awaiting.bill),
                     ChargePurpose::TopUp | ChargePurpose::Order => Ok(()),
                 }
             }
-            MovementKind::BillPaid { .. } => {
-                pay_bill(awaiting.order)?;
-                let payer = bill::issued(awaiting.order, self.id)?.payer;
-                if payer == movement.debit { Ok(()) } else { Err(Rejection::BillNotOpen) }
-            }
+            MovementKind::BillPaid { .. } => pay_bill(awaiting.order),
             MovementKind::Resolved { bill: Some(_), .. } => pay_bill(awaiting.bill),
             MovementKind::Payment
             | MovementKind::Refund { .. }
@@ -271,11 +267,10 @@ impl Account {
         if started.currency != self.currency {
             return Err(Rejection::CurrencyMismatch);
         }
-        if started.purpose.bill().is_none() {
-            return Ok(());
-        }
+        let ChargePurpose::Bill { payer, .. } = started.purpose else { return Ok(()) };
         let bill = bill::issued(order, self.id)?;
-        if bill.amount == started.amount { Ok(()) } else { Err(Rejection::BillNotOpen) }
+        let fits = (bill.amount, bill.payer) == (started.amount, payer);
+        if fits { Ok(()) } else { Err(Rejection::BillNotOpen) }
     }
 
     /// Whether a charge may go on.
@@ -287,7 +282,7 @@ impl Account {
         advanced: &ChargeAdvanced,
         order: Option<&Order>,
     ) -> Result<(), Rejection> {
-        charge::open(order, self.id)?.decide_step(&advanced.step)
+        charge::open(order, self.id)?.decide_step(advanced)
     }
 
     /// Whether money may be set aside.

@@ -104,9 +104,10 @@ impl Bill {
     /// Whether `movement` may pay it.
     ///
     /// # Errors
-    /// [`Rejection::BillNotOpen`] if it pays another bill than this.
+    /// [`Rejection::BillNotOpen`] if it pays another bill than this, or another's debt.
     pub fn decide_payment(&self, movement: &Movement) -> Result<(), Rejection> {
         let fits = movement.credit == self.account
+            && movement.debt().is_some_and(|debt| debt.payer == self.payer)
             && movement.amount == self.amount
             && movement.currency == self.currency;
         if fits { Ok(()) } else { Err(Rejection::BillNotOpen) }

@@ -68,7 +68,7 @@ pub struct Link {
     pub balance_after: Balance,
 }
 
-/// An entry's links, giver first: an entry touches three accounts at most.
+/// An entry's links, giver first: an entry touches four accounts at most.
 pub type Links = ArrayVec<Link, ACCOUNTS_TOUCHED_MAX>;
 
 impl Book {

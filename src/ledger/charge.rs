@@ -69,8 +69,13 @@ pub struct ChargeStarted {
 pub enum ChargePurpose {
     /// Into the asker's own wallet.
     TopUp,
-    /// To pay this bill.
-    Bill(Position),
+    /// To pay a bill.
+    Bill {
+        /// Where the bill stands.
+        bill: Position,
+        /// Who owes it.
+        payer: AccountId,
+    },
     /// An order of a merchant's customer.
     Order,
 }
@@ -80,7 +85,7 @@ impl ChargePurpose {
     pub const fn name(self) -> &'static str {
         match self {
             Self::TopUp => "top_up",
-            Self::Bill(_) => "bill",
+            Self::Bill { .. } => "bill",
             Self::Order => "order",
         }
     }
@@ -88,7 +93,15 @@ impl ChargePurpose {
     /// The bill it pays, if it pays one.
     pub const fn bill(self) -> Option<Position> {
         match self {
-            Self::Bill(bill) => Some(bill),
+            Self::Bill { bill, .. } => Some(bill),
+            Self::TopUp | Self::Order => None,
+        }
+    }
+
+    /// Who owes the bill it pays, if it pays one.
+    pub const fn payer(self) -> Option<AccountId> {
+        match self {
+            Self::Bill { payer, .. } => Some(payer),
             Self::TopUp | Self::Order => None,
         }
     }
@@ -123,8 +136,17 @@ pub struct ChargeAdvanced {
     pub charge: Position,
     /// Who was to get the money.
     pub account: AccountId,
+    /// Who owes the bill it pays, if it pays one: it is theirs, and stands in their history.
+    pub payer: Option<AccountId>,
     /// What happened.
     pub step: ChargeStep,
+}
+
+impl ChargeAdvanced {
+    /// Who asked for the charge and is told of it: who owes the bill, else who was to get the money.
+    pub fn asker(&self) -> AccountId {
+        self.payer.unwrap_or(self.account)
+    }
 }
 
 /// How a charge goes on.
@@ -251,19 +273,20 @@ impl Charge {
         }
     }
 
-    /// Whether it may go on by `step`.
+    /// Whether it may go on so.
     ///
     /// # Errors
-    /// [`Rejection::ChargeNotOpen`] if it is not where the step begins.
-    pub const fn decide_step(&self, step: &ChargeStep) -> Result<(), Rejection> {
-        let begins = match (step, self.state) {
+    /// [`Rejection::ChargeNotOpen`] if it is not where the step begins, or for another's bill.
+    pub fn decide_step(&self, advanced: &ChargeAdvanced) -> Result<(), Rejection> {
+        let begins = match (&advanced.step, self.state) {
             (ChargeStep::Opened { .. }, ChargeState::Asked | ChargeState::Unknown)
             | (ChargeStep::Unknown { .. }, ChargeState::Asked)
             | (ChargeStep::Ended { .. }, _) => true,
             (ChargeStep::Opened { .. }, ChargeState::Pending)
             | (ChargeStep::Unknown { .. }, ChargeState::Pending | ChargeState::Unknown) => false,
         };
-        if begins { Ok(()) } else { Err(Rejection::ChargeNotOpen) }
+        let is_theirs = advanced.payer == self.purpose.payer();
+        if begins && is_theirs { Ok(()) } else { Err(Rejection::ChargeNotOpen) }
     }
 
     /// Whether `movement`, decided at `at`, is the money it awaits. The amount, what is kept of it

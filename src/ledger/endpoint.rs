@@ -55,9 +55,9 @@ pub enum EventKind {
     AccountFrozen = 10,
     /// It may be again.
     AccountReleased = 11,
-    /// A bill was paid, by the owner or to the owner.
+    /// A bill was paid, to the owner or one that the owner owed.
     BillPaid = 12,
-    /// A charge for the owner can be paid.
+    /// A charge that the owner asked for can be paid.
     ChargePending = 13,
     /// An order of the owner is paid.
     ChargePaid = 14,
@@ -143,8 +143,10 @@ pub fn events_of(fact: &Fact) -> Events {
     let mut events = Events::new();
     match fact {
         Fact::Moved(movement) => {
+            // Who owed a bill is told that it is paid, whoever's money it was.
+            let debtor = movement.debt().map(|debt| (debt.payer, Kind::BillPaid));
             let (giver, receiver) = moved(movement.kind);
-            events.extend(giver.map(|kind| (movement.debit, kind)));
+            events.extend(debtor.or_else(|| giver.map(|kind| (movement.debit, kind))));
             events.extend(receiver.map(|kind| (movement.credit, kind)));
         }
         Fact::TopUpRejected(rejected) => events.push((rejected.account, Kind::TopUpRejected)),
@@ -161,7 +163,7 @@ pub fn events_of(fact: &Fact) -> Events {
         }
         Fact::ChargeAdvanced(advanced) => {
             let kind = charge_went(&advanced.step);
-            events.extend(kind.map(|kind| (advanced.account, kind)));
+            events.extend(kind.map(|kind| (advanced.asker(), kind)));
         }
         Fact::BillIssued(issued) => {
             events.extend([issued.payer, issued.account].map(|it| (it, Kind::BillIssued)));
@@ -194,7 +196,7 @@ pub fn events_of(fact: &Fact) -> Events {
     events
 }
 
-/// What a movement is to its giver and to its receiver.
+/// What a movement is to its giver and to its receiver. Who owed a bill that it pays is told apart.
 const fn moved(kind: MovementKind) -> (Option<EventKind>, Option<EventKind>) {
     use EventKind as Kind;
     match kind {
@@ -206,13 +208,14 @@ const fn moved(kind: MovementKind) -> (Option<EventKind>, Option<EventKind>) {
         }
         MovementKind::PaidOut { .. } => (Some(Kind::WithdrawalSucceeded), None),
         MovementKind::GivenBack { .. } => (Some(Kind::RefundSent), None),
-        MovementKind::BillPaid { .. } => (Some(Kind::BillPaid), Some(Kind::BillPaid)),
         MovementKind::ChargePaid { purpose, .. } => match purpose {
             ChargePurpose::TopUp => (Some(Kind::PaymentSent), Some(Kind::TopUpCredited)),
-            ChargePurpose::Bill(_) => (Some(Kind::BillPaid), Some(Kind::BillPaid)),
+            ChargePurpose::Bill { .. } => (None, Some(Kind::BillPaid)),
             ChargePurpose::Order => (Some(Kind::PaymentSent), Some(Kind::ChargePaid)),
         },
-        MovementKind::Resolved { bill: Some(_), .. } => (None, Some(Kind::BillPaid)),
+        MovementKind::BillPaid { .. } | MovementKind::Resolved { bill: Some(_), .. } => {
+            (None, Some(Kind::BillPaid))
+        }
         MovementKind::Resolved { bill: None, .. } => (None, Some(Kind::TopUpCredited)),
         MovementKind::HoldPosted { .. } | MovementKind::Suspended { .. } => (None, None),
     }
@@ -333,6 +336,11 @@ impl Endpoint {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::charge::ChargeAdvanced;
+    use crate::ledger::event::{Debt, Digest, Movement, Origin};
+    use crate::ledger::id::Principal;
+    use crate::ledger::money::{Amount, Currency};
+    use crate::ledger::text::Reference;
 
     #[test]
     fn names_read_back() {
@@ -340,6 +348,63 @@ mod tests {
             assert_eq!(EventKind::parse(kind.name()), Some(kind));
         }
         assert_eq!(EventKind::parse("payment.Received"), None);
+    }
+
+    const HOUSE: AccountId = AccountId(0);
+    const ISSUER: AccountId = AccountId(1);
+    const PAYER: AccountId = AccountId(2);
+
+    fn by_system() -> Origin {
+        let reference = Reference::parse("x").unwrap();
+        Origin { principal: Principal::System, reference, digest: Digest([0; 16]) }
+    }
+
+    fn moved(kind: MovementKind, debit: AccountId) -> Fact {
+        let amount = Amount::new(25_000).unwrap();
+        let (currency, note) = (Currency::IDR, Line::empty());
+        let (origin, credit) = (by_system(), ISSUER);
+        Fact::Moved(Movement { origin, kind, debit, credit, amount, currency, fee: None, note })
+    }
+
+    #[test]
+    fn whoever_owed_a_bill_and_whoever_issued_it_are_told_whosever_money_pays_it() {
+        let (bill, payer, at) = (Position::FIRST, PAYER, Position::FIRST);
+        let by_charge = ChargePurpose::Bill { bill, payer };
+        let late = |bill| MovementKind::Resolved { late: at, bill, by: Principal::System };
+        let paid = |purpose| MovementKind::ChargePaid { charge: at, purpose };
+        let both = vec![(PAYER, EventKind::BillPaid), (ISSUER, EventKind::BillPaid)];
+        let credited = (ISSUER, EventKind::TopUpCredited);
+        let cases = [
+            (moved(MovementKind::BillPaid { bill }, PAYER), both.clone()),
+            (moved(paid(by_charge), HOUSE), both.clone()),
+            (moved(late(Some(Debt { bill, payer })), HOUSE), both),
+            (moved(late(None), HOUSE), vec![credited]),
+            (
+                moved(paid(ChargePurpose::TopUp), HOUSE),
+                vec![(HOUSE, EventKind::PaymentSent), credited],
+            ),
+        ];
+        for (fact, expected) in cases {
+            assert_eq!(events_of(&fact).to_vec(), expected, "{fact:?}");
+            // What is told has to stand in the history of whom it is told to.
+            for (account, _) in expected {
+                assert!(fact.accounts().iter().any(|touched| touched == account), "{fact:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_charge_is_told_to_who_asked_for_it() {
+        let (by, reason) = (Principal::System, Line::empty());
+        let step = ChargeStep::Ended { end: ChargeEnd::Expired, by, reason };
+        for (payer, told) in [(Some(PAYER), PAYER), (None, ISSUER)] {
+            let (origin, charge) = (by_system(), Position::FIRST);
+            let account = ISSUER;
+            let advanced = ChargeAdvanced { origin, charge, account, payer, step: step.clone() };
+            let fact = Fact::ChargeAdvanced(Box::new(advanced));
+            assert_eq!(events_of(&fact).to_vec(), [(told, EventKind::ChargeExpired)]);
+            assert!(fact.accounts().iter().any(|touched| touched == told));
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::code::CodeChange;
 use super::delivery::DeliveryTried;
 use super::id::{AccountId, Position, Principal, UserId};
 use super::money::{Amount, Currency};
-pub use super::movement::{Fee, Movement, MovementKind};
+pub use super::movement::{Debt, Fee, Movement, MovementKind};
 use super::odd::{OddHeard, OddSettled};
 use super::payout::{CallbackTried, PayoutAdvanced, PayoutFailed, PayoutStarted};
 use super::refund::{RefundAdvanced, RefundStarted};
@@ -515,6 +515,9 @@ impl Fact {
                 if let Some(fee) = movement.fee {
                     touched.push(fee.account);
                 }
+                if let Some(debt) = movement.debt() {
+                    touched.push(debt.payer);
+                }
             }
             Self::Held(hold) => touched.push(hold.account),
             Self::HoldReleased(released) => touched.push(released.account),
@@ -534,7 +537,12 @@ impl Fact {
                 touched.push(cancelled.payer);
             }
             Self::ChargeStarted(started) => touched.push(started.account),
-            Self::ChargeAdvanced(advanced) => touched.push(advanced.account),
+            Self::ChargeAdvanced(advanced) => {
+                touched.push(advanced.account);
+                if let Some(payer) = advanced.payer {
+                    touched.push(payer);
+                }
+            }
             Self::RefundStarted(started) => touched.push(started.account),
             Self::RefundAdvanced(advanced) => touched.push(advanced.account),
             Self::AccountOpened(opened) => touched.push(opened.account),
@@ -554,8 +562,9 @@ impl Fact {
     }
 }
 
-/// Most accounts that one fact touches: giver, receiver, and the house for its fee.
-pub const ACCOUNTS_TOUCHED_MAX: usize = 3;
+/// Most accounts that one fact touches: giver, receiver, the house for its fee, and who owed the
+/// bill that is paid.
+pub const ACCOUNTS_TOUCHED_MAX: usize = 4;
 
 /// Different accounts, without a heap.
 #[derive(Clone, Copy, Default, Debug)]

@@ -41,6 +41,15 @@ pub struct Fee {
     pub amount: Amount,
 }
 
+/// A bill that is paid.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub struct Debt {
+    /// Where the bill stands.
+    pub bill: Position,
+    /// Who owes it: they are told, and it stands in their history.
+    pub payer: AccountId,
+}
+
 /// Why money moves.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 pub enum MovementKind {
@@ -102,7 +111,7 @@ pub enum MovementKind {
         /// The entry that put it there.
         late: Position,
         /// The bill that is paid with it.
-        bill: Option<Position>,
+        bill: Option<Debt>,
         /// Who says so: the system by rule, else a person; the note is the reason.
         by: Principal,
     },
@@ -136,8 +145,9 @@ impl MovementKind {
     pub const fn bill(self) -> Option<Position> {
         match self {
             Self::ChargePaid { purpose, .. } => purpose.bill(),
-            Self::Resolved { bill, .. } => bill,
-            Self::Payment
+            Self::Resolved { bill: Some(debt), .. } => Some(debt.bill),
+            Self::Resolved { bill: None, .. }
+            | Self::Payment
             | Self::Refund { .. }
             | Self::TopUp { .. }
             | Self::Adjustment { .. }
@@ -174,6 +184,29 @@ impl Movement {
                 .amount
                 .checked_sub(fee.amount)
                 .expect("a fee is less than the amount it is taken from"),
+        }
+    }
+
+    /// The bill that it pays, if it pays one, whoever's money it is.
+    pub const fn debt(&self) -> Option<Debt> {
+        match self.kind {
+            MovementKind::BillPaid { bill } => Some(Debt { bill, payer: self.debit }),
+            MovementKind::ChargePaid { purpose: ChargePurpose::Bill { bill, payer }, .. } => {
+                Some(Debt { bill, payer })
+            }
+            MovementKind::Resolved { bill, .. } => bill,
+            MovementKind::ChargePaid {
+                purpose: ChargePurpose::TopUp | ChargePurpose::Order,
+                ..
+            }
+            | MovementKind::Payment
+            | MovementKind::Refund { .. }
+            | MovementKind::TopUp { .. }
+            | MovementKind::Adjustment { .. }
+            | MovementKind::HoldPosted { .. }
+            | MovementKind::PaidOut { .. }
+            | MovementKind::Suspended { .. }
+            | MovementKind::GivenBack { .. } => None,
         }
     }
 

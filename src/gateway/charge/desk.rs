@@ -15,7 +15,7 @@ use crate::engine::{Engine, View};
 use crate::gateway::scribe::{Scribe, Waiting};
 use crate::journal::Recorded;
 use crate::ledger::charge::{Charge, ChargePurpose, ChargeState};
-use crate::ledger::event::{Fact, MovementKind};
+use crate::ledger::event::{Debt, Fact, MovementKind};
 use crate::ledger::id::{AccountId, Position};
 use crate::ledger::odd::Odd;
 use crate::ledger::order::Order;
@@ -94,7 +94,7 @@ impl Announcer {
                     }
                 }
                 MovementKind::BillPaid { bill }
-                | MovementKind::Resolved { bill: Some(bill), .. } => {
+                | MovementKind::Resolved { bill: Some(Debt { bill, .. }), .. } => {
                     self.say(News::BillClosed(bill));
                 }
                 MovementKind::Suspended { .. } => self.say(News::Late(recorded.position)),
@@ -128,7 +128,7 @@ impl Open {
             return;
         }
         match state.purpose {
-            ChargePurpose::Bill(bill) => self.of_bill.entry(bill).or_default().push(charge),
+            ChargePurpose::Bill { bill, .. } => self.of_bill.entry(bill).or_default().push(charge),
             ChargePurpose::TopUp => *self.of_account.entry(state.account).or_insert(0) += 1,
             ChargePurpose::Order => {}
         }
@@ -137,7 +137,7 @@ impl Open {
     pub(super) fn ended(&self, charge: Position) {
         let Some((_, (account, purpose))) = self.charges.remove(&charge) else { return };
         match purpose {
-            ChargePurpose::Bill(bill) => {
+            ChargePurpose::Bill { bill, .. } => {
                 if let Some(mut charges) = self.of_bill.get_mut(&bill) {
                     charges.retain(|other| *other != charge);
                 }

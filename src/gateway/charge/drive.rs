@@ -226,6 +226,7 @@ impl Desk {
             origin: origin(reference, step_name(&step)),
             charge: case.charge,
             account: case.started.account,
+            payer: case.started.purpose.payer(),
             step,
         };
         self.scribe.insist(Command::AdvanceCharge(Box::new(advanced))).await

@@ -17,7 +17,7 @@ use crate::gateway::{Error, Gateway, accepted, reference};
 use crate::journal::Recorded;
 use crate::ledger::charge::{ChargePurpose, Late};
 use crate::ledger::command::Command;
-use crate::ledger::event::{AccountKind, Fact, Movement, MovementKind};
+use crate::ledger::event::{AccountKind, Debt, Fact, Movement, MovementKind};
 use crate::ledger::id::{AccountId, Position, Principal, PublicId};
 use crate::ledger::money::Amount;
 use crate::ledger::order::Order;
@@ -96,7 +96,13 @@ pub fn public_id(recorded: &Recorded) -> String {
 /// Where the money is to go, as accounts.
 struct Target {
     credit: AccountId,
-    bill: Option<Position>,
+    bill: Option<Debt>,
+}
+
+impl From<(AccountId, Debt)> for Target {
+    fn from((credit, bill): (AccountId, Debt)) -> Self {
+        Self { credit, bill: Some(bill) }
+    }
 }
 
 impl Target {
@@ -135,19 +141,18 @@ impl Desk {
 
     fn by_rule(&self, case: &Case, late: &Late) -> Option<Target> {
         match case.started.purpose {
-            ChargePurpose::Bill(bill) => {
-                let credit = self.open_bill(bill, late)?;
-                Some(Target { credit, bill: Some(bill) })
-            }
+            ChargePurpose::Bill { bill, .. } => self.open_bill(bill, late).map(Target::from),
             ChargePurpose::TopUp => Some(Target { credit: case.started.account, bill: None }),
             ChargePurpose::Order => None,
         }
     }
 
-    /// Who is to get the money of a bill that this would pay.
-    fn open_bill(&self, bill: Position, late: &Late) -> Option<AccountId> {
+    /// Who is to get the money of a bill that this would pay, and who owes it.
+    fn open_bill(&self, bill: Position, late: &Late) -> Option<(AccountId, Debt)> {
         match self.view().order(bill) {
-            Some(Order::Bill(state)) if state.amount == late.amount => Some(state.account),
+            Some(Order::Bill(state)) if state.amount == late.amount => {
+                Some((state.account, Debt { bill, payer: state.payer }))
+            }
             _ => None,
         }
     }
@@ -256,9 +261,8 @@ impl Gateway {
             Goes::Bill => {
                 let bill = case.started.purpose.bill();
                 let bill = bill.ok_or(Error::Conflict("the charge was not for a bill"))?;
-                let credit = self.charges.open_bill(bill, late);
-                let credit = credit.ok_or(Error::Conflict("the bill is not to be paid"))?;
-                Target { credit, bill: Some(bill) }
+                let open = self.charges.open_bill(bill, late);
+                open.ok_or(Error::Conflict("the bill is not to be paid"))?.into()
             }
             Goes::Account(None) => Target { credit: case.started.account, bill: None },
             Goes::Account(Some(username)) => {

@@ -187,7 +187,7 @@ impl Gateway {
             account: state.account,
             amount: state.amount,
             currency: state.currency,
-            purpose: ChargePurpose::Bill(bill),
+            purpose: ChargePurpose::Bill { bill, payer: state.payer },
             fee: fee.map(|fee| fee.amount),
             method: Some(method),
             seconds: None,

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::engine::View;
 use crate::gateway::Error;
 use crate::gateway::charge::public_id;
-use crate::gateway::history::change_of;
+use crate::gateway::history::{Category, change_of};
 use crate::journal::Recorded;
 use crate::ledger::bill::BillIssued;
 use crate::ledger::endpoint::{EventKind, events_of};
@@ -98,17 +98,29 @@ fn moved(
         about["bank_reference"] = movement.note.as_str().into();
         return Ok(about);
     }
-    let change = change_of(account, event.clone()).ok_or(Error::NotFound)?;
-    let id = PublicId::new(event.time, event.position.get()).text(change.category.prefix());
+    let debt = movement.debt();
+    let (prefix, amount, counterparty) = match (change_of(account, event.clone()), debt) {
+        // Whoever brought the money.
+        (Some(change), Some(debt)) if change.incoming => {
+            (Category::Bill.prefix(), change.amount, debt.payer)
+        }
+        (Some(change), _) => (change.category.prefix(), change.amount, change.counterparty),
+        // It is not their money that paid what they owed.
+        (None, Some(_)) => (Category::Bill.prefix(), movement.amount, movement.credit),
+        (None, None) => return Err(Error::NotFound),
+    };
     let mut about = json!({
-        "id": id,
-        "amount": change.amount.get(),
+        "id": PublicId::new(event.time, event.position.get()).text(prefix),
+        "amount": amount.get(),
         "fee": movement.fee.map_or(0, |fee| fee.amount.get()),
         "currency": movement.currency.code(),
-        "counterparty": name_of(view, change.counterparty),
+        "counterparty": name_of(view, counterparty),
         "note": movement.note.as_str(),
         "reference": movement.origin.reference.as_str(),
     });
+    if let Some(debt) = debt {
+        about["bill"] = id_of(view, "bil", debt.bill)?.into();
+    }
     if let MovementKind::Refund { payment, .. } = movement.kind {
         about["payment"] = id_of(view, "pay", payment)?.into();
     }

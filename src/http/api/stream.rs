@@ -24,8 +24,8 @@ use crate::http::problem::ApiError;
 use crate::http::reply::Reply;
 use crate::http::websocket::{self, Socket};
 use crate::journal::Recorded;
-use crate::ledger::charge::{ChargePurpose, ChargeStep};
-use crate::ledger::event::{Fact, MovementKind};
+use crate::ledger::charge::{ChargeAdvanced, ChargePurpose, ChargeStep};
+use crate::ledger::event::{Debt, Fact, Movement, MovementKind};
 use crate::ledger::id::{AccountId, Position};
 use crate::ledger::payout::Purpose;
 use crate::limits;
@@ -204,42 +204,85 @@ fn billed(gateway: &Gateway, bill: Position) -> Option<Value> {
     }))
 }
 
-/// What is said about `recorded` to the owner of `account`; nothing if they did it themselves.
+/// What is said about a bill that is paid, to whom it was paid and to who owed it.
+fn paid(gateway: &Gateway, account: AccountId, movement: &Movement, debt: Debt) -> Option<Value> {
+    let amount = match account {
+        account if account == movement.credit => movement.received(),
+        account if account == debt.payer => movement.amount,
+        _ => return None,
+    };
+    let mut about = billed(gateway, debt.bill)?;
+    about["amount"] = amount.get().into();
+    about["from"] = name_of(gateway, debt.payer).into();
+    about["to"] = name_of(gateway, movement.credit).into();
+    about["note"] = movement.note.as_str().into();
+    about["reference"] = movement.origin.reference.as_str().into();
+    Some(about)
+}
+
+/// A message's kind, and its other fields.
+type Words = (&'static str, Value);
+
+/// What is said about a movement to the owner of one of its accounts.
+fn moved(
+    gateway: &Gateway,
+    account: AccountId,
+    recorded: &Recorded,
+    movement: &Movement,
+) -> Option<Words> {
+    if let MovementKind::PaidOut { payout, .. } = movement.kind {
+        let about = withdrawn(gateway, payout, movement.note.as_str())?;
+        return Some(("withdrawal_succeeded", about));
+    }
+    if let Some(debt) = movement.debt() {
+        return Some(("bill_paid", paid(gateway, account, movement, debt)?));
+    }
+    let change = change_of(account, recorded.clone())?;
+    let kind = match (movement.kind, change.incoming) {
+        (MovementKind::Payment, true) => "payment_received",
+        (MovementKind::Refund { .. }, true) => "refund_received",
+        (
+            MovementKind::TopUp { .. }
+            | MovementKind::ChargePaid { purpose: ChargePurpose::TopUp, .. },
+            true,
+        ) => "top_up_settled",
+        (MovementKind::ChargePaid { purpose: ChargePurpose::Order, .. }, true) => "charge_paid",
+        (MovementKind::Resolved { .. }, true) => "late_money_received",
+        (MovementKind::Adjustment { .. }, _) => "balance_adjusted",
+        _ => return None,
+    };
+    let about = json!({
+        "amount": change.amount.get(),
+        "currency": movement.currency.code(),
+        "from": name_of(gateway, movement.debit),
+        "note": movement.note.as_str(),
+        "reference": movement.origin.reference.as_str(),
+    });
+    Some((kind, about))
+}
+
+/// What is said about a charge that has ended, to who asked for it.
+fn ended(gateway: &Gateway, account: AccountId, advanced: &ChargeAdvanced) -> Option<Words> {
+    let ChargeStep::Ended { end, reason, .. } = &advanced.step else { return None };
+    if advanced.asker() != account {
+        return None;
+    }
+    let begun = gateway.view().record(advanced.charge).ok()?;
+    let about = json!({
+        "charge": charge::public_id(&begun),
+        "status": end.name(),
+        "reason": reason.as_str(),
+    });
+    Some(("charge_ended", about))
+}
+
+/// What is said about `recorded` to the owner of `account`. Of what they did themselves they are told
+/// that a bill of theirs is paid, and nothing else.
 pub(super) fn message(gateway: &Gateway, account: AccountId, recorded: &Recorded) -> Option<Told> {
     let (kind, about) = match &recorded.event.fact {
-        Fact::Moved(movement) if let MovementKind::PaidOut { payout, .. } = movement.kind => {
-            let about = withdrawn(gateway, payout, movement.note.as_str())?;
-            ("withdrawal_succeeded", about)
-        }
+        Fact::Moved(movement) => moved(gateway, account, recorded, movement)?,
         Fact::PayoutFailed(failed) => {
             ("withdrawal_failed", withdrawn(gateway, failed.payout, failed.reason.as_str())?)
-        }
-        Fact::Moved(movement) => {
-            let change = change_of(account, recorded.clone())?;
-            let kind = match (movement.kind, change.incoming) {
-                (MovementKind::Payment, true) => "payment_received",
-                (MovementKind::BillPaid { .. }, true) => "bill_paid",
-                (MovementKind::Refund { .. }, true) => "refund_received",
-                (
-                    MovementKind::TopUp { .. }
-                    | MovementKind::ChargePaid { purpose: ChargePurpose::TopUp, .. },
-                    true,
-                ) => "top_up_settled",
-                (MovementKind::ChargePaid { purpose: ChargePurpose::Order, .. }, true) => {
-                    "charge_paid"
-                }
-                (MovementKind::Resolved { bill: None, .. }, true) => "late_money_received",
-                (MovementKind::Adjustment { .. }, _) => "balance_adjusted",
-                _ => return None,
-            };
-            let about = json!({
-                "amount": change.amount.get(),
-                "currency": movement.currency.code(),
-                "from": name_of(gateway, movement.debit),
-                "note": movement.note.as_str(),
-                "reference": movement.origin.reference.as_str(),
-            });
-            (kind, about)
         }
         Fact::BillIssued(issued) if issued.payer == account => {
             ("bill_issued", billed(gateway, recorded.position)?)
@@ -247,18 +290,7 @@ pub(super) fn message(gateway: &Gateway, account: AccountId, recorded: &Recorded
         Fact::BillCancelled(cancelled) if cancelled.payer == account => {
             ("bill_cancelled", billed(gateway, cancelled.bill)?)
         }
-        Fact::ChargeAdvanced(advanced) => match &advanced.step {
-            ChargeStep::Ended { end, reason, .. } => {
-                let begun = gateway.view().record(advanced.charge).ok()?;
-                let about = json!({
-                    "charge": charge::public_id(&begun),
-                    "status": end.name(),
-                    "reason": reason.as_str(),
-                });
-                ("charge_ended", about)
-            }
-            ChargeStep::Opened { .. } | ChargeStep::Unknown { .. } => return None,
-        },
+        Fact::ChargeAdvanced(advanced) => ended(gateway, account, advanced)?,
         Fact::TopUpRejected(rejected) => {
             ("top_up_rejected", json!({"reason": rejected.reason.as_str()}))
         }

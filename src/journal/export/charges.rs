@@ -24,10 +24,11 @@ pub(super) fn fact(names: &Names, fact: &Fact) -> Value {
         }
         Fact::ChargeStarted(started) => charge(names, started),
         Fact::ChargeAdvanced(advanced) => {
-            let ChargeAdvanced { charge, account, step: taken, .. } = &**advanced;
+            let ChargeAdvanced { charge, account, payer, step: taken, .. } = &**advanced;
             json!({
                 "charge": charge.get(),
                 "account": names.account(*account),
+                "payer": payer.map(|payer| names.account(payer)),
                 "step": step(names, taken),
             })
         }
@@ -113,6 +114,7 @@ fn charge(names: &Names, started: &ChargeStarted) -> Value {
         "currency": started.currency.code(),
         "purpose": started.purpose.name(),
         "bill": started.purpose.bill().map(Position::get),
+        "payer": started.purpose.payer().map(|payer| names.account(payer)),
         "source": started.source.name(),
         "fee": started.fee.map(|fee| fee.get()),
         "method": started.method.as_str(),

@@ -26,13 +26,14 @@ pub(super) fn misfit(book: &Book, fact: &Fact) -> Option<&'static str> {
         Fact::ChargeStarted(started) => {
             let fits = |it: &Account| it.currency == started.currency && in_bounds(started.amount);
             about(book, started.account, fits).or_else(|| {
-                let bill = started.purpose.bill()?;
-                unpaid(book, bill, started.account).is_none().then_some(NO_BILL)
+                let ChargePurpose::Bill { bill, payer } = started.purpose else { return None };
+                let owed = unpaid(book, bill, started.account);
+                owed.is_none_or(|bill| bill.payer != payer).then_some(NO_BILL)
             })
         }
         Fact::ChargeAdvanced(advanced) => {
             let charge = charge::open(book.orders.get(&advanced.charge), advanced.account);
-            let step = charge.and_then(|charge| charge.decide_step(&advanced.step));
+            let step = charge.and_then(|charge| charge.decide_step(advanced));
             step.is_err().then_some(NO_CHARGE)
         }
         // Heard of when the charge may have ended.
@@ -69,7 +70,7 @@ pub(super) fn moving(book: &Book, movement: &Movement, at: Timestamp) -> Option<
                 return Some(NO_CHARGE);
             }
             match purpose {
-                ChargePurpose::Bill(bill) => pays(bill),
+                ChargePurpose::Bill { bill, .. } => pays(bill),
                 ChargePurpose::TopUp | ChargePurpose::Order => None,
             }
         }
@@ -78,7 +79,7 @@ pub(super) fn moving(book: &Book, movement: &Movement, at: Timestamp) -> Option<
         }
         MovementKind::Resolved { late, bill, .. } => {
             match charge::late(book.orders.get(&late), movement.debit) {
-                Ok(late) if late.amount == movement.amount => bill.and_then(pays),
+                Ok(late) if late.amount == movement.amount => bill.and_then(|debt| pays(debt.bill)),
                 _ => Some("there is no such money in suspense"),
             }
         }

@@ -14,7 +14,7 @@ use crate::ledger::registry::tests::api_key;
 use crate::ledger::registry::{RegistryChange, RegistryChanged};
 use crate::ledger::time::Timestamp;
 
-const EVERY_CHANGE: &str = "23519f68d5e0df40a7a28237b8bafbdc5227f6d3f3cdf2ddd378bdbf48631b8d";
+const EVERY_CHANGE: &str = "7b12bb33e6cb90233843f9c5f2da1ab772d2e12ad9d8c8a297de1e66e0c7dc35";
 
 fn every_change() -> Vec<Fact> {
     let used = Timestamp::from_seconds(1_790_003_600);

@@ -14,7 +14,7 @@ use crate::ledger::event::Fact;
 use crate::ledger::id::{Position, Principal, UserId};
 use crate::ledger::time::Timestamp;
 
-const EVERY_CHANGE: &str = "a9d072fc4f514ea128c660f919d240e445e0f00f7a0cb253da5cddd6993c5294";
+const EVERY_CHANGE: &str = "bf81b4725e935582175a96ca2c05a043fe3d245ac97888917307a7e530ad7e98";
 
 fn changed(change: BoardingChange) -> Fact {
     let by = Principal::User(UserId(1));

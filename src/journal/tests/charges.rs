@@ -5,7 +5,7 @@ use crate::ledger::bill::{BillCancelled, BillIssued, BillSource};
 use crate::ledger::charge::{
     ChargeAdvanced, ChargeEnd, ChargePurpose, ChargeSource, ChargeStarted, ChargeStep, Notified,
 };
-use crate::ledger::event::{Fact, Fee, Movement, MovementKind};
+use crate::ledger::event::{Debt, Fact, Fee, Movement, MovementKind};
 use crate::ledger::id::{Position, Principal, UserId};
 use crate::ledger::money::Currency;
 use crate::ledger::odd::{Odd, OddHeard, OddSettled};
@@ -27,14 +27,15 @@ fn bills_and_charges() -> [Fact; 15] {
     let unknown = ChargeStep::Unknown { reason: line("timeout") };
     let ended =
         ChargeStep::Ended { end: ChargeEnd::Expired, by: Principal::System, reason: line("407") };
-    let purpose = ChargePurpose::Bill(bill);
+    let purpose = ChargePurpose::Bill { bill, payer: account(0) };
     let paid = MovementKind::ChargePaid { charge: at(39), purpose };
     let late = MovementKind::Suspended {
         charge: at(45),
         deadline: Timestamp::from_seconds(1_800_100_000),
     };
+    let debt = Some(Debt { bill: at(49), payer: account(0) });
     let resolved =
-        MovementKind::Resolved { late: at(48), bill: Some(at(49)), by: Principal::User(UserId(1)) };
+        MovementKind::Resolved { late: at(48), bill: debt, by: Principal::User(UserId(1)) };
     let fee = Some(Fee { account: FEES, amount: amount(100) });
     let paid = movement(origin(0, "CHARGE-PAID"), paid, CLEARING, account(1));
     [
@@ -161,6 +162,7 @@ fn advanced(reference: &str, charge: u64, step: ChargeStep) -> Fact {
         origin: origin(owner, reference),
         charge: at(charge),
         account: account(owner),
+        payer: (owner == 1).then(|| account(0)),
         step,
     }))
 }

@@ -12,7 +12,7 @@ use crate::ledger::id::{Position, Principal, UserId};
 use crate::ledger::registry::SealedKey;
 use crate::ledger::time::Timestamp;
 
-const EVERY_CHANGE: &str = "08c9eaf9ab9172017c639e9bf5e1a96a5240d283585b5d5dd758a1c752cdc525";
+const EVERY_CHANGE: &str = "96bad51720302b3f4148dc7df661375da12b5a47b6d77e7cfaffb02b8bc1b60d";
 
 /// One change of every kind, the last of which leave a live code and an app.
 fn every_change() -> Vec<Fact> {

@@ -22,7 +22,7 @@ use crate::ledger::registry::{
 use crate::ledger::text::ClientId;
 use crate::ledger::time::Timestamp;
 
-const EVERY_CHANGE: &str = "d5b1f9b16e0d31eb61db7b3dc6c9eaec1497e3e0d3c6244712261d64f18cc509";
+const EVERY_CHANGE: &str = "fdcbbb3025122d3d298dd8b7f0cab2875a2fc115bd608721ddd3dc82c0e3e668";
 
 fn changed(change: RegistryChange) -> Fact {
     let by = Principal::User(UserId(0));

@@ -70,6 +70,7 @@ fn ended(charge: Position) -> Fact {
         origin: by_system(end_reference(charge)),
         charge,
         account: ANI,
+        payer: None,
         step: ChargeStep::Ended { end: ChargeEnd::Expired, by, reason },
     }))
 }

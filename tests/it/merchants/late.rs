@@ -155,7 +155,7 @@ async fn suspend(world: &World, charge: Position, warung: AccountId) {
         reason: Line::empty(),
     };
     let origin = said(end_reference(charge).as_str());
-    let ended = ChargeAdvanced { origin, charge, account: warung, step };
+    let ended = ChargeAdvanced { origin, charge, account: warung, payer: None, step };
     gateway.engine().submit(Command::AdvanceCharge(Box::new(ended))).await.unwrap();
 }
 

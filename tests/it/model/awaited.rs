@@ -60,13 +60,17 @@ impl Awaited {
         }
         let bill = started.purpose.bill()?;
         self.closed(bill, started.account).or_else(|| {
-            let whole = self.bills[&bill.get()].amount == units(started.amount);
-            (!whole).then_some(Rejection::BillNotOpen)
+            let bill = &self.bills[&bill.get()];
+            let payer = started.purpose.payer().map(|payer| payer.0);
+            let fits = bill.amount == units(started.amount) && payer == Some(bill.payer);
+            (!fits).then_some(Rejection::BillNotOpen)
         })
     }
 
     pub(super) fn step(&self, advanced: &ChargeAdvanced) -> Option<Rejection> {
-        let made = self.charge(advanced.charge, advanced.account).map(|charge| charge.made);
+        let charge = self.charge(advanced.charge, advanced.account);
+        let charge = charge.filter(|charge| charge.purpose.payer() == advanced.payer);
+        let made = charge.map(|charge| charge.made);
         let fits = match &advanced.step {
             ChargeStep::Opened { .. } => matches!(made, Some(Made::NotYet | Made::NobodyKnows)),
             ChargeStep::Unknown { .. } => made == Some(Made::NotYet),
@@ -86,10 +90,7 @@ impl Awaited {
     /// What the receiver says of the bill or the charge that is paid.
     pub(super) fn take(&self, movement: &Movement, at: Timestamp) -> Option<Rejection> {
         match movement.kind {
-            MovementKind::BillPaid { bill } => self.pay(bill, movement).or_else(|| {
-                let by_payer = self.bills[&bill.get()].payer == movement.debit.0;
-                (!by_payer).then_some(Rejection::BillNotOpen)
-            }),
+            MovementKind::BillPaid { bill } => self.pay(bill, movement.debit, movement),
             MovementKind::ChargePaid { charge, purpose } => {
                 let fee = movement.fee.map_or(0, |fee| units(fee.amount));
                 let fits = self.charge(charge, movement.credit).is_some_and(|charge| {
@@ -101,18 +102,21 @@ impl Awaited {
                 if !fits {
                     return Some(Rejection::ChargeNotOpen);
                 }
-                purpose.bill().and_then(|bill| self.pay(bill, movement))
+                let ChargePurpose::Bill { bill, payer } = purpose else { return None };
+                self.pay(bill, payer, movement)
             }
-            MovementKind::Resolved { bill: Some(bill), .. } => self.pay(bill, movement),
+            MovementKind::Resolved { bill: Some(debt), .. } => {
+                self.pay(debt.bill, debt.payer, movement)
+            }
             _ => None,
         }
     }
 
-    fn pay(&self, bill: Position, movement: &Movement) -> Option<Rejection> {
+    fn pay(&self, bill: Position, payer: AccountId, movement: &Movement) -> Option<Rejection> {
         self.closed(bill, movement.credit).or_else(|| {
             let bill = &self.bills[&bill.get()];
             let whole = (bill.amount, bill.currency) == (units(movement.amount), movement.currency);
-            (!whole).then_some(Rejection::BillNotOpen)
+            (!whole || bill.payer != payer.0).then_some(Rejection::BillNotOpen)
         })
     }
 

@@ -19,6 +19,7 @@ mod rents;
 mod session;
 pub(crate) mod stream;
 mod tables;
+mod told;
 mod topups;
 mod transfer;
 mod unknown;

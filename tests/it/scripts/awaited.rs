@@ -5,8 +5,8 @@ use gerbang::ledger::charge::{
     ChargeAdvanced, ChargeEnd, ChargePurpose, ChargeSource, ChargeStarted, ChargeStep,
 };
 use gerbang::ledger::command::Command;
-use gerbang::ledger::event::{Movement, MovementKind, Origin};
-use gerbang::ledger::id::Position;
+use gerbang::ledger::event::{Debt, Movement, MovementKind, Origin};
+use gerbang::ledger::id::{AccountId, Position};
 use gerbang::ledger::order::Order;
 use gerbang::ledger::text::Line;
 
@@ -22,6 +22,7 @@ pub(super) fn command(
     let origin = origin.clone();
     let verb = words.word(0)?;
     let bill = words.options.get("bill").map(|label| world.labelled(label)).transpose()?;
+    let bill = bill.map(|bill| Debt { bill, payer: payer(world, bill) });
     Ok(Some(match verb {
         "issue" => {
             let (account, payer) = (world.account(words, 1)?, world.account(words, 2)?);
@@ -39,10 +40,7 @@ pub(super) fn command(
         }
         "cancel" => {
             let (bill, account) = (world.labelled(words.word(1)?)?, world.account(words, 2)?);
-            let payer = match world.book.orders.get(&bill) {
-                Some(Order::Bill(bill)) => bill.payer,
-                _ => account,
-            };
+            let payer = payer(world, bill);
             let reason = Line::empty();
             let cancelled = BillCancelled { origin, bill, account, payer, reason };
             Command::CancelBill(Box::new(cancelled))
@@ -51,7 +49,12 @@ pub(super) fn command(
         "opened" | "lost" | "ended" => {
             let (charge, account) = (world.labelled(words.word(1)?)?, world.account(words, 2)?);
             let step = step(world, words, verb);
-            Command::AdvanceCharge(Box::new(ChargeAdvanced { origin, charge, account, step }))
+            let payer = match world.book.orders.get(&charge) {
+                Some(Order::Charge(charge)) => charge.purpose.payer(),
+                _ => None,
+            };
+            let advanced = ChargeAdvanced { origin, charge, account, payer, step };
+            Command::AdvanceCharge(Box::new(advanced))
         }
         "pay-bill" | "pay-charge" | "suspend" | "resolve" => {
             Command::Move(movement(world, origin, words, bill)?)
@@ -64,7 +67,7 @@ fn start(
     world: &World,
     origin: Origin,
     words: &Words<'_>,
-    bill: Option<Position>,
+    bill: Option<Debt>,
 ) -> Result<Command, String> {
     let account = world.account(words, 1)?;
     let wallet = words.options.get("source") == Some(&"wallet");
@@ -82,9 +85,17 @@ fn start(
     })))
 }
 
-fn purpose(words: &Words<'_>, bill: Option<Position>) -> ChargePurpose {
+/// Who owes a bill; what is none is nobody's.
+fn payer(world: &World, bill: Position) -> AccountId {
+    match world.book.orders.get(&bill) {
+        Some(Order::Bill(bill)) => bill.payer,
+        _ => AccountId(0),
+    }
+}
+
+fn purpose(words: &Words<'_>, bill: Option<Debt>) -> ChargePurpose {
     match (bill, words.options.get("for")) {
-        (Some(bill), _) => ChargePurpose::Bill(bill),
+        (Some(Debt { bill, payer }), _) => ChargePurpose::Bill { bill, payer },
         (None, Some(&"order")) => ChargePurpose::Order,
         (None, _) => ChargePurpose::TopUp,
     }
@@ -111,7 +122,7 @@ fn movement(
     world: &World,
     origin: Origin,
     words: &Words<'_>,
-    bill: Option<Position>,
+    bill: Option<Debt>,
 ) -> Result<Movement, String> {
     let subject = world.labelled(words.word(1)?)?;
     let (debit, credit) = (world.account(words, 2)?, world.account(words, 3)?);

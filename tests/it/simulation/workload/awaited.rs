@@ -5,7 +5,7 @@ use gerbang::ledger::charge::{
     ChargeAdvanced, ChargeEnd, ChargePurpose, ChargeSource, ChargeStarted, ChargeStep,
 };
 use gerbang::ledger::command::Command;
-use gerbang::ledger::event::{Fact, Fee, MovementKind};
+use gerbang::ledger::event::{Debt, Fact, Fee, MovementKind};
 use gerbang::ledger::id::{AccountId, Position, Principal};
 use gerbang::ledger::money::{Amount, Currency};
 use gerbang::ledger::text::Line;
@@ -29,7 +29,8 @@ pub(super) struct Charge {
 pub(super) struct Late {
     late: Position,
     amount: Amount,
-    bill: Option<(Position, AccountId)>,
+    /// With who owes it, and who is to get the money.
+    bill: Option<(Position, AccountId, AccountId)>,
     fee: Option<Amount>,
 }
 
@@ -51,7 +52,8 @@ pub(super) fn learn(known: &mut Known, position: Position, fact: &Fact) {
         Fact::Moved(moved) => {
             if let MovementKind::Suspended { charge, .. } = moved.kind {
                 let known_charge = known.charges.iter().find(|it| it.charge == charge);
-                let bill = known_charge.and_then(|it| Some((it.purpose.bill()?, it.account)));
+                let bill = known_charge
+                    .and_then(|it| Some((it.purpose.bill()?, it.purpose.payer()?, it.account)));
                 let fee = known_charge.and_then(|it| it.fee);
                 let late = Late { late: position, amount: moved.amount, bill, fee };
                 remember(&mut known.late, late);
@@ -113,7 +115,12 @@ fn about_a_bill(random: &mut Random, known: &Known, asked: &Asked<'_>) -> Comman
 fn start(random: &mut Random, known: &Known, asked: &Asked<'_>) -> Command {
     let bill = random.pick(&known.bills).copied().filter(|_| random.percent(60));
     let (account, units, purpose) = match bill {
-        Some((bill, account, _, units)) => (account, units, ChargePurpose::Bill(bill)),
+        Some((bill, account, mut payer, units)) => {
+            if random.percent(3) {
+                payer = person(random);
+            }
+            (account, units, ChargePurpose::Bill { bill, payer })
+        }
         None if random.percent(50) => (person(random), amount(units(random)), ChargePurpose::TopUp),
         None => (person(random), amount(units(random)), ChargePurpose::Order),
     };
@@ -156,9 +163,10 @@ fn about_a_charge(random: &mut Random, known: &Known, asked: &Asked<'_>) -> Comm
         6..8 => return suspend(asked, &charge),
         _ => return pay(random, &charge, asked),
     };
-    let Charge { charge, account, .. } = charge;
+    let Charge { charge, account, purpose, .. } = charge;
     let origin = asked.origin("advance-charge");
-    Command::AdvanceCharge(Box::new(ChargeAdvanced { origin, charge, account, step }))
+    let payer = if random.percent(3) { Some(person(random)) } else { purpose.payer() };
+    Command::AdvanceCharge(Box::new(ChargeAdvanced { origin, charge, account, payer, step }))
 }
 
 fn pay(random: &mut Random, charge: &Charge, asked: &Asked<'_>) -> Command {
@@ -186,7 +194,10 @@ fn resolve(random: &mut Random, known: &Known, asked: &Asked<'_>) -> Command {
         return about_a_charge(random, known, asked);
     };
     let (bill, credit) = match bill {
-        Some((bill, account)) if random.percent(60) => (Some(bill), account),
+        Some((bill, payer, account)) if random.percent(60) => {
+            let payer = if random.percent(3) { person(random) } else { payer };
+            (Some(Debt { bill, payer }), account)
+        }
         _ if random.percent(50) => (None, CLEARING),
         _ => (None, person(random)),
     };
