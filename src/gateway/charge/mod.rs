@@ -31,6 +31,7 @@
 pub mod by_hand;
 mod desk;
 pub(in crate::gateway) mod drive;
+pub mod invoice;
 pub mod late;
 pub mod method;
 pub mod notified;

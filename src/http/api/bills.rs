@@ -8,16 +8,17 @@ use super::Context;
 use super::charges;
 use super::payments::movement;
 use super::wire::{self, ListView, Units, cursor, id_of, place, range};
-use crate::engine::Outcome;
 use crate::gateway;
 use crate::gateway::bill::{Issue, Place, Standing, State, Wanted, public_id};
 use crate::gateway::caller::Caller;
+use crate::gateway::charge::invoice::Invoice;
 use crate::gateway::history::Page;
 use crate::http::amount::{AmountField, CurrencyField};
 use crate::http::problem::{ApiError, Code};
 use crate::http::reply::Reply;
 use crate::http::request::Query;
 use crate::identity::secret::Secret;
+use crate::journal::Recorded;
 use crate::ledger::event::Fact;
 use crate::ledger::id::{AccountId, Position};
 use crate::ledger::text::{Line, Reference};
@@ -110,7 +111,10 @@ struct PaidView {
     fee: u64,
     currency: String,
     formatted_amount: String,
+    deadline: Option<String>,
+    formatted_deadline: Option<String>,
     reference: String,
+    /// The payer's, and nobody else's to see.
     balance_after: Option<Units>,
     position: u64,
     created_at: String,
@@ -220,8 +224,16 @@ async fn from_wallet(
         return Err(context.not_offered("wallet"));
     }
     let outcome = context.gateway.pay_bill(caller, context.segment(3), reference, code).await?;
-    let view = context.paid(&outcome)?;
+    let view = context.paid(caller, &outcome.recorded)?;
     Ok(wire::written(&outcome, Reply::created(&view)))
+}
+
+/// `GET /api/v1/invoices/{invoice}`: a charge, or a payment from a wallet.
+pub(super) fn invoice(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
+    match context.gateway.invoice(caller, context.segment(3))? {
+        Invoice::Charge(standing) => Ok(Reply::ok(&context.charge(&standing))),
+        Invoice::Paid(recorded) => Ok(Reply::ok(&context.paid(caller, &recorded)?)),
+    }
 }
 
 /// `GET /api/v1/admin/bills`: those of a house, newest first.
@@ -334,12 +346,19 @@ impl Context<'_> {
         })
     }
 
-    fn paid(&self, outcome: &Outcome) -> Result<PaidView, ApiError> {
-        let recorded = &outcome.recorded;
+    /// A payment of a bill, as payer or issuer sees it.
+    fn paid(&self, caller: &Caller, recorded: &Recorded) -> Result<PaidView, ApiError> {
         let movement = movement(recorded)?;
         let bill = movement.kind.subject().ok_or_else(|| ApiError::new(Code::Internal))?;
         let bill = self.gateway.view().record(bill).map_err(gateway::Error::from)?;
+        let due = match &bill.event.fact {
+            Fact::BillIssued(issued) => issued.due,
+            _ => None,
+        };
+        let (language, offset) = (self.language(), self.api.options.offset_seconds);
+        let own = |account| self.gateway.owns(&caller.user, account);
         let link = recorded.links.iter().find(|link| link.account == movement.debit);
+        let link = link.filter(|link| own(link.account));
         let units = u128::from(movement.amount.get());
         Ok(PaidView {
             id: public_id(&bill),
@@ -351,7 +370,9 @@ impl Context<'_> {
             amount: movement.amount.get(),
             fee: movement.fee.map_or(0, |fee| fee.amount.get()),
             currency: movement.currency.to_string(),
-            formatted_amount: self.language().amount(movement.currency, units),
+            formatted_amount: language.amount(movement.currency, units),
+            deadline: due.map(|due| self.time(due)),
+            formatted_deadline: due.map(|due| language.moment(due, offset)),
             reference: movement.origin.reference.to_string(),
             balance_after: link.map(|link| Units(link.balance_after.units())),
             position: recorded.position.get(),

@@ -121,7 +121,7 @@ pub(super) async fn pay(context: Context<'_>, caller: &Caller) -> Result<Reply, 
     Ok(wire::written(&paid.outcome, reply))
 }
 
-/// `GET /api/v1/charges/{id}` and `GET /api/v1/invoices/{invoice}`
+/// `GET /api/v1/charges/{id}`
 pub(super) fn show(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
     let standing = context.gateway.charge(caller, context.segment(3))?;
     Ok(Reply::ok(&context.charge(&standing)))

@@ -58,7 +58,9 @@ async fn a_bill_is_issued_seen_and_paid_by_its_code_alone() {
         &json!({
             "id": code, "invoice": id("pay", paid_at), "status": "paid", "payment": "wallet",
             "from": "ani", "to": "warung", "amount": 25_000, "fee": 0, "currency": "IDR",
-            "formatted_amount": "Rp25.000", "reference": "p-1", "balance_after": 975_000,
+            "formatted_amount": "Rp25.000", "deadline": "2026-11-30T23:59:00.000000+07:00",
+            "formatted_deadline": "30 November 2026 23.59 WIB",
+            "reference": "p-1", "balance_after": 975_000,
             "position": paid_at, "created_at": START_TEXT,
         }),
     );

@@ -11,6 +11,7 @@ mod documents;
 mod edge;
 mod fees;
 mod history;
+mod invoices;
 mod payments;
 mod payouts;
 mod proposals;
