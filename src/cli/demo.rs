@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 use self::banks::{Banks, Told};
 use self::parts::{Parts, Ready};
 use self::registrar::Registrar;
-use super::output::{Bar, say};
+use super::output::{Bar, complain, say};
 use super::{Failure, listen};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::identity::random;
 use crate::journal::lock::Lock;
+use crate::journal::store;
 use crate::ledger::event::Role;
 use crate::telemetry;
 
@@ -83,6 +84,10 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     let provider = runtime.block_on(open_provider(&config, &sockets, &mut parts))?;
     let midtrans = Some(provider::config(&config.data, provider)?);
     let config = Config { midtrans, ..config };
+    // It is play money, and whoever copies a demo wants to go on with it.
+    if store::accept_copy(&config.data).map_err(Failure::failed)? {
+        complain("the demo's data was copied here, and goes on from there");
+    }
     let bar = Bar::new("opening the journal");
     let app = App::start(&config, &Clock::system(), &mut |progress| bar.show(progress))
         .map_err(Failure::failed)?;

@@ -40,7 +40,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         return Err(Failure::failed(format!("there is no store in {}", data.display())));
     }
     let now = Clock::system().now();
-    let opened = store::open(data, now, &mut |progress| bar.show(progress), &mut |_, _| {})
+    let opened = store::open_to_read(data, now, &mut |progress| bar.show(progress))
         .map_err(Failure::failed)?;
     drop(bar);
     let out: Box<dyn Write> = match &arguments.output {

@@ -63,7 +63,7 @@ fn history(data: &Path) -> Result<Arc<History>, Failure> {
     }
     let bar = Bar::new("opening");
     let now = Clock::system().now();
-    let opened = store::open(data, now, &mut |progress| bar.show(progress), &mut |_, _| {})
+    let opened = store::open_to_read(data, now, &mut |progress| bar.show(progress))
         .map_err(Failure::failed)?;
     drop(bar);
     Ok(opened.history)

@@ -1,12 +1,13 @@
 //! `gerbang serve`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::output::{Bar, say};
 use super::{Failure, demo, listen};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::journal::store;
 use crate::telemetry;
 
 #[derive(clap::Args)]
@@ -17,6 +18,10 @@ pub(super) struct Arguments {
     /// Prints the configuration as it would be followed, and ends.
     #[arg(long)]
     print_config: bool,
+    /// Goes on from a store that was put back from a backup. Needed once: what was acknowledged
+    /// after the backup was made is not in it.
+    #[arg(long)]
+    restored: bool,
 }
 
 pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
@@ -38,6 +43,9 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     let runtime = listen::runtime()?;
     let entered = runtime.enter();
     let sockets = runtime.block_on(listen::Sockets::bind(&config))?;
+    if arguments.restored {
+        accept_copy(&config.data)?;
+    }
     let bar = Bar::new("opening the journal");
     let app = App::start(&config, &Clock::system(), &mut |progress| bar.show(progress))
         .map_err(Failure::failed)?;
@@ -50,4 +58,14 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     drop(entered);
     app.finish(runtime);
     result
+}
+
+/// Lets a copy go on, and says so.
+fn accept_copy(data: &Path) -> Result<(), Failure> {
+    if store::accept_copy(data).map_err(Failure::failed)? {
+        tracing::warn!("a store that was put back goes on from here: later answers are forgotten");
+    } else {
+        tracing::warn!("--restored was given, and the store is no copy");
+    }
+    Ok(())
 }

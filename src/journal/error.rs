@@ -59,6 +59,16 @@ pub enum Error {
         /// How that shows.
         why: String,
     },
+    /// The store was put back from a backup, or brought from elsewhere.
+    #[error(
+        "the store in {} is a copy: what was acknowledged after it was made is not in it and would \
+         be done again; if it is to go on from here, start it once with `gerbang serve --restored`",
+        path.display()
+    )]
+    Copied {
+        /// The data directory.
+        path: PathBuf,
+    },
     /// Bytes that should be a batch are none, and do not even say which.
     #[error("not a batch: {0}")]
     NotABatch(Flaw),

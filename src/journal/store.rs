@@ -78,8 +78,54 @@ pub struct OpenReport {
 /// `reference` is told the fingerprint and position of every reference, oldest first.
 ///
 /// # Errors
-/// The directory is in use, cannot be read or written, or is not as it was left.
+/// The directory is in use, cannot be read or written, or is not as it was left;
+/// [`Error::Copied`] if it is a copy that nobody has accepted.
 pub fn open(
+    directory: &Path,
+    now: Timestamp,
+    progress: &mut dyn FnMut(Progress),
+    reference: &mut dyn FnMut(u64, Position),
+) -> Result<Opened, Error> {
+    open_for(Use::Writing, directory, now, progress, reference)
+}
+
+/// [`open`] for whoever appends nothing: a copy is as good, and stays marked as one.
+///
+/// # Errors
+/// As there, but for copies.
+pub fn open_to_read(
+    directory: &Path,
+    now: Timestamp,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Opened, Error> {
+    open_for(Use::Reading, directory, now, progress, &mut |_, _| {})
+}
+
+/// From here on a store that was put back from a backup is the one that goes on. `false` if it is no
+/// copy, or not there.
+///
+/// # Errors
+/// The directory is in use, or its side file cannot be read or written.
+pub fn accept_copy(directory: &Path) -> Result<bool, Error> {
+    if !exists(directory) {
+        return Ok(false);
+    }
+    let _lock = Lock::acquire(directory)?;
+    match SideFile::read(directory)? {
+        Some(mut side) if side.is_copy()? => side.write().map(|()| true),
+        _ => Ok(false),
+    }
+}
+
+/// What a store is opened for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Use {
+    Writing,
+    Reading,
+}
+
+fn open_for(
+    wanted: Use,
     directory: &Path,
     now: Timestamp,
     progress: &mut dyn FnMut(Progress),
@@ -89,6 +135,10 @@ pub fn open(
     let lock = Arc::new(Lock::acquire(directory)?);
     let mut found = survey(directory, &lock, reference)?;
     let created = found.side.is_none();
+    let is_copy = found.side.as_ref().map_or(Ok(false), SideFile::is_copy)?;
+    if is_copy && wanted == Use::Writing {
+        return Err(Error::Copied { path: directory.to_owned() });
+    }
     if let Some(torn) = &found.torn {
         tracing::warn!(position = %torn.position, bytes = torn.bytes, "torn batch cut");
         found.journal.cut(torn)?;
@@ -99,7 +149,7 @@ pub fn open(
     let end = found.history.end().expect("a store has genesis at least");
     let sealed = found.sealed;
     let mut side = found.side.unwrap_or_else(|| SideFile::new(directory, now, end));
-    if (created, side.sealed, side.durable) != (false, sealed, end) {
+    if !is_copy && (created, side.sealed, side.durable) != (false, sealed, end) {
         (side.sealed, side.durable) = (sealed, end);
         side.write()?;
     }

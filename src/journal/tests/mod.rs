@@ -6,6 +6,7 @@ mod charges;
 mod codec;
 mod codes;
 mod contract;
+mod copies;
 mod export;
 mod files;
 mod registry;

@@ -414,9 +414,9 @@ fn a_segment_that_nobody_was_told_of_is_adopted() {
     let directory = tempfile::tempdir().unwrap();
     let (world, _) = store(directory.path());
     let (opened, before) = open_quietly(directory.path()).unwrap();
-    let side = fs::read(directory.path().join("store")).unwrap();
+    let mut side = crate::journal::sidefile::SideFile::read(directory.path()).unwrap().unwrap();
     let sealed = seal(opened, 100, false);
-    fs::write(directory.path().join("store"), side).unwrap();
+    side.write().unwrap();
     let unfinished = directory.path().join("history").join("00000000000000000099.tmp");
     fs::write(&unfinished, "half a segment").unwrap();
     let (opened, references) = open_quietly(directory.path()).unwrap();

@@ -14,6 +14,7 @@ mod midtrans;
 mod money_out;
 mod operator;
 mod paying;
+mod restore;
 mod simulate;
 mod stops;
 mod sweep;
