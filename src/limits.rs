@@ -250,6 +250,9 @@ pub const DEFERRED_MAX: usize = 64;
 pub const TIMER_PERIOD: Duration = Duration::from_secs(1);
 /// A wall clock that departs from running time by more than this has jumped.
 pub const CLOCK_JUMP_MAX: Duration = Duration::from_secs(5 * 60);
+/// A start so long after the last entry, or before it, is one with another clock: nothing that is
+/// used stands still for longer.
+pub const CLOCK_PAUSE_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Looks without a jump before expiry goes on: a minute.
 pub const CLOCK_CALM_TICKS: u32 = 60;
 /// Between two looks at which months are due.

@@ -36,6 +36,7 @@ mod vital;
 mod writer;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 
@@ -100,6 +101,8 @@ struct Shared {
     queue: Sender<Entry>,
     directory: Directory,
     gate: Arc<Gate>,
+    /// Whether the wall clock may end what has a time; see `timers`.
+    is_clock_trusted: AtomicBool,
 }
 
 /// One of many requests: for an account to decide, or refused before any could be asked.
@@ -159,8 +162,28 @@ impl Engine {
         let (queue, entries) = crossbeam_channel::bounded(options.queue_max);
         let directory = Directory::default();
         let gate = Arc::new(Gate::default());
-        let shared = Arc::new(Shared { options, view, policies, clock, queue, directory, gate });
+        let is_clock_trusted = AtomicBool::new(true);
+        let shared = Arc::new(Shared {
+            options,
+            view,
+            policies,
+            clock,
+            queue,
+            directory,
+            gate,
+            is_clock_trusted,
+        });
         (Self { shared }, entries)
+    }
+
+    /// Whether what has a time may be ended because the wall clock says so. Not for a while after it
+    /// has jumped; always where no timers run.
+    pub fn is_clock_trusted(&self) -> bool {
+        self.shared.is_clock_trusted.load(Ordering::Relaxed)
+    }
+
+    fn trust_clock(&self, trusted: bool) {
+        self.shared.is_clock_trusted.store(trusted, Ordering::Relaxed);
     }
 
     /// What is committed.

@@ -2,6 +2,7 @@
 //!
 //! Both are proposals that the accounts decide about, so an extra call changes nothing. A clock that
 //! jumps does not expire everything at once: expiry waits until wall time and running time agree.
+//! A jump while nothing ran is seen by the journal's last time: nobody stops for so long.
 
 use std::time::Duration;
 
@@ -18,9 +19,18 @@ use crate::ledger::text::Reference;
 use crate::ledger::time::Timestamp;
 use crate::limits;
 
-/// Runs until `stop` turns true.
-pub async fn run(engine: Engine, mut stop: watch::Receiver<bool>) {
-    let mut wall = Wall::new(engine.clock().now());
+/// Runs until `stop` turns true. Begins with the call: the journal's last time is looked at before
+/// anything is written by another clock.
+pub fn run(
+    engine: Engine,
+    stop: watch::Receiver<bool>,
+) -> impl Future<Output = ()> + Send + 'static {
+    let wall = Wall::after(engine.clock().now(), engine.view().time());
+    engine.trust_clock(wall.is_trusted());
+    watch_over(engine, wall, stop)
+}
+
+async fn watch_over(engine: Engine, mut wall: Wall, mut stop: watch::Receiver<bool>) {
     let mut retire_at = Instant::now() + limits::ACTOR_IDLE;
     loop {
         tokio::select! {
@@ -34,7 +44,9 @@ pub async fn run(engine: Engine, mut stop: watch::Receiver<bool>) {
                 engine.propose_retiring();
                 retire_at = Instant::now() + limits::ACTOR_IDLE;
             }
-            wall.trusted(engine.clock().now(), Instant::now())
+            let now = wall.trusted(engine.clock().now(), Instant::now());
+            engine.trust_clock(now.is_some());
+            now
         };
         if let Some(now) = now {
             expire_due(&engine, now).await;
@@ -79,6 +91,24 @@ impl Wall {
         Self { wall: now, running: Instant::now(), agreed: limits::CLOCK_CALM_TICKS }
     }
 
+    /// At a start: not agreed if more than a pause of the process lies between `now` and `last`, the
+    /// last time that was recorded.
+    pub fn after(now: Timestamp, last: Timestamp) -> Self {
+        let away = now.micros_since(last);
+        let agreed = Self::new(now);
+        if Duration::from_micros(away.unsigned_abs()) <= limits::CLOCK_PAUSE_MAX {
+            return agreed;
+        }
+        let days = away / (86_400 * 1_000_000);
+        tracing::error!(days, "the clock is far from the journal's last time: expiry is paused");
+        Self { agreed: 0, ..agreed }
+    }
+
+    /// Whether the clock is believed at present.
+    pub const fn is_trusted(&self) -> bool {
+        self.agreed >= limits::CLOCK_CALM_TICKS
+    }
+
     /// `now`, unless the wall clock jumped against running time within the last ticks.
     pub fn trusted(&mut self, now: Timestamp, running: Instant) -> Option<Timestamp> {
         let elapsed = i64::try_from((running - self.running).as_micros()).unwrap_or(i64::MAX);
@@ -89,7 +119,7 @@ impl Wall {
             self.agreed = 0;
         }
         self.agreed = self.agreed.saturating_add(1);
-        (self.agreed >= limits::CLOCK_CALM_TICKS).then_some(now)
+        self.is_trusted().then_some(now)
     }
 }
 
@@ -114,5 +144,30 @@ mod tests {
             assert!(!tick(&mut wall, later(second), second));
         }
         assert!(tick(&mut wall, later(calm + 1), calm + 1));
+    }
+
+    #[test]
+    fn a_start_long_after_the_last_entry_pauses_expiry_too() {
+        let last = Timestamp::from_seconds(1_790_000_000);
+        let day = 86_400;
+        for (away, trusted) in
+            [(0, true), (6 * day, true), (8 * day, false), (400 * day, false), (-8 * day, false)]
+        {
+            let now = last.plus_seconds(away);
+            let mut wall = Wall::after(now, last);
+            assert_eq!(wall.is_trusted(), trusted, "{away}");
+            let began = wall.running;
+            let mut ticks = 0;
+            for tick in 1.. {
+                let running = began + Duration::from_secs(tick);
+                let second = i64::try_from(tick).unwrap();
+                ticks = tick;
+                if wall.trusted(now.plus_seconds(second), running).is_some() {
+                    break;
+                }
+            }
+            let calm = u64::from(limits::CLOCK_CALM_TICKS);
+            assert_eq!(ticks, if trusted { 1 } else { calm }, "{away}");
+        }
     }
 }

@@ -5,7 +5,8 @@
 //! tenant are made oldest first: where one stands, all before it do.
 //!
 //! Time is that of the engine's clock. A clock that jumps makes nothing until it has agreed with
-//! running time for a while: a bill for next year would be hard to explain.
+//! running time for a while, also at a start long after the last entry: a bill for next year would
+//! be hard to explain.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -32,7 +33,9 @@ pub async fn run(gateway: Arc<Gateway>, mut stop: watch::Receiver<bool>) {
     let mut wall = Wall::new(clock.now());
     let mut rents = Rents::default();
     loop {
-        if let Some(now) = wall.trusted(clock.now(), Instant::now()) {
+        // Its own look, since the clock may have jumped since the engine's.
+        let now = wall.trusted(clock.now(), Instant::now());
+        if let Some(now) = now.filter(|_| gateway.engine.is_clock_trusted()) {
             tokio::select! {
                 biased;
                 _ = stop.wait_for(|stop| *stop) => return,

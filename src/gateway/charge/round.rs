@@ -229,7 +229,8 @@ impl Round {
         let left = left(state.expires, self.desk.engine.clock().now());
         if state.source == ChargeSource::Wallet {
             // The clock may jump, so it is looked at again before long.
-            wait = left.min(limits::CHARGE_LOOK_MAX);
+            let least = if left.is_zero() { limits::CHARGE_RETRY_LOOK } else { left };
+            wait = least.min(limits::CHARGE_LOOK_MAX);
             urgency = Urgency::Expiring;
         } else if is_payable && !left.is_zero() && left + limits::CHARGE_EXPIRY_LOOK < wait {
             wait = left + limits::CHARGE_EXPIRY_LOOK;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use gerbang::engine::run_timers;
 use gerbang::gateway::rent::{self, Rents};
 use gerbang::ledger::time::Timestamp;
 use serde_json::{Value, json};
@@ -227,6 +228,23 @@ async fn the_task_bills_by_itself_and_distrusts_a_clock_that_jumps() {
     until(&gateway, 5).await;
     stop.send_replace(true);
     task.await.unwrap();
+}
+
+/// The clock went wrong while nothing ran: a restart believes it no sooner.
+#[tokio::test(start_paused = true)]
+async fn a_start_long_after_the_last_entry_bills_nothing_at_once() {
+    let gateway = let_out().await.0;
+    gateway.clock.set(at("2027-12-15T00:00:00+07:00"));
+    let (stop, stopped) = watch::channel(false);
+    let engine = gateway.gateway.engine().clone();
+    let timers = tokio::spawn(run_timers(engine, stopped.clone()));
+    let task = tokio::spawn(rent::run(Arc::clone(&gateway.gateway), stopped));
+    tokio::time::sleep(Duration::from_secs(40)).await;
+    assert_eq!(billed(&gateway).await.len(), 0, "it may be set right again");
+    until(&gateway, 14).await;
+    stop.send_replace(true);
+    task.await.unwrap();
+    timers.await.unwrap();
 }
 
 /// Until there are so many bills; the journal's thread knows nothing of paused time.
