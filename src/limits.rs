@@ -202,6 +202,23 @@ pub const THROTTLE_KEYS_MAX: usize = 65_536;
 pub const ADDRESS_FAILURES_BURST: u32 = 100;
 /// Time in which an address earns one more failed login, in seconds.
 pub const ADDRESS_FAILURE_SECONDS: i64 = 6;
+/// Failed logins from one IPv6 /48 before all of it has to wait: several subscribers' worth, since
+/// some networks give it to one customer and others divide it.
+pub const SITE_FAILURES_BURST: u32 = 4 * ADDRESS_FAILURES_BURST;
+/// Time in which a /48 earns one more failed login, in seconds.
+pub const SITE_FAILURE_SECONDS: i64 = 2;
+/// Refusals of one person that are recorded before they have to wait: each is an entry for ever.
+pub const REFUSALS_BURST: u32 = 300;
+/// Time in which a person may be refused once more, in seconds.
+pub const REFUSAL_SECONDS: i64 = 10;
+/// Names that nobody has, asked for by one person, before they have to wait.
+pub const MISSES_BURST: u32 = 60;
+/// Time in which a person may miss once more, in seconds.
+pub const MISS_SECONDS: i64 = 30;
+/// Bills of one issuer to one payer before the issuer has to wait.
+pub const BILLS_TO_ONE_BURST: u32 = 100;
+/// Time in which one more bill to the same payer may be issued, in seconds.
+pub const BILL_TO_ONE_SECONDS: i64 = 600;
 /// Failed logins with one name before it has to wait, known or not. As many as lock an account:
 /// with fewer no account would ever lock, with more a lock would tell which names are known.
 pub const NAME_FAILURES_BURST: u32 = LOGIN_FAILURES_MAX;

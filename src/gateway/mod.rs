@@ -63,6 +63,7 @@ use crate::connector::sender::Outbox;
 use crate::engine::{self, Engine, Outcome, View};
 use crate::identity::hasher::Hasher;
 use crate::identity::keys::SigningKeys;
+use crate::identity::networks::Networks;
 use crate::identity::throttle::Throttle;
 use crate::identity::token::TokenCache;
 use crate::identity::vault::Vault;
@@ -100,9 +101,9 @@ pub struct Gateway {
     keys: SigningKeys,
     tokens: TokenCache,
     /// Failed logins by network.
-    networks: Throttle,
+    networks: Networks,
     /// Forged notifications by network.
-    forgers: Throttle,
+    forgers: Networks,
     /// Failed logins by name given.
     names: Throttle,
     /// Picks whose credential is read in the place of a user who does not exist.
@@ -162,8 +163,8 @@ impl Gateway {
             hasher,
             keys,
             tokens: TokenCache::new(),
-            networks: Throttle::new(crate::identity::throttle::Policy::ADDRESS),
-            forgers: Throttle::new(crate::identity::throttle::Policy::ADDRESS),
+            networks: Networks::new(),
+            forgers: Networks::new(),
             names: Throttle::new(crate::identity::throttle::Policy::NAME),
             decoys: RandomState::new(),
             hub,

@@ -10,6 +10,7 @@ pub mod code;
 mod generations;
 pub mod hasher;
 pub mod keys;
+pub mod networks;
 pub mod password;
 pub(crate) mod private_file;
 pub mod random;

@@ -11,7 +11,7 @@ use super::generations::Generations;
 use crate::ledger::time::Timestamp;
 use crate::limits::{
     ADDRESS_FAILURE_SECONDS, ADDRESS_FAILURES_BURST, NAME_FAILURE_SECONDS, NAME_FAILURES_BURST,
-    THROTTLE_KEYS_MAX, THROTTLE_WAIT_SECONDS_MAX,
+    SITE_FAILURE_SECONDS, SITE_FAILURES_BURST, THROTTLE_KEYS_MAX, THROTTLE_WAIT_SECONDS_MAX,
 };
 
 /// How many failures are borne, and what a success is worth.
@@ -31,6 +31,13 @@ impl Policy {
     pub const ADDRESS: Self = Self {
         burst: ADDRESS_FAILURES_BURST,
         failure_seconds: ADDRESS_FAILURE_SECONDS,
+        success_clears: false,
+    };
+
+    /// For logins from one site, see [`super::networks::site`].
+    pub const SITE: Self = Self {
+        burst: SITE_FAILURES_BURST,
+        failure_seconds: SITE_FAILURE_SECONDS,
         success_clears: false,
     };
 
