@@ -132,6 +132,9 @@ pub const RETRY_AFTER_SECONDS: u32 = 1;
 
 /// Passwords being hashed at once: half of the cores, so that payments keep the rest.
 pub const HASHERS_MAX: usize = 4;
+/// Of the hashes that wait or are made, those of one network while others wait too; alone it may
+/// have twice as many.
+pub const HASHES_OF_ONE_NETWORK_MAX: usize = HASH_QUEUE_MAX / 4;
 /// Hashes waiting for a turn before callers are told to come back.
 pub const HASH_QUEUE_MAX: usize = 256;
 /// Most memory a stored password hash may ask for, in KiB: a corrupt record must not take it all.

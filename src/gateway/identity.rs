@@ -55,7 +55,9 @@ impl Gateway {
     pub async fn sign_up_from(&self, wanted: SignUp, from: IpAddr) -> Result<Box<Recorded>, Error> {
         let now = self.engine.clock().now();
         self.check_network(from, now)?;
+        let place = self.hasher.place(network(from))?;
         let result = self.sign_up(wanted).await;
+        drop(place);
         if matches!(result, Err(Error::UsernameTaken | Error::EmailTaken)) {
             self.networks.failed(&network(from), now);
         }
@@ -121,7 +123,9 @@ impl Gateway {
         let locked = user.as_ref().is_some_and(|user| user.lockout().is_locked(now));
         let hash = self.hash_of(&login, user.as_deref())?.filter(|_| !locked);
         let again = Secret::new(password.expose().clone());
+        let place = self.hasher.place(network(from))?;
         let verdict = self.hasher.verify(password, hash).await?;
+        drop(place);
         match (verdict, user) {
             (Verdict::Right { outdated }, Some(user)) if !locked => {
                 self.names.succeeded(&(login.as_str(), network(from)), now);

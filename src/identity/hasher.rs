@@ -4,6 +4,9 @@
 //! back. It decides nothing: who may try is the throttle's business, what a wrong password
 //! means the caller's. The threads have ordinary priority: lowering it needs `unsafe`.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
@@ -11,10 +14,11 @@ use std::thread::{Builder, JoinHandle};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use tokio::sync::oneshot;
 
+use super::networks;
 use super::password::{Cost, Memory, PasswordHash};
 use super::random::random_bytes;
 use super::secret::Secret;
-use crate::limits::{HASH_QUEUE_MAX, HASHERS_MAX};
+use crate::limits::{HASH_QUEUE_MAX, HASHERS_MAX, HASHES_OF_ONE_NETWORK_MAX};
 
 /// KiB that one thread writes in a millisecond; measured at 2,000 on the machines we know,
 /// halved for those we do not. Only an estimate for `Retry-After` rests on it.
@@ -47,6 +51,8 @@ pub struct Options {
     pub threads: usize,
     /// Jobs that may wait.
     pub queue_max: usize,
+    /// Places of one network while others wait too.
+    pub of_one_network_max: usize,
     /// Parameters of new hashes, and of the hash an unknown user is checked against.
     pub cost: Cost,
 }
@@ -58,7 +64,35 @@ impl Options {
         Self {
             threads: (cores / 2).clamp(1, HASHERS_MAX),
             queue_max: HASH_QUEUE_MAX,
+            of_one_network_max: HASHES_OF_ONE_NETWORK_MAX,
             cost: Cost::OWASP,
+        }
+    }
+}
+
+/// A place among the hashes that wait or are made, of one network. Given back when dropped.
+#[must_use = "a place is held while the hash is waited for"]
+pub struct Place<'a> {
+    places: &'a Mutex<Places>,
+    site: IpAddr,
+}
+
+/// Who has how many places.
+#[derive(Default)]
+struct Places {
+    of: HashMap<IpAddr, usize>,
+    taken: usize,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        places.taken = places.taken.saturating_sub(1);
+        if let Entry::Occupied(mut own) = places.of.entry(self.site) {
+            *own.get_mut() -= 1;
+            if *own.get() == 0 {
+                own.remove();
+            }
         }
     }
 }
@@ -72,6 +106,7 @@ pub struct Hasher {
     inline: Option<Mutex<Worker>>,
     options: Options,
     done: Arc<AtomicU64>,
+    places: Mutex<Places>,
 }
 
 /// A password and where the answer goes; dropped unhashed if nobody waits for it any more.
@@ -106,7 +141,14 @@ impl Hasher {
     fn without_threads(options: Options) -> (Self, Receiver<Job>) {
         let (queue, jobs) = bounded(options.queue_max.max(1));
         let done = Arc::new(AtomicU64::new(0));
-        let hasher = Self { queue: Some(queue), threads: Vec::new(), inline: None, options, done };
+        let hasher = Self {
+            queue: Some(queue),
+            threads: Vec::new(),
+            inline: None,
+            options,
+            done,
+            places: Mutex::default(),
+        };
         (hasher, jobs)
     }
 
@@ -114,10 +156,31 @@ impl Hasher {
     /// that two runs write the same journal. Its hashes protect nothing.
     pub fn simulated(seed: u64) -> Self {
         let (mut hasher, _) =
-            Self::without_threads(Options { threads: 1, queue_max: 1, cost: Cost::TINY });
+            Self::without_threads(Options { threads: 1, cost: Cost::TINY, ..Options::standard() });
         let worker = Worker::new(Cost::TINY, Some(seed), Arc::clone(&hasher.done));
         hasher.inline = Some(Mutex::new(worker));
         hasher
+    }
+
+    /// Takes a place for a request from `network`, so that no network, whether its logins fail or
+    /// not, keeps the others out: it has half of them at most, and a quarter while others wait.
+    ///
+    /// # Errors
+    /// [`Busy`] to this network alone.
+    pub fn place(&self, network: IpAddr) -> Result<Place<'_>, Busy> {
+        let site = networks::site(network).unwrap_or(network);
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        let Places { of, taken } = &mut *places;
+        let own = of.get(&site).copied().unwrap_or_default();
+        let share = self.options.of_one_network_max;
+        let most = if *taken > own { share } else { share.saturating_mul(2) };
+        if own >= most {
+            return Err(self.busy(own));
+        }
+        of.insert(site, own + 1);
+        *taken += 1;
+        drop(places);
+        Ok(Place { places: &self.places, site })
     }
 
     /// Hashes a new password with a fresh salt.
@@ -246,7 +309,8 @@ mod tests {
     const RIGHT: Verdict = Verdict::Right { outdated: false };
 
     fn options(threads: usize, queue_max: usize) -> Options {
-        Options { threads, queue_max, cost: Cost::TINY }
+        let of_one_network_max = queue_max / 4;
+        Options { threads, queue_max, of_one_network_max, cost: Cost::TINY }
     }
 
     fn secret(text: &str) -> Secret<String> {
@@ -323,6 +387,30 @@ mod tests {
         for caller in callers {
             assert_eq!(caller.await.unwrap(), Ok(Verdict::Wrong));
         }
+    }
+
+    #[test]
+    fn a_network_leaves_room_for_the_others() {
+        let (hasher, _jobs) = Hasher::without_threads(options(1, 16));
+        let address = |text: &str| -> IpAddr { text.parse().unwrap() };
+        let (crowd, ani) = (address("192.0.2.1"), address("198.51.100.1"));
+        let take = |network, most: usize| -> Vec<_> {
+            (0..most).map_while(|_| hasher.place(network).ok()).collect()
+        };
+        let mut alone = take(crowd, 99);
+        assert_eq!(alone.len(), 8, "half of it, if nobody else is there");
+        let others = take(ani, 99);
+        assert_eq!(others.len(), 4, "a quarter, beside others");
+        assert!(hasher.place(crowd).is_err_and(|busy| busy.retry_after_seconds >= 1));
+        alone.truncate(3);
+        let more = take(crowd, 99);
+        assert_eq!(alone.len() + more.len(), 4);
+        drop((alone, more, others));
+        assert_eq!(take(ani, 99).len(), 8);
+        // However many networks a customer has.
+        let site = (0..99).map_while(|n| hasher.place(address(&format!("2001:db8:1:{n}::"))).ok());
+        assert_eq!(site.collect::<Vec<_>>().len(), 8);
+        assert!(hasher.places.lock().unwrap().of.is_empty());
     }
 
     #[test]

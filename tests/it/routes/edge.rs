@@ -173,7 +173,7 @@ async fn recorded_times_never_go_back() {
 async fn more_logins_than_can_be_checked_are_told_to_come_back() {
     use gerbang::identity::hasher::{Hasher, Options};
     use gerbang::identity::password::Cost;
-    let slow = Options { threads: 1, queue_max: 2, cost: Cost::OWASP };
+    let slow = Options { threads: 1, queue_max: 2, of_one_network_max: 2, cost: Cost::OWASP };
     let gateway = TestGateway::hashing(Hasher::start(slow).unwrap());
     let asked = (0..12).map(|_| gateway.send(login_of("siapa", "kata-sandi-salah")));
     let answers = futures_util::future::join_all(asked).await;
