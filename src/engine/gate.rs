@@ -41,7 +41,7 @@ impl Hasher for Spread {
 pub(super) type SpreadMap<K, V> = DashMap<K, V, BuildHasherDefault<Spread>>;
 
 /// These bits of a key tell what it is the key of: none for a reference.
-pub(super) const KIND_BITS: u64 = 7;
+pub(super) const KIND_BITS: u64 = 15;
 
 /// The keys under way, by fingerprint. Two keys with one fingerprint wait for each other: harmless.
 #[derive(Default)]

@@ -403,6 +403,8 @@ pub enum NameKind {
     Code = 6,
     /// A payout that is being begun.
     Payout = 7,
+    /// What is counted before one more of it is made.
+    Count = 8,
 }
 
 /// A name held by [`Engine::reserve`] until dropped.

@@ -23,10 +23,15 @@ pub struct Hub {
 }
 
 impl Hub {
-    /// Listens to a user's accounts from here on.
-    pub fn listen(&self, user: UserId) -> broadcast::Receiver<Recorded> {
+    /// Listens to a user's accounts from here on; `None` if `most` do already.
+    pub fn listen(&self, user: UserId, most: usize) -> Option<broadcast::Receiver<Recorded>> {
+        // Held until the new one counts, so that many at once are not all let in.
+        let sender = self.listeners.entry(user).or_insert_with(|| broadcast::channel(LAG_MAX).0);
+        if sender.receiver_count() >= most {
+            return None;
+        }
         self.count.fetch_add(1, Ordering::Relaxed);
-        self.listeners.entry(user).or_insert_with(|| broadcast::channel(LAG_MAX).0).subscribe()
+        Some(sender.subscribe())
     }
 
     /// Gives up listening.
@@ -53,6 +58,36 @@ impl Hub {
                 // An error means that the last listener has just left.
                 let _ = sender.send(recorded.clone());
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Barrier};
+
+    use super::*;
+
+    #[test]
+    fn many_at_once_are_not_more_than_may() {
+        const MOST: usize = 8;
+        let (hub, user) = (Arc::new(Hub::default()), UserId(1));
+        for _ in 0..50 {
+            let barrier = Arc::new(Barrier::new(4 * MOST));
+            let threads: Vec<_> = (0..4 * MOST)
+                .map(|_| {
+                    let (hub, barrier) = (Arc::clone(&hub), Arc::clone(&barrier));
+                    std::thread::spawn(move || {
+                        barrier.wait();
+                        hub.listen(user, MOST)
+                    })
+                })
+                .collect();
+            let let_in: Vec<_> =
+                threads.into_iter().filter_map(|thread| thread.join().unwrap()).collect();
+            assert_eq!(let_in.len(), MOST);
+            let_in.into_iter().for_each(|listener| hub.leave(user, listener));
+            assert_eq!(hub.listeners_of(user), 0);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::caller::Caller;
 use super::{Error, Gateway, reference};
-use crate::engine::Outcome;
+use crate::engine::{NameKind, Outcome};
 use crate::ledger::command::Command;
 use crate::ledger::event::{
     AccountKind, Movement, MovementKind, Role, TopUpRejected, TopUpRequested,
@@ -80,6 +80,9 @@ impl Gateway {
             .text(sender.as_str())
             .finish();
         let origin = reference::origin(caller.principal(), reference, digest);
+        // Counted and made in turn, or many at once would all be counted first.
+        let name = format!("top_ups/{}", account.0);
+        let _turn = self.engine.reserve(NameKind::Count, &name).await;
         let is_known = self.engine.known(&origin)?.is_some();
         if !is_known && self.view().open().top_ups_of(account) >= limits::TOP_UPS_AWAITING_MAX {
             return Err(Error::RateLimited { retry_after_seconds: 3600 });

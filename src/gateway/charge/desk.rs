@@ -244,6 +244,16 @@ impl Desk {
         self.open.of_account.get(&account).map_or(0, |count| *count)
     }
 
+    /// Counts a charge that was written just now, without waiting for the news of it.
+    pub(super) fn is_begun(&self, charge: Position) {
+        let Some(state) = self.charge(charge) else { return };
+        self.open.begun(charge, &state);
+        // Its end may have been heard in between.
+        if self.charge(charge).is_none() {
+            self.open.ended(charge);
+        }
+    }
+
     /// Open charges of a bill.
     pub(super) fn charges_of(&self, bill: Position) -> Vec<Position> {
         self.open.of_bill.get(&bill).map(|charges| charges.clone()).unwrap_or_default()

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::method;
 use super::standing::{Standing, standing};
 use crate::connector::midtrans::method::Method;
-use crate::engine::Outcome;
+use crate::engine::{NameKind, Outcome, Reservation};
 use crate::gateway::caller::Caller;
 use crate::gateway::{Error, Gateway, accepted, reference};
 use crate::ledger::charge::{ChargePurpose, ChargeSource, ChargeStarted};
@@ -81,6 +81,16 @@ impl Gateway {
     /// A refusal, recorded; a reference used for something else; no provider, or one that cannot be
     /// reached now: then nothing is recorded.
     pub async fn start_charge(&self, start: StartCharge, most: Duration) -> Result<Begun, Error> {
+        self.start_in_turn(start, most, None).await
+    }
+
+    /// [`Gateway::start_charge`], with the turn in which such charges were counted.
+    async fn start_in_turn(
+        &self,
+        start: StartCharge,
+        most: Duration,
+        turn: Option<Reservation>,
+    ) -> Result<Begun, Error> {
         if let Some(recorded) = self.engine.known(&start.origin)? {
             return self.begun_charge(Outcome { recorded, replayed: true });
         }
@@ -111,6 +121,9 @@ impl Gateway {
         };
         let outcome = self.engine.submit(Command::StartCharge(Box::new(started))).await?;
         let charge = outcome.recorded.position;
+        // Before the next is counted; the wait for the provider is not part of the turn.
+        self.charges.is_begun(charge);
+        drop(turn);
         if matches!(outcome.recorded.event.fact, Fact::ChargeStarted(_)) {
             self.charges.made(charge, most).await;
         }
@@ -140,6 +153,8 @@ impl Gateway {
             .text(&method::name(top_up.method))
             .finish();
         let origin = reference::origin(caller.principal(), top_up.reference, digest);
+        let name = format!("charges/{}", account.0);
+        let turn = self.engine.reserve(NameKind::Count, &name).await;
         let is_known = self.engine.known(&origin)?.is_some();
         if !is_known && self.charges.top_ups_of(account) >= limits::TOP_UP_CHARGES_MAX {
             return Err(Error::RateLimited { retry_after_seconds: 3600 });
@@ -155,7 +170,7 @@ impl Gateway {
             seconds: None,
             details: Line::empty(),
         };
-        self.start_charge(start, most).await
+        self.start_in_turn(start, most, Some(turn)).await
     }
 
     /// The caller pays a bill through the provider: a charge whose money goes
@@ -177,6 +192,8 @@ impl Gateway {
             .text(&method::name(method))
             .finish();
         let origin = reference::origin(caller.principal(), reference, digest);
+        let name = format!("bill/{bill}");
+        let turn = self.engine.reserve(NameKind::Count, &name).await;
         let is_known = self.engine.known(&origin)?.is_some();
         if !is_known && self.charges.charges_of(bill).len() >= limits::BILL_CHARGES_MAX {
             return Err(Error::RateLimited { retry_after_seconds: 3600 });
@@ -193,7 +210,7 @@ impl Gateway {
             seconds: None,
             details: Line::empty(),
         };
-        let begun = self.start_charge(start, most).await;
+        let begun = self.start_in_turn(start, most, Some(turn)).await;
         begun.map_err(|error| self.closed(bill, error))
     }
 }

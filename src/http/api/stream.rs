@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, frame::coding::CloseCode};
@@ -88,10 +89,11 @@ impl Session {
         let (Some(token), Some(caller)) = (token, caller) else {
             return self.close(CloseCode::Policy, "a live token is needed").await;
         };
-        if self.gateway.hub().listeners_of(caller.user.id) >= limits::WEBSOCKETS_PER_USER_MAX {
+        let most = limits::WEBSOCKETS_PER_USER_MAX;
+        let Some(records) = self.gateway.hub().listen(caller.user.id, most) else {
             return self.close(CloseCode::Policy, "too many connections of this user").await;
-        }
-        self.relay(&token, &caller, stop).await;
+        };
+        self.relay(&token, &caller, records, stop).await;
     }
 
     async fn first_message(&mut self) -> Option<String> {
@@ -100,10 +102,15 @@ impl Session {
     }
 
     /// Sends what happens to the caller's account until either side has enough.
-    async fn relay(mut self, token: &str, caller: &Caller, mut stop: watch::Receiver<bool>) {
+    async fn relay(
+        mut self,
+        token: &str,
+        caller: &Caller,
+        mut records: Receiver<Recorded>,
+        mut stop: watch::Receiver<bool>,
+    ) {
         let user = caller.user.id;
         let hub = Arc::clone(self.gateway.hub());
-        let mut records = hub.listen(user);
         let mut look = tokio::time::interval(TOKEN_PERIOD);
         let farewell = loop {
             tokio::select! {
