@@ -170,7 +170,7 @@ impl Gateway {
         let Issue { name, recipient, amount, description, due, reference, .. } = issue;
         let payer = self.view().user_by_name(recipient.as_str());
         let payer = payer.and_then(|user| self.view().account_of(&user, currency));
-        let payer = payer.ok_or(Error::RecipientNotFound)?;
+        let payer = self.found(caller, payer.ok_or(Error::RecipientNotFound))?;
         if payer == account {
             return Err(Error::invalid("recipient", "must be somebody else"));
         }
@@ -187,6 +187,9 @@ impl Gateway {
         // Asked for at the same moment, a few more may pass: it is the memory that has a bound.
         if !is_known && self.view().open().open_bills(account) >= limits::BILLS_OPEN_MAX {
             return Err(Error::Conflict("as many bills as one user may have are still to be paid"));
+        }
+        if !is_known {
+            self.may_bill(account, payer)?;
         }
         let source = BillSource::Issuer;
         let issued =
@@ -279,7 +282,7 @@ impl Gateway {
         amount: Amount,
         rejection: Rejection,
     ) -> Result<Outcome, Error> {
-        accepted(self.engine.refuse(origin, Some(amount), rejection, Line::empty()).await?)
+        accepted(self.refuse(origin, Some(amount), rejection, Line::empty()).await?)
     }
 
     /// What is said to whom the ledger told that a bill is not open: that it is paid, if it is. The

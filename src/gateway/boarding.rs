@@ -193,7 +193,8 @@ impl Gateway {
             Some(user) if user.role == Role::Buyer => None,
             Some(_) => return Err(Error::invalid("username", "must be the user of a wallet")),
             None => {
-                let (user, password) = self.make_tenant_user(&tenant, row.username).await?;
+                let made = self.make_tenant_user(&tenant, row.username).await;
+                let (user, password) = self.found(caller, made)?;
                 tenant.user = user;
                 Some(password)
             }

@@ -169,6 +169,14 @@ impl Gateway {
         self.view().user_by_name(&username.to_ascii_lowercase()).ok_or(Error::NotFound)
     }
 
+    /// [`Gateway::look_up`] for somebody who may guess a few times only.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::RateLimited`] after too many names that nobody has.
+    pub fn look_up_for(&self, caller: &Caller, username: &str) -> Result<Arc<User>, Error> {
+        self.found(caller, self.look_up(username))
+    }
+
     fn refuse_taken(&self, username: &Username, email: &Email) -> Result<(), Error> {
         if self.view().user_by_name(username.as_str()).is_some() {
             return Err(Error::UsernameTaken);

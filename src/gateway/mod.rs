@@ -8,6 +8,7 @@ pub mod allowance;
 pub mod api_keys;
 pub mod bill;
 pub mod boarding;
+mod budgets;
 pub mod caller;
 pub mod cash_flow;
 pub mod charge;
@@ -52,6 +53,7 @@ pub use self::error::Error;
 
 use self::allowance::Allowance;
 use self::api_keys::Uses;
+use self::budgets::Budgets;
 use self::client::{AllowLists, Rates};
 use self::day_sums::DaySums;
 use self::notify::Hub;
@@ -124,6 +126,7 @@ pub struct Gateway {
     uses: Uses,
     /// For reports of money in and out.
     day_sums: DaySums,
+    budgets: Budgets,
 }
 
 /// What a gateway is made of.
@@ -181,6 +184,7 @@ impl Gateway {
             outbox,
             uses: Uses::default(),
             day_sums: DaySums::default(),
+            budgets: Budgets::new(),
         }
     }
 
@@ -216,7 +220,7 @@ impl Gateway {
 
     /// Submits a command and turns a recorded refusal into the error it is.
     async fn submit(&self, command: Command) -> Result<Outcome, Error> {
-        accepted(self.engine.submit(command).await?)
+        accepted(self.decide(command).await?)
     }
 
     /// The house's account of this kind. It opens with the first use of a currency.

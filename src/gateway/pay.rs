@@ -62,12 +62,28 @@ impl Gateway {
         let origin = reference::origin(caller.principal(), pay.reference.clone(), digest);
         let operation = Operation::Payment { to: pay.to.clone(), amount: pay.amount, currency };
         self.require_code(caller, &operation, &origin, code).await?;
-        match self.prepare(origin, account, currency, pay).await? {
+        let prepared = self.prepare(origin, account, currency, pay).await?;
+        self.may_name(caller, &prepared)?;
+        match prepared {
             Prepared::Command(command) => self.submit(command).await,
             Prepared::NoPayee(origin, amount) => {
                 let rejection = Rejection::RecipientNotFound;
-                accepted(self.engine.refuse(origin, Some(amount), rejection, Line::empty()).await?)
+                accepted(self.refuse(origin, Some(amount), rejection, Line::empty()).await?)
             }
+        }
+    }
+
+    /// Fails for who named nobody too often, unless this was answered before.
+    fn may_name(&self, caller: &Caller, prepared: &Prepared) -> Result<(), Error> {
+        let (origin, payee) = match prepared {
+            Prepared::Command(command) => (command.origin(), Ok(())),
+            Prepared::NoPayee(origin, _) => (origin, Err(Error::RecipientNotFound)),
+        };
+        match self.found(caller, payee) {
+            Err(error @ Error::RateLimited { .. }) if self.engine.known(origin)?.is_none() => {
+                Err(error)
+            }
+            _ => Ok(()),
         }
     }
 

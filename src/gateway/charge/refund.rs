@@ -285,6 +285,7 @@ impl Gateway {
             currency: paid.currency,
             note,
         };
+        self.may_be_refused(&started.origin)?;
         let (engine, desk) = (self.engine.clone(), Arc::clone(&self.charges));
         // A caller that goes away leaves nothing half done.
         let task = tokio::spawn(async move {
@@ -304,7 +305,11 @@ impl Gateway {
             Ok::<_, Error>(outcome)
         });
         match tokio::time::timeout(limits::REFUND_WAIT, task).await {
-            Ok(Ok(outcome)) => accepted(outcome?),
+            Ok(Ok(outcome)) => {
+                let outcome = outcome?;
+                self.note_refusal(&outcome);
+                accepted(outcome)
+            }
             Ok(Err(error)) => {
                 tracing::error!(%error, "the task of a refund did not end well");
                 Err(Error::Unavailable)

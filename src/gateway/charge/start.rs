@@ -119,7 +119,7 @@ impl Gateway {
             expires: self.engine.clock().now().plus_seconds(seconds),
             details: start.details,
         };
-        let outcome = self.engine.submit(Command::StartCharge(Box::new(started))).await?;
+        let outcome = self.decide(Command::StartCharge(Box::new(started))).await?;
         let charge = outcome.recorded.position;
         // Before the next is counted; the wait for the provider is not part of the turn.
         self.charges.is_begun(charge);

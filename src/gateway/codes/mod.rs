@@ -56,7 +56,7 @@ impl Gateway {
         operation: &Operation,
     ) -> Result<IssuedCode, Error> {
         caller.require_person()?;
-        let what = operation.words(self)?;
+        let what = self.found(caller, operation.words(self))?;
         let outbox = self.outbox.as_ref().ok_or(Error::NoSender)?;
         let place = outbox.place().ok_or(Error::NoSender)?;
         let (codes, turn) = self.codes_of(caller.user.id).await;

@@ -155,7 +155,7 @@ impl Gateway {
             }
         };
         let started = started(ask, name, &way, rule, challenged_until);
-        let outcome = self.engine.submit(Command::StartPayout(Box::new(started))).await?;
+        let outcome = self.decide(Command::StartPayout(Box::new(started))).await?;
         let is_begun = matches!(outcome.recorded.event.fact, Fact::PayoutStarted(_));
         if let Some(share) = share.filter(|_| !is_begun || outcome.replayed) {
             share.give_back();
@@ -273,7 +273,7 @@ impl Gateway {
         note: Line,
     ) -> Result<Begun, Error> {
         let Ask { origin, amount, .. } = ask;
-        self.begun(self.engine.refuse(origin, Some(amount), rejection, note).await?)
+        self.begun(self.refuse(origin, Some(amount), rejection, note).await?)
     }
 }
 

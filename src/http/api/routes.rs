@@ -320,7 +320,7 @@ async fn dispatch_further(
         Route::ConfirmApp => codes::confirm(context, &caller).await,
         Route::RemoveApp => codes::remove(context, &caller).await,
         Route::Me => Ok(session::me(context, &caller)),
-        Route::LookUp => session::look_up(context),
+        Route::LookUp => session::look_up(context, &caller),
         Route::Transactions => history::transactions(context, &caller).await,
         Route::CashFlow => history::cash_flow(context, caller).await,
         Route::Notifications => history::notifications(context, &caller).await,

@@ -125,10 +125,10 @@ pub(super) fn me(context: Context<'_>, caller: &Caller) -> Reply {
 }
 
 /// `GET /api/v1/users/{username}`
-pub(super) fn look_up(context: Context<'_>) -> Result<Reply, ApiError> {
+pub(super) fn look_up(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
     let segments = context.request.segments();
     let username = segments.as_slice().last().copied().unwrap_or_default();
-    let user = context.gateway.look_up(username)?;
+    let user = context.gateway.look_up_for(caller, username)?;
     let (username, name) = (user.username().to_owned(), user.name().to_owned());
     Ok(Reply::ok(&RecipientView { username, name }))
 }
