@@ -99,6 +99,19 @@ pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a write to a client may make no progress.
 pub const WRITE_STALL_TIMEOUT: Duration = Duration::from_secs(20);
+/// What a client has to take in a second of what it asked for, once it is behind: as slow a network
+/// as there is, and yet no answer is held for long.
+pub const WRITE_BYTES_PER_SECOND_MIN: u64 = 4 * 1024;
+/// Frames of an HTTP/2 client at once that ask for nothing (pings, settings, windows, priorities).
+pub const H2_CONTROL_BURST: u64 = 400;
+/// How many more each second brings.
+pub const H2_CONTROL_PER_SECOND: u64 = 50;
+/// How many more each request brings.
+pub const H2_CONTROL_PER_REQUEST: u64 = 8;
+/// Bytes of answers that bring one more: windows are opened for them.
+pub const H2_WRITTEN_PER_CONTROL: u64 = 256;
+/// Bytes of such a frame that count as much as another frame.
+pub const H2_CONTROL_BYTES: u64 = 256;
 /// How long, and for how many bytes, a closing connection still reads what was on its way, so that
 /// the last answer is not lost to a reset.
 pub const LINGER_TIMEOUT: Duration = Duration::from_secs(2);

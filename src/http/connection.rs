@@ -132,7 +132,7 @@ async fn speak<S: Service, T>(
         async move { Ok::<_, Infallible>(edge.answer(request).await) }
     });
     if http2 {
-        let guard = Guard::raw(io, first, Arc::clone(&link), options);
+        let guard = Guard::http2(io, first, Arc::clone(&link), options);
         let connection = http2_builder(options).serve_connection(TokioIo::new(guard), service);
         drive(connection, |it| it.graceful_shutdown(), &shared, Some(&link)).await;
     } else {

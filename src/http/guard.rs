@@ -5,7 +5,8 @@
 //! read, and lets pass what a proxy may read differently. Here, hyper never sees a byte of a head
 //! that [`head::read`] refuses: in its place it gets a stand-in that no client can write, so
 //! that a refusal is answered in order, as a problem, like everything else.
-//! It decides nothing about requests; it does not look at HTTP/2, but for writes that stall.
+//! It decides nothing about requests; of HTTP/2 it looks at writes that stall, and counts the frames
+//! that ask for nothing.
 
 use std::io;
 use std::pin::Pin;
@@ -18,8 +19,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::chunks::Chunks;
+use super::frames::Frames;
 use super::head::{self, Framing, LINE_MAX, Refusal};
 use super::link::{Link, stand_in};
+use super::pace::Pace;
 use super::server::Options;
 use crate::limits::{HEAD_MAX, LINGER_BYTES_MAX};
 
@@ -61,8 +64,9 @@ pub(super) struct Guard<T> {
     timed: Option<(Phase, Instant)>,
     /// Fires at or before the deadline; then it is set anew. So it is not touched per request.
     sleep: Pin<Box<Sleep>>,
-    /// Runs while a write makes no progress.
-    stall: Option<Pin<Box<Sleep>>>,
+    pace: Pace,
+    /// Under HTTP/2.
+    frames: Option<Frames>,
     lingered: usize,
 }
 
@@ -75,9 +79,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Guard<T> {
         guard
     }
 
-    /// Passes everything through, `first` first, and only watches the writes.
-    pub(super) fn raw(inner: T, first: BytesMut, link: Arc<Link>, options: Options) -> Self {
+    /// Passes HTTP/2 through, `first` first; watches the writes and counts frames.
+    pub(super) fn http2(inner: T, first: BytesMut, link: Arc<Link>, options: Options) -> Self {
         let mut guard = Self::new(inner, Reading::Raw, link, options);
+        guard.frames = Some(Frames::new());
         guard.ready = first.len();
         guard.held = first;
         guard
@@ -85,8 +90,20 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Guard<T> {
 
     fn new(inner: T, reading: Reading, link: Arc<Link>, options: Options) -> Self {
         let sleep = Box::pin(sleep_until(Instant::now() + options.head_timeout));
-        let (held, timed, stall) = (BytesMut::new(), None, None);
-        Self { inner, link, options, reading, held, ready: 0, timed, sleep, stall, lingered: 0 }
+        let pace = Pace::new(options.write_stall_timeout);
+        Self {
+            inner,
+            link,
+            options,
+            reading,
+            held: BytesMut::new(),
+            ready: 0,
+            timed: None,
+            sleep,
+            pace,
+            frames: None,
+            lingered: 0,
+        }
     }
 
     /// Follows the framing through `bytes` and says how many hyper may have.
@@ -158,8 +175,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Guard<T> {
     }
 
     /// Passes on what is held and may go.
-    fn pass(&mut self, buf: &mut ReadBuf<'_>) {
+    fn pass(&mut self, buf: &mut ReadBuf<'_>) -> io::Result<()> {
         let step = self.ready.min(buf.remaining());
+        count(&mut self.frames, &self.held[..step])?;
         buf.put_slice(&self.held[..step]);
         self.held.advance(step);
         self.ready -= step;
@@ -167,12 +185,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Guard<T> {
             // What is left may be a refused head, which waited for its elders to be passed on.
             self.hold(&[]);
         }
+        Ok(())
     }
 
     /// Reads straight into `buf`; what of it may not be passed on yet is moved to `held`.
     fn read_direct(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
+        count(&mut self.frames, &buf.filled()[before..])?;
         match self.follow(&buf.filled()[before..]) {
             Ok(accepted) => {
                 let accepted = before + accepted;
@@ -255,19 +275,26 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Guard<T> {
         Poll::Pending
     }
 
-    /// Lets a write that makes no progress fail after a while.
-    fn watch<O>(
+    /// Notes what a client took, and lets a write to one that takes too little fail.
+    fn wrote(
         &mut self,
         cx: &mut Context<'_>,
-        write: Poll<io::Result<O>>,
-    ) -> Poll<io::Result<O>> {
-        if write.is_ready() {
-            self.stall = None;
-            return write;
+        write: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        let Poll::Ready(Ok(bytes)) = write else { return self.watch(cx, write) };
+        self.pace.took(bytes);
+        if let Some(frames) = &mut self.frames {
+            frames.wrote(bytes);
         }
-        let deadline = || Box::pin(sleep_until(Instant::now() + self.options.write_stall_timeout));
-        let stall = self.stall.get_or_insert_with(deadline);
-        ready!(stall.as_mut().poll(cx));
+        write
+    }
+
+    /// Lets a write, or what comes after it, fail if the client takes too little.
+    fn watch<O>(&mut self, cx: &mut Context<'_>, done: Poll<io::Result<O>>) -> Poll<io::Result<O>> {
+        if done.is_ready() {
+            return done;
+        }
+        ready!(self.pace.poll_too_slow(cx));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
@@ -297,6 +324,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Guard<T> {
     }
 }
 
+/// Counts frames, where they are counted.
+fn count(frames: &mut Option<Frames>, bytes: &[u8]) -> io::Result<()> {
+    let followed = frames.as_mut().map_or(Ok(()), |frames| frames.follow(bytes));
+    followed.map_err(|_| io::ErrorKind::QuotaExceeded.into())
+}
+
 impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guard<T> {
     fn poll_read(
         self: Pin<&mut Self>,
@@ -310,8 +343,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guard<T> {
                 this.ready = this.held.len();
             }
             if this.ready > 0 {
-                this.pass(buf);
-                return Poll::Ready(Ok(()));
+                return Poll::Ready(this.pass(buf));
             }
             match this.reading {
                 Reading::Refused => return Poll::Ready(Ok(())),
@@ -351,7 +383,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<T> {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let write = Pin::new(&mut this.inner).poll_write(cx, bytes);
-        this.watch(cx, write)
+        this.wrote(cx, write)
     }
 
     fn poll_write_vectored(
@@ -361,7 +393,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<T> {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let write = Pin::new(&mut this.inner).poll_write_vectored(cx, slices);
-        this.watch(cx, write)
+        this.wrote(cx, write)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -371,6 +403,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<T> {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let flush = Pin::new(&mut this.inner).poll_flush(cx);
+        if flush.is_ready() {
+            this.pace.caught_up();
+        }
         this.watch(cx, flush)
     }
 

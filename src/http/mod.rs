@@ -21,9 +21,11 @@ pub mod tls;
 mod chunks;
 mod connection;
 mod crowd;
+mod frames;
 mod guard;
 mod head;
 mod link;
+mod pace;
 
 // A request and its answer.
 pub mod amount;

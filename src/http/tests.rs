@@ -3,6 +3,7 @@
 mod crowds;
 mod deadlines;
 mod floods;
+mod frames;
 mod protocols;
 mod refusals;
 
