@@ -12,7 +12,7 @@ use tokio::sync::{oneshot, watch};
 use super::Failure;
 use super::output::complain;
 use crate::app::App;
-use crate::config::Config;
+use crate::config::{Config, Sender};
 use crate::http::api::{self, Api};
 use crate::http::server;
 use crate::http::tls::{Oldest, Reloadable};
@@ -39,6 +39,31 @@ pub(super) fn report(report: &OpenReport) {
             "a batch that was never acknowledged was cut from the journal: {torn:?}"
         ));
     }
+}
+
+/// What about a configuration is right only if something else stands in front of it. Not refused:
+/// there may be a proxy that speaks TLS, or a firewall.
+pub(super) fn exposures(config: &Config) -> Vec<String> {
+    let mut exposures = Vec::new();
+    if config.tls.is_none() && !config.listen.ip().is_loopback() {
+        exposures.push(format!(
+            "server.listen is {} without TLS: passwords and tokens cross the network readable \
+             unless a proxy on this machine or a private network speaks TLS in front",
+            config.listen
+        ));
+    }
+    if let Some(address) = config.operations_listen.filter(|address| !address.ip().is_loopback()) {
+        exposures.push(format!(
+            "server.operations_listen is {address}: metrics and health are for whoever reaches it"
+        ));
+    }
+    if matches!(config.codes.sender, Sender::Console) {
+        exposures.push(
+            "codes.sender is console: whoever reads the log can use everybody's one-time codes"
+                .to_owned(),
+        );
+    }
+    exposures
 }
 
 /// Sockets that are bound and a certificate that is read: what can be wrong about them is said
@@ -226,5 +251,27 @@ async fn gone(eof: &mut Option<oneshot::Receiver<()>>) {
     match eof {
         None => std::future::pending().await,
         Some(eof) => drop(eof.await),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Codes, TlsFiles};
+
+    #[test]
+    fn what_is_open_to_the_network_is_said() {
+        let standard = Config::standard();
+        assert_eq!(exposures(&standard), Vec::<String>::new());
+        let open: SocketAddr = "0.0.0.0:8080".parse().unwrap();
+        let said = |config: Config| exposures(&config).join("\n");
+        let listens = Config { listen: open, ..standard.clone() };
+        assert!(said(listens.clone()).starts_with("server.listen is 0.0.0.0:8080 without TLS"));
+        let tls = TlsFiles { certificate: "c.pem".into(), key: "k.pem".into() };
+        assert_eq!(said(Config { tls: Some(tls), ..listens }), "");
+        let operations = Config { operations_listen: Some(open), ..standard.clone() };
+        assert!(said(operations).starts_with("server.operations_listen is 0.0.0.0:8080"));
+        let codes = Codes { sender: Sender::Console, ..standard.codes };
+        assert!(said(Config { codes, ..standard }).starts_with("codes.sender is console"));
     }
 }

@@ -40,6 +40,9 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
         )));
     }
     let _logs = telemetry::init_logs(&config.log);
+    for warning in listen::exposures(&config) {
+        tracing::warn!("{warning}");
+    }
     let runtime = listen::runtime()?;
     let entered = runtime.enter();
     let sockets = runtime.block_on(listen::Sockets::bind(&config))?;

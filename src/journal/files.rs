@@ -6,13 +6,16 @@
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::error::Error;
 
 /// The ending of files that were being written when the process ended.
 const UNFINISHED: &str = "tmp";
+
+/// What holds names, balances and password hashes is for its owner only.
+pub(super) const OWNERS_MODE: u32 = 0o600;
 
 /// Writes `path` anew through `content`; durable when this returns.
 pub(super) fn replace(
@@ -21,7 +24,10 @@ pub(super) fn replace(
 ) -> Result<(), Error> {
     let failed = |source| Error::file("write", path, source);
     let unfinished = path.with_extension(UNFINISHED);
-    let mut writer = BufWriter::new(File::create(&unfinished).map_err(failed)?);
+    // For its owner only, as the directory is if it was created here.
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(OWNERS_MODE);
+    let mut writer = BufWriter::new(options.open(&unfinished).map_err(failed)?);
     content(&mut writer).map_err(failed)?;
     writer.flush().map_err(failed)?;
     writer.get_ref().sync_all().map_err(failed)?;

@@ -8,9 +8,11 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use super::error::Error;
+use super::files;
 use crate::limits;
 
 /// Held as long as the process may touch the directory.
@@ -28,7 +30,7 @@ impl Lock {
         let path = directory.join("lock");
         let failed = |source| Error::file("lock", &path, source);
         let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
+        options.read(true).write(true).create(true).truncate(false).mode(files::OWNERS_MODE);
         let mut file = options.open(&path).map_err(failed)?;
         match take(&file) {
             Ok(()) => {}

@@ -1,6 +1,7 @@
 //! A store that was put back from a backup is not written to before somebody says so.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::journal::Error;
@@ -62,4 +63,20 @@ fn a_copy_over_the_store_itself_is_seen() {
     side.write().unwrap();
     fs::copy(backup.join("store"), data.join("store")).unwrap();
     assert!(matches!(opens(&data), Err(Error::Copied { .. })));
+}
+
+#[test]
+fn what_is_written_is_for_its_owner_only() {
+    let home = tempfile::tempdir().unwrap();
+    // Made by somebody else, and open to all.
+    fs::set_permissions(home.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    opens(home.path()).unwrap();
+    let mut seen = 0;
+    for entry in fs::read_dir(home.path()).unwrap().map(Result::unwrap) {
+        let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
+        let expected = if entry.path().is_dir() { 0o700 } else { 0o600 };
+        assert_eq!(mode, expected, "{}", entry.path().display());
+        seen += 1;
+    }
+    assert!(seen >= 3, "{seen} files");
 }
