@@ -1,14 +1,14 @@
 //! What a person decides: to let a challenged payout go or not, and how an unknown one ended.
 
 use super::drive::{Case, origin};
-use super::{Desk, Standing, standing, standing_of};
+use super::{Desk, Standing, State, standing, standing_of};
 use crate::gateway::caller::Caller;
 use crate::gateway::scribe::line;
 use crate::gateway::{Error, Gateway};
 use crate::journal::Recorded;
 use crate::ledger::command::Command;
 use crate::ledger::event::Fact;
-use crate::ledger::id::Principal;
+use crate::ledger::id::{Position, Principal};
 use crate::ledger::order::Order;
 use crate::ledger::payout::{self, Payout, PayoutAdvanced, PayoutFailed, PayoutState, PayoutStep};
 use crate::ledger::text::{Line, Reference};
@@ -34,12 +34,31 @@ impl Gateway {
     /// # Errors
     /// [`Error::Forbidden`]; the journal cannot be read.
     pub fn open_payouts(&self, caller: &Caller, states: &[&str]) -> Result<Vec<Standing>, Error> {
+        self.some_open_payouts(caller, states, None, usize::MAX)
+    }
+
+    /// At most `limit` of them behind `after`: only these are read from the journal.
+    ///
+    /// # Errors
+    /// As [`Gateway::open_payouts`].
+    pub fn some_open_payouts(
+        &self,
+        caller: &Caller,
+        states: &[&str],
+        after: Option<Position>,
+        limit: usize,
+    ) -> Result<Vec<Standing>, Error> {
         caller.require_admin()?;
-        let open = self.view().open().payouts();
-        let standings = open.into_iter().map(|payout| standing(self.view(), payout));
-        let wanted =
-            |standing: &Standing| states.is_empty() || states.contains(&standing.state.name());
-        standings.filter(|found| found.as_ref().map_or(true, wanted)).collect()
+        let view = self.view();
+        let is_wanted = |payout: &Position| match view.order(*payout) {
+            Some(Order::Payout(open)) => {
+                states.is_empty() || states.contains(&State::from(open.state).name())
+            }
+            // It ended just now.
+            _ => false,
+        };
+        let behind = view.open().payouts().into_iter().filter(|at| after.is_none_or(|it| *at > it));
+        behind.filter(is_wanted).take(limit).map(|payout| standing(view, payout)).collect()
     }
 
     /// Lets a challenged payout go, or ends it.

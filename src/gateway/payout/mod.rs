@@ -203,6 +203,16 @@ impl State {
     }
 }
 
+impl From<PayoutState> for State {
+    fn from(state: PayoutState) -> Self {
+        match state {
+            PayoutState::Challenged(_) => Self::Challenged,
+            PayoutState::Sending => Self::Sent,
+            PayoutState::Unknown => Self::Unknown,
+        }
+    }
+}
+
 impl Standing {
     /// What was asked for.
     pub fn started(&self) -> &PayoutStarted {
@@ -341,11 +351,7 @@ pub fn standing(view: &View, position: Position) -> Result<Standing, Error> {
         return Err(Error::NotFound);
     }
     let state = match order {
-        Some(Order::Payout(payout)) => match payout.state {
-            PayoutState::Challenged(_) => State::Challenged,
-            PayoutState::Sending => State::Sent,
-            PayoutState::Unknown => State::Unknown,
-        },
+        Some(Order::Payout(payout)) => payout.state.into(),
         _ => end(view, position)?,
     };
     let route = latest_try(view, &recorded)?;

@@ -157,9 +157,9 @@ pub(super) async fn open(context: Context<'_>, caller: &Caller) -> Result<Reply,
         Some(_) => return Err(ApiError::field("state", "must be held, sent or unknown")),
     };
     let (gateway, caller) = (Arc::clone(context.gateway), caller.clone());
-    let work = move || gateway.open_payouts(&caller, &states);
+    // One more than is shown, to know whether there is more.
+    let work = move || gateway.some_open_payouts(&caller, &states, after, limit + 1);
     let mut open = context.blocking(work).await?;
-    open.retain(|standing| after.is_none_or(|after| standing.recorded.position > after));
     let more = open.len() > limit;
     open.truncate(limit);
     let next = open.last().filter(|_| more).map(|standing| standing.recorded.position);
