@@ -15,6 +15,7 @@ use crate::journal::Recorded;
 use crate::ledger::command::Command;
 use crate::ledger::event::{AccountKind, Fact, Fee, Movement, MovementKind, Origin};
 use crate::ledger::id::{Position, Principal};
+use crate::ledger::money::Amount;
 use crate::ledger::order::Order;
 use crate::ledger::payout::{self, Payout, PayoutAdvanced, PayoutFailed, PayoutStarted};
 use crate::ledger::payout::{PayoutState, PayoutStep, Purpose, Try};
@@ -238,7 +239,19 @@ impl Desk {
             fee_max: case.started.fee_max,
         };
         let is_left = |code| !passed_over.contains(&code) && self.banks.is_available(code, now);
-        routing::plan(&registry, &question, is_left).candidates.into_iter().next()
+        let ways = routing::plan(&registry, &question, is_left).candidates;
+        ways.into_iter().find(|way| self.can_pay(state, way))
+    }
+
+    /// Whether the account has what a way costs more than the present one. If not, it is no way for
+    /// now: the ledger would refuse it, once for all.
+    fn can_pay(&self, state: &Payout, way: &Candidate) -> bool {
+        let fee = |fee: Option<Amount>| fee.map_or(0, Amount::get);
+        let more = Amount::new(fee(way.fee).saturating_sub(fee(state.fee)));
+        let account = self.view().account(state.account);
+        more.zip(account).is_none_or(|(more, account)| {
+            !account.kind.refuses_debits() || account.available().covers(more)
+        })
     }
 
     async fn try_next(

@@ -369,3 +369,33 @@ async fn a_restart_between_two_tries_asks_and_sends_nothing() {
     let Fact::PayoutFailed(failed) = end.unwrap().unwrap().event.fact else { panic!("paid") };
     assert_eq!(failed.code.as_str(), "4043601", "the bank has never seen it");
 }
+
+/// The account has the amount and not the fee of the bank that could be asked instead.
+#[tokio::test(start_paused = true)]
+async fn a_way_that_cannot_be_paid_for_is_none_and_the_own_bank_is_tried_again() {
+    let mut facts = routed();
+    for fact in &mut facts {
+        match fact {
+            Fact::Moved(funds) => funds.amount = Amount::new(10_000).unwrap(),
+            Fact::PayoutStarted(started) => started.purpose = Purpose::Withdrawal,
+            _ => {}
+        }
+    }
+    let costs =
+        registry::Route { fee_fixed: 6_500, ..registry::tests::route("014", Usage::Interbank) };
+    for change in [
+        RegistryChange::PartnerSet(registry::tests::partner("014", 2)),
+        RegistryChange::RouteSet(costs),
+    ] {
+        let by = Principal::Operator;
+        facts.push(Fact::RegistryChanged(Box::new(RegistryChanged { by, change })));
+    }
+    let bank = Counting::new(Manner::Down(1));
+    let desk = desk(facts, &bank);
+    tokio::spawn(Arc::clone(&desk).drive(at(5), Some(at(5))));
+    ended(&desk).await;
+    let end = desk.view().answered(Principal::System, &payout::end_reference(at(5)));
+    let end = end.unwrap().unwrap().event.fact;
+    assert!(matches!(end, Fact::Moved(_)), "{end:?}");
+    assert_eq!(bank.sent().len(), 2);
+}
