@@ -13,7 +13,6 @@ use crate::ledger::event::Fact;
 use crate::ledger::id::AccountId;
 use crate::ledger::money::{Amount, Total};
 use crate::ledger::time::{BOOK_OFFSET_SECONDS, Timestamp};
-use crate::limits;
 
 /// Sums of the day, by account.
 #[derive(Default)]
@@ -101,8 +100,8 @@ impl Allowance {
 fn begun_on(view: &View, account: AccountId, today: i64) -> Result<Total, journal::Error> {
     let mut sum = Total::ZERO;
     let mut next = view.account(account).and_then(|account| account.last);
-    for _ in 0..limits::REPORT_SCAN_MAX {
-        let Some(position) = next else { break };
+    // To the beginning of the day, however much there is: a sum of a part would allow too much.
+    while let Some(position) = next {
         let recorded = view.record(position)?;
         if day_of(recorded.event.at) < today {
             break;
