@@ -1,7 +1,8 @@
 //! Whether a transfer looks like fraud (MID-3): rules an operator writes, and what they say.
 //!
-//! Every rule is asked. The first that denies decides; if none does, the first that challenges;
-//! otherwise the transfer is accepted. A challenged transfer waits for a person.
+//! Every rule is asked, in order, up to one that accepts: whom it trusts, those behind it are not
+//! asked about. The first that denies decides; if none does, the first that challenges; otherwise the
+//! transfer is accepted. A challenged transfer waits for a person.
 //!
 //! Rules about speed and new beneficiaries stand on what was recorded before. That memory is
 //! bounded: where it is full, a rule's answer is the configured one for failures and is counted,
@@ -296,10 +297,14 @@ impl Screening {
                 Finding::Fires(what) => (rule.outcome, what.as_str()),
                 Finding::Fails => (self.rules.on_failure, FULL),
             };
-            // Only a stronger word replaces an earlier one.
-            if outcome > decision.outcome {
+            let ends = rule.outcome == Outcome::Accept;
+            // Only a stronger word replaces an earlier one, or none.
+            if outcome > decision.outcome || (ends && decision.rule.is_none()) {
                 let rule = Some(Arc::clone(&rule.name));
                 decision = Decision { outcome, rule, reason: reason.to_owned() };
+            }
+            if ends {
+                break;
             }
         }
         decision

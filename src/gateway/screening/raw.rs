@@ -26,6 +26,12 @@
 //! name = "blocked"
 //! outcome = "deny"
 //! accounts = ["009/0115471119"]
+//!
+//! # Those behind it are not asked about these.
+//! [[screening.rules]]
+//! name = "trusted"
+//! outcome = "accept"
+//! accounts = ["014/0847652591"]
 //! ```
 
 use std::collections::BTreeSet;
@@ -55,7 +61,7 @@ pub struct RawScreening {
 pub struct RawRule {
     /// What decisions call it.
     pub name: String,
-    /// `challenge` or `deny`.
+    /// `challenge`, `deny`, or `accept` for a list of those who are trusted.
     pub outcome: String,
     /// A transfer of more than this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -136,15 +142,13 @@ fn rule(raw: &RawRule) -> Result<Rule, BadRule> {
             format!("{name:?} is not 1 to {} of a-z, 0-9, _, - and .", limits::RULE_NAME_MAX);
         return Err(bad("screening.rules.name", message));
     }
-    let outcome = match Outcome::parse(&raw.outcome) {
-        Some(outcome @ (Outcome::Challenge | Outcome::Deny)) => outcome,
-        Some(Outcome::Accept) | None => {
-            return Err(bad(
-                "screening.rules.outcome",
-                format!("{name}: must be challenge or deny"),
-            ));
-        }
-    };
+    let outcome = Outcome::parse(&raw.outcome).ok_or_else(|| {
+        bad("screening.rules.outcome", format!("{name}: must be accept, challenge or deny"))
+    })?;
+    if outcome == Outcome::Accept && raw.accounts.is_none() && raw.banks.is_none() {
+        let message = format!("{name}: accept is for accounts or banks");
+        return Err(bad("screening.rules.outcome", message));
+    }
     let checks = [
         raw.amount_above.map(Check::AmountAbove).map(Ok),
         raw.new_beneficiary_above.map(Check::NewBeneficiaryAbove).map(Ok),

@@ -69,6 +69,21 @@ fn the_first_denial_wins_else_the_first_challenge() {
 }
 
 #[test]
+fn whom_a_rule_trusts_those_behind_it_are_not_asked_about() {
+    let trusted = rule("trusted", "accept", "accounts = ['009/1']");
+    let large = rule("large", "challenge", "amount_above = 100");
+    let blocked = rule("blocked", "deny", "banks = ['009']");
+    let said = |rules_in_order: &[&String], account: &str| {
+        let text: String = rules_in_order.iter().map(|rule| rule.as_str()).collect();
+        said(&Screening::new(rules(&text).unwrap()).judge(&subject(account, 500, 0)))
+    };
+    assert_eq!(said(&[&trusted, &large, &blocked], "1"), "accept trusted");
+    assert_eq!(said(&[&trusted, &large, &blocked], "2"), "deny blocked");
+    assert_eq!(said(&[&large, &trusted, &blocked], "1"), "challenge large", "what was said before");
+    assert_eq!(said(&[&blocked, &trusted], "1"), "deny blocked");
+}
+
+#[test]
 fn speed_is_counted_per_client_and_per_beneficiary() {
     let text = [
         rule("client", "deny", "per = 'client'\nwindow_seconds = 160\ncount_above = 3"),
