@@ -139,6 +139,7 @@ pub(super) async fn run(
         tls.iter().for_each(reload_certificate);
         tls.as_ref().and_then(show_end);
         options.config.iter().for_each(|path| reload_screening(app, path));
+        reload_banks(app);
     };
     signals.wait_for_stop(reload).await;
     tracing::info!("stopping: requests in flight are answered");
@@ -232,6 +233,14 @@ fn reload_screening(app: &App, path: &Path) {
             tracing::info!("the screening rules were loaded again");
         }
         Err(error) => tracing::error!(%error, "the old screening rules stay"),
+    }
+}
+
+/// The certificate and roots towards bank services, from the files the configuration named.
+fn reload_banks(app: &App) {
+    match app.gateway.reload_banks() {
+        Ok(()) => tracing::info!("the certificates towards banks were loaded again"),
+        Err(error) => tracing::error!(%error, "the old certificates towards banks stay"),
     }
 }
 

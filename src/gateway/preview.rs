@@ -48,6 +48,14 @@ impl Gateway {
         self.screening.lock().expect("no holder of this lock panics").follow(rules);
     }
 
+    /// Speaks to banks with the certificates as they are now.
+    ///
+    /// # Errors
+    /// Why not; then the old ones stay.
+    pub fn reload_banks(&self) -> Result<(), String> {
+        self.desk.banks().reload()
+    }
+
     /// How often a rule could not count since the start, and gave the configured answer.
     pub fn screening_failures(&self) -> u64 {
         self.screening.lock().expect("no holder of this lock panics").failures().uncounted

@@ -54,6 +54,14 @@ pub trait Banks: Send + Sync + 'static {
 
     /// Whether it is worth asking a partner at `now`.
     fn is_available(&self, code: BankCode, now: Timestamp) -> bool;
+
+    /// Reads certificates again and begins anew; what is under way ends as it began.
+    ///
+    /// # Errors
+    /// Why they are not used; then everything stays as it is.
+    fn reload(&self) -> Result<(), String> {
+        Ok(())
+    }
 }
 
 /// What can be set apart from the rules.

@@ -114,6 +114,12 @@ impl Banks for Partners {
         }
     }
 
+    fn reload(&self) -> Result<(), String> {
+        self.tls()?;
+        self.made.lock().expect("no holder of this lock panics").clear();
+        Ok(())
+    }
+
     fn is_available(&self, code: BankCode, now: Timestamp) -> bool {
         let made = self.made.lock().expect("no holder of this lock panics");
         let way = made.get(&code).and_then(|made| made.ways.values().next());
@@ -124,4 +130,63 @@ impl Banks for Partners {
 fn rows(registry: &Registry, code: BankCode, usage: Usage) -> Option<(&Partner, &str)> {
     let route = registry.routes.get(&(code, usage))?;
     Some((registry.partners.get(&code)?, route.local.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::engine::References;
+    use crate::identity::secret::Secret;
+    use crate::journal::History;
+    use crate::ledger::book::Book;
+    use crate::ledger::event::{Event, Fact};
+    use crate::ledger::id::Principal;
+    use crate::ledger::registry::{self, RegistryChange, RegistryChanged};
+    use crate::ledger::text::Line;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_795_000_000);
+
+    /// The committed tables, with one partner that is reached over TLS.
+    fn view(vault: &Vault) -> Arc<View> {
+        let mut row = registry::tests::partner("009", 1);
+        row.base_url = Line::parse("https://bank.example", 100).unwrap();
+        row.keys.current = vault.seal(&purpose(row.code), &Secret::new(vec![7; 32]));
+        let route = registry::tests::route("009", Usage::Transfer);
+        let mut book = Book::new();
+        for change in [RegistryChange::PartnerSet(row), RegistryChange::RouteSet(route)] {
+            let by = Principal::Operator;
+            let fact = Fact::RegistryChanged(Box::new(RegistryChanged { by, change }));
+            book.apply(book.next(), &Event { at: NOW, fact });
+        }
+        Arc::new(View::new(&book, References::new(), Arc::new(History::new()), NOW))
+    }
+
+    #[tokio::test]
+    async fn certificates_are_read_again_when_told() {
+        let home = tempfile::tempdir().unwrap();
+        let roots = home.path().join("roots.pem");
+        let pem = || rcgen::generate_simple_self_signed(["bank".to_owned()]).unwrap().cert.pem();
+        fs::write(&roots, pem()).unwrap();
+        let vault = Arc::new(Vault::in_memory(1));
+        let oldest = tls::Oldest::Tls13;
+        let reach = Reach {
+            tls: tls::Settings { oldest, roots: Some(roots.clone()), client: None },
+            http: http::Options::standard(),
+            breaker: breaker::Options::standard(),
+        };
+        let clock = Clock::manual(NOW);
+        let partners = Partners::new(view(&vault), vault, clock, reach);
+        let code = BankCode::parse("009").unwrap();
+        let way = || partners.way(code, Usage::Transfer).unwrap();
+        let first = way();
+        assert!(Arc::ptr_eq(&first, &way()));
+        fs::write(&roots, "no certificate").unwrap();
+        assert!(partners.reload().is_err());
+        assert!(Arc::ptr_eq(&first, &way()), "the old one stays");
+        fs::write(&roots, pem()).unwrap();
+        partners.reload().unwrap();
+        assert!(!Arc::ptr_eq(&first, &way()));
+    }
 }

@@ -84,7 +84,8 @@ async fn many_top_ups_at_once_are_counted_like_those_in_turn() {
         ),
     ];
     for (path, body, most) in table {
-        let ask = |key: usize| gateway.send(post(path, &body).key(&format!("{path}/{key}")).by(&ani));
+        let ask =
+            |key: usize| gateway.send(post(path, &body).key(&format!("{path}/{key}")).by(&ani));
         let answers = futures_util::future::join_all((0..60).map(ask)).await;
         let taken = answers.iter().filter(|answer| matches!(answer.status, 201 | 202)).count();
         let limited = answers.iter().filter(|answer| answer.status == 429).count();
