@@ -8,7 +8,7 @@ use crate::gateway::caller::Caller;
 use crate::gateway::{Error, Gateway};
 use crate::journal::Recorded;
 use crate::ledger::charge::{self, ChargeEnd, ChargeStarted, ChargeState, ChargeStep};
-use crate::ledger::event::{Fact, Role};
+use crate::ledger::event::{AccountKind, Fact, Role};
 use crate::ledger::id::{Position, Principal, PublicId};
 use crate::ledger::order::Order;
 use crate::ledger::text::Line;
@@ -61,12 +61,15 @@ pub enum State {
     },
 }
 
+/// The word for a charge whose money is where it belongs.
+pub const PAID: &str = "paid";
+
 impl State {
     /// The word for it on the wire. Whoever pays need not know what we are sure of.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Asked | Self::Pending | Self::Unknown => "pending",
-            Self::Paid { .. } => "paid",
+            Self::Paid { .. } => PAID,
             Self::Ended { end, .. } => end.name(),
         }
     }
@@ -186,6 +189,56 @@ pub struct Placed {
     pub entry: Recorded,
     /// Whether it went to whom the charge was for.
     pub with_owner: bool,
+}
+
+impl Placed {
+    /// The word for where it went: to the bill it was for, to the account it was for, back to the
+    /// provider, or to somebody else, who is not named.
+    pub fn to(&self, view: &View) -> &'static str {
+        let Fact::Moved(movement) = &self.entry.event.fact else { return "other" };
+        match movement.debt() {
+            Some(_) => "bill",
+            None if self.with_owner => "account",
+            None if view.kind(movement.credit) == Some(AccountKind::Clearing) => "provider",
+            None => "other",
+        }
+    }
+}
+
+/// How a charge stands to those who look at it, late money included.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// The word for how far it is.
+    pub status: &'static str,
+    /// Why it ended, if it was not paid after all.
+    pub reason: Option<String>,
+    /// Where its late money went, if some came and was placed.
+    pub placed: Option<Placed>,
+    /// The entry that says so.
+    pub position: Position,
+}
+
+/// How a charge stands to those who look at it. One whose late money went where it belongs is paid;
+/// one that was paid and whose money went elsewhere was denied, as merchants are told.
+///
+/// # Errors
+/// The journal cannot be read.
+pub fn shown(view: &View, standing: &Standing) -> Result<Shown, Error> {
+    let (status, position) = (standing.state.name(), standing.position());
+    let State::Ended { end, reason, .. } = &standing.state else {
+        return Ok(Shown { status, reason: None, placed: None, position });
+    };
+    let reason = Some(reason.clone());
+    let Some(placed) = placed(view, standing)? else {
+        return Ok(Shown { status, reason, placed: None, position });
+    };
+    let (status, reason) = match (placed.with_owner, end) {
+        (true, _) => (PAID, None),
+        (false, ChargeEnd::Suspended) => (ChargeEnd::Denied.name(), reason),
+        (false, _) => (status, reason),
+    };
+    let position = placed.entry.position;
+    Ok(Shown { status, reason, placed: Some(placed), position })
 }
 
 /// What became of money of a charge that went into suspense.

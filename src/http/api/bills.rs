@@ -231,7 +231,7 @@ async fn from_wallet(
 /// `GET /api/v1/invoices/{invoice}`: a charge, or a payment from a wallet.
 pub(super) fn invoice(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
     match context.gateway.invoice(caller, context.segment(3))? {
-        Invoice::Charge(standing) => Ok(Reply::ok(&context.charge(&standing))),
+        Invoice::Charge(standing) => Ok(Reply::ok(&context.charge(&standing)?)),
         Invoice::Paid(recorded) => Ok(Reply::ok(&context.paid(caller, &recorded)?)),
     }
 }

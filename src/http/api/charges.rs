@@ -10,7 +10,7 @@ use crate::connector::midtrans::method::{Bank, Method};
 use crate::gateway::Error;
 use crate::gateway::caller::Caller;
 use crate::gateway::charge::method;
-use crate::gateway::charge::standing::{Standing, State};
+use crate::gateway::charge::standing::{Placed, Shown, Standing, shown};
 use crate::gateway::charge::start::{PayBill, TopUpByCharge};
 use crate::gateway::charge::{order_id, public_id};
 use crate::http::amount::{AmountField, CurrencyField};
@@ -55,9 +55,19 @@ pub(super) struct ChargeView {
     formatted_deadline: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    placed: Option<PlacedView>,
     reference: String,
     position: u64,
     created_at: String,
+}
+
+/// Where money went that came late.
+#[derive(Serialize)]
+pub(super) struct PlacedView {
+    to: &'static str,
+    time: String,
+    position: u64,
 }
 
 #[derive(Serialize)]
@@ -76,7 +86,7 @@ pub(super) async fn top_up(context: Context<'_>, caller: &Caller) -> Result<Repl
     };
     let most = context.gateway.settings().answer_within;
     let begun = context.gateway.top_up_by_charge(caller, top_up, most).await?;
-    let reply = Reply::created(&context.charge(&begun.standing));
+    let reply = Reply::created(&context.charge(&begun.standing)?);
     Ok(if begun.replayed { wire::mark_replayed(reply) } else { reply })
 }
 
@@ -106,7 +116,7 @@ pub(super) async fn pay_bill(
     let most = context.gateway.settings().answer_within;
     let pay = PayBill { bill, method, reference };
     let begun = context.gateway.pay_bill_by_charge(caller, pay, most).await?;
-    let reply = Reply::created(&context.charge(&begun.standing));
+    let reply = Reply::created(&context.charge(&begun.standing)?);
     Ok(Some(if begun.replayed { wire::mark_replayed(reply) } else { reply }))
 }
 
@@ -117,14 +127,14 @@ pub(super) async fn pay(context: Context<'_>, caller: &Caller) -> Result<Reply, 
     let code = context.code(body.otp)?;
     let id = context.segment(3);
     let paid = context.gateway.pay_order(caller, id, reference, code.as_ref()).await?;
-    let reply = Reply::created(&context.charge(&paid.standing));
+    let reply = Reply::created(&context.charge(&paid.standing)?);
     Ok(wire::written(&paid.outcome, reply))
 }
 
 /// `GET /api/v1/charges/{id}`
 pub(super) fn show(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
     let standing = context.gateway.charge(caller, context.segment(3))?;
-    Ok(Reply::ok(&context.charge(&standing)))
+    Ok(Reply::ok(&context.charge(&standing)?))
 }
 
 /// `POST /api/v1/notifications/midtrans`
@@ -143,16 +153,13 @@ pub(super) async fn notified(context: Context<'_>) -> Result<Reply, ApiError> {
 }
 
 impl Context<'_> {
-    pub(super) fn charge(&self, standing: &Standing) -> ChargeView {
+    pub(super) fn charge(&self, standing: &Standing) -> Result<ChargeView, ApiError> {
         let started = standing.started();
-        let reason = match &standing.state {
-            State::Ended { reason, .. } => Some(reason.clone()),
-            State::Asked | State::Pending | State::Unknown | State::Paid { .. } => None,
-        };
-        ChargeView {
+        let Shown { status, reason, placed, position } = shown(self.gateway.view(), standing)?;
+        Ok(ChargeView {
             id: public_id(&standing.recorded),
             invoice: order_id(&standing.recorded),
-            status: standing.state.name(),
+            status,
             purpose: started.purpose.name(),
             amount: started.amount.get(),
             fee: started.fee.map_or(0, |fee| fee.get()),
@@ -165,9 +172,18 @@ impl Context<'_> {
                 .language()
                 .moment(standing.expires(), self.api.options.offset_seconds),
             reason,
+            placed: placed.map(|placed| self.placed(&placed)),
             reference: started.origin.reference.to_string(),
-            position: standing.position().get(),
+            position: position.get(),
             created_at: self.time(standing.recorded.time),
+        })
+    }
+
+    pub(super) fn placed(&self, placed: &Placed) -> PlacedView {
+        PlacedView {
+            to: placed.to(self.gateway.view()),
+            time: self.time(placed.entry.time),
+            position: placed.entry.position.get(),
         }
     }
 }

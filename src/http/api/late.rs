@@ -97,8 +97,9 @@ pub(super) async fn list(context: Context<'_>, caller: &Caller) -> Result<Reply,
     let (gateway, caller) = (Arc::clone(context.gateway), caller.clone());
     let work = move || Ok((gateway.late_money(&caller)?, gateway.odd_charges(&caller)?));
     let (late, odd) = context.blocking(work).await?;
-    let data = late.iter().take(limits::LATE_LIST_MAX).map(|waits| context.late(waits)).collect();
-    let odd = odd.iter().map(|odd| context.odd(odd)).collect();
+    let data = late.iter().take(limits::LATE_LIST_MAX).map(|waits| context.late(waits));
+    let data = data.collect::<Result<_, ApiError>>()?;
+    let odd = odd.iter().map(|odd| context.odd(odd)).collect::<Result<_, ApiError>>()?;
     Ok(Reply::ok(&ListView { data, odd }))
 }
 
@@ -167,35 +168,35 @@ fn resolved(
 }
 
 impl Context<'_> {
-    fn odd(&self, waits: &odd::Waits) -> OddView {
+    fn odd(&self, waits: &odd::Waits) -> Result<OddView, ApiError> {
         let said = waits.heard.as_ref().and_then(|heard| match &heard.event.fact {
             Fact::OddHeard(heard) => Some(format!("{}, {}", heard.status, heard.amount)),
             _ => None,
         });
-        OddView {
+        Ok(OddView {
             id: waits.heard.as_ref().map(odd::public_id),
             odd: waits.odd.name(),
             said,
-            charge: self.charge(&waits.charge),
-        }
+            charge: self.charge(&waits.charge)?,
+        })
     }
 
-    fn late(&self, waits: &Waits) -> LateView {
+    fn late(&self, waits: &Waits) -> Result<LateView, ApiError> {
         let number = match &waits.recorded.event.fact {
             Fact::Moved(movement) => movement.note.to_string(),
             _ => String::new(),
         };
-        LateView {
+        Ok(LateView {
             id: public_id(&waits.recorded),
             amount: waits.late.amount.get(),
             currency: waits.charge.started().currency.to_string(),
-            charge: self.charge(&waits.charge),
+            charge: self.charge(&waits.charge)?,
             number,
             deadline: self.time(waits.late.deadline),
             overdue: waits.overdue,
             proposed: waits.proposed,
             position: waits.recorded.position.get(),
             created_at: self.time(waits.recorded.time),
-        }
+        })
     }
 }

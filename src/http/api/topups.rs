@@ -5,11 +5,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::Context;
+use super::charges::PlacedView;
 use super::payments::movement;
 use super::wire::{self, ListView, Units, cursor, id_of, place};
 use crate::engine::Outcome;
 use crate::gateway::caller::Caller;
-use crate::gateway::charge::standing::{State, standing};
+use crate::gateway::charge::standing::{PAID, Shown, shown, standing};
 use crate::gateway::pay;
 use crate::gateway::top_up::{Announce, TopUp};
 use crate::gateway::{self, Gateway};
@@ -73,6 +74,8 @@ struct TopUpView {
     reference: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     balance_after: Option<Units>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    placed: Option<PlacedView>,
     position: u64,
     created_at: String,
 }
@@ -214,6 +217,7 @@ impl Context<'_> {
                     note: by_admin.then_some(sender),
                     reference: request.origin.reference.to_string(),
                     balance_after: None,
+                    placed: None,
                     position: recorded.position.get(),
                     created_at: self.time(recorded.time),
                 })
@@ -229,10 +233,8 @@ impl Context<'_> {
         started: &ChargeStarted,
     ) -> Result<TopUpView, gateway::Error> {
         let standing = standing(self.gateway.view(), recorded.position)?;
-        let status = match &standing.state {
-            State::Paid { .. } => "settled",
-            state => state.name(),
-        };
+        let Shown { status, placed, .. } = shown(self.gateway.view(), &standing)?;
+        let status = if status == PAID { "settled" } else { status };
         Ok(TopUpView {
             id: standing.id(),
             status,
@@ -245,6 +247,7 @@ impl Context<'_> {
             note: None,
             reference: started.origin.reference.to_string(),
             balance_after: None,
+            placed: placed.map(|placed| self.placed(&placed)),
             position: recorded.position.get(),
             created_at: self.time(recorded.time),
         })
@@ -286,6 +289,7 @@ impl Context<'_> {
             note: Some(movement.note.to_string()),
             reference: movement.origin.reference.to_string(),
             balance_after: link.map(|link| Units(link.balance_after.units())),
+            placed: None,
             position: recorded.position.get(),
             created_at: self.time(recorded.time),
         })

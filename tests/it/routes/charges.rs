@@ -326,7 +326,7 @@ async fn a_top_up_that_is_paid_late_goes_to_its_wallet_by_rule() {
 }
 
 /// A wallet at its ceiling does not take a top-up: the money stands in suspense and waits.
-async fn suspended(amount: u64) -> (TestGateway, People, Value) {
+pub(super) async fn suspended(amount: u64) -> (TestGateway, People, Value) {
     let (gateway, people) = funded().await;
     let body = json!({"amount": amount, "payment_type": "echannel"});
     let charge = gateway.send(post(TOP_UP, &body).by(&people.ani)).await.expect(201);

@@ -1,9 +1,9 @@
-//! Invoices: found by whoever they concern, whichever way a bill is paid.
+//! Invoices: found by whoever they concern, whichever way and however late something is paid.
 
 use gerbang::connector::midtrans::status::Status;
 use serde_json::{Value, json};
 
-use super::charges::{billed, tell, until};
+use super::charges::{begun, billed, rest, suspended, tell, until};
 use crate::support::{Answer, People, TestGateway, funded, get, id, post};
 
 async fn show(gateway: &TestGateway, token: &str, invoice: &Value) -> Answer {
@@ -60,4 +60,67 @@ async fn a_bill_that_a_charge_paid_leads_to_the_charge() {
         }
         show(&gateway, &people.budi, invoice).await.refused(404, "not_found");
     }
+}
+
+/// The charge expires, and is paid all the same.
+async fn paid_late(gateway: &TestGateway, people: &People, charge: &Value) {
+    let order = charge["invoice"].as_str().unwrap();
+    gateway.provider.turn(order, Status::Expire);
+    tell(gateway, gateway.provider.notification(order)).await.expect(200);
+    until(gateway, people, charge, "expired").await;
+    gateway.provider.force(order, Status::Settlement);
+    tell(gateway, gateway.provider.notification(order)).await.expect(200);
+    rest(gateway).await;
+}
+
+#[tokio::test]
+async fn what_was_paid_late_and_placed_by_rule_is_paid() {
+    let (gateway, people) = funded().await;
+    let (charge, _) = begun(&gateway, &people).await;
+    paid_late(&gateway, &people, &charge).await;
+    let shown = show(&gateway, &people.ani, &charge["invoice"]).await.expect(200);
+    assert_eq!((&shown["status"], &shown["placed"]["to"]), (&json!("paid"), &json!("account")));
+    assert_eq!(
+        (&shown["reason"], &shown["position"]),
+        (&Value::Null, &shown["placed"]["position"])
+    );
+    let listed = listed_top_up(&gateway, &people, &charge).await;
+    assert_eq!((&listed["status"], &listed["placed"]), (&json!("settled"), &shown["placed"]));
+    let bill = billed(&gateway, &people).await;
+    let charge = pay(&gateway, &people, &bill, "mandiri_bill").await;
+    paid_late(&gateway, &people, &charge).await;
+    let bill = gateway.send(get(&bill).by(&people.ani)).await.expect(200);
+    let shown = show(&gateway, &people.ani, &charge["invoice"]).await.expect(200);
+    assert_eq!((&shown["status"], &shown["placed"]["to"]), (&json!("paid"), &json!("bill")));
+    assert_eq!(bill["status"], "paid");
+    show(&gateway, &people.warung, &bill["payment"]).await.is(200, &shown);
+}
+
+#[tokio::test]
+async fn what_was_placed_elsewhere_says_so_and_names_nobody() {
+    let elsewhere = [("provider", json!({})), ("other", json!({"username": "budi"}))];
+    for (word, user) in elsewhere {
+        let (gateway, people, charge) = suspended(10_000).await;
+        let listed = listed_top_up(&gateway, &people, &charge).await;
+        assert_eq!((&listed["status"], &listed["placed"]), (&json!("suspended"), &Value::Null));
+        let list = gateway.send(get("/api/v1/admin/late").by(&people.admin)).await.expect(200);
+        let late = list["data"][0]["id"].as_str().unwrap();
+        let mut body = user.clone();
+        body["to"] = if word == "other" { json!("account") } else { json!("provider") };
+        body["reason"] = json!("bukan milik ani");
+        let path = format!("/api/v1/admin/late/{late}/resolve");
+        gateway.send(post(&path, &body).by(&people.admin)).await.expect(200);
+        let shown = show(&gateway, &people.ani, &charge["invoice"]).await.expect(200);
+        assert_eq!((&shown["status"], &shown["placed"]["to"]), (&json!("denied"), &json!(word)));
+        assert!(!shown.to_string().contains("budi"), "{shown}");
+        let listed = listed_top_up(&gateway, &people, &charge).await;
+        assert_eq!((&listed["status"], &listed["placed"]), (&json!("denied"), &shown["placed"]));
+    }
+}
+
+/// The line of a charge among ani's top-ups.
+async fn listed_top_up(gateway: &TestGateway, people: &People, charge: &Value) -> Value {
+    let page = gateway.send(get("/api/v1/topups").by(&people.ani)).await.expect(200);
+    let lines = page["data"].as_array().unwrap();
+    lines.iter().find(|line| line["id"] == charge["id"]).unwrap().clone()
 }
