@@ -36,7 +36,7 @@ pub(super) fn show(route: Route, context: Context<'_>) -> Reply {
 }
 
 /// The text; 304 to whoever has it already.
-fn serve(context: Context<'_>, served: &Served, media_type: &'static str) -> Reply {
+pub(super) fn serve(context: Context<'_>, served: &Served, media_type: &'static str) -> Reply {
     let reply = if has(context, &served.tag) {
         page::with_headers(Reply::empty(StatusCode::NOT_MODIFIED))
     } else {

@@ -33,6 +33,7 @@
 //! *      /api/v1/admin/rooms, tenants           boarding
 //! *      /api/v1/tenancies                      tenancies
 //! *      /api/v1/payment-methods                boarding
+//! GET    /assets/methods/{name}                 logos
 //! *      /api/v1/admin/partners, routes, clients  tables
 //! POST   /api/v1/admin/...-preview, reconcile   previews
 //! POST   /api/v1/admin/reconcile/midtrans       provider_day
@@ -54,6 +55,7 @@ mod desks;
 mod documents;
 mod history;
 mod late;
+mod logos;
 mod merchants;
 mod operations;
 mod pattern;

@@ -8,8 +8,8 @@ use hyper::Method;
 use super::pattern::{allowed, matches};
 use super::{
     ADMINS, Context, LANDLORDS, MERCHANTS, OWNERS, TRUSTED, admin, batch, bills, charges, codes,
-    documents, history, operations, payments, payouts, session, stream, tenancies, topups, wallet,
-    webhooks,
+    documents, history, logos, operations, payments, payouts, session, stream, tenancies, topups,
+    wallet, webhooks,
 };
 use crate::gateway::caller::Caller;
 use crate::http::problem::{ApiError, Code};
@@ -189,6 +189,7 @@ routes! {
     Freeze: "POST" "api/v1/admin/users/{}/freeze" "freeze" Roles(ADMINS);
     Adjust: "POST" "api/v1/admin/users/{}/adjust" "adjust" Roles(ADMINS);
     OpenAccount: "POST" "api/v1/admin/users/{}/accounts" "open_account" Roles(ADMINS);
+    MethodLogo: "GET" "assets/methods/{}" "method_logo" Anyone;
     OpenApi: "GET" "openapi.json" "openapi" Anyone;
     Docs: "GET" "docs" "docs" Anyone;
     DocsErrors: "GET" "docs/errors" "docs_errors" Anyone;
@@ -284,6 +285,7 @@ pub(super) async fn dispatch_public(route: Route, context: Context<'_>) -> Resul
         Route::LogIn => session::log_in(context).await,
         Route::Stream => stream::open(context),
         Route::NotifiedByMidtrans => charges::notified(context).await,
+        Route::MethodLogo => logos::show(context),
         Route::OpenApi | Route::Docs | Route::DocsErrors | Route::DocsStyle | Route::DocsScript => {
             Ok(documents::show(route, context))
         }

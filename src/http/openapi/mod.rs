@@ -114,7 +114,8 @@ impl Document {
 }
 
 impl Served {
-    fn of(text: impl Into<String>) -> Self {
+    /// A text as it is served.
+    pub fn of(text: impl Into<String>) -> Self {
         let text = text.into();
         let hash = blake3::hash(text.as_bytes()).to_hex();
         Self { tag: format!("\"{}\"", &hash[..32]), body: Bytes::from(text) }

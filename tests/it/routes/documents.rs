@@ -121,3 +121,33 @@ async fn every_operation_and_field_can_be_read_without_scripts() {
         assert_eq!(opened, page.matches(&format!("</{tag}>")).count(), "{tag}");
     }
 }
+
+#[tokio::test]
+async fn every_logo_of_a_payment_method_is_a_picture_that_can_do_nothing() {
+    let gateway = TestGateway::new();
+    let shipped = include_str!("../../../data/payment-methods.json");
+    let methods: Vec<serde_json::Value> = serde_json::from_str(shipped).unwrap();
+    assert!(methods.len() > 10);
+    for method in methods {
+        let path = method["logo"].as_str().unwrap();
+        let answer = gateway.send(get(path)).await;
+        let tag = answer.header("etag").unwrap().to_owned();
+        let expected = "cache-control: public, max-age=86400\n\
+             content-security-policy: default-src 'none'; sandbox\n\
+             content-type: image/svg+xml\n\
+             cross-origin-opener-policy: same-origin\n\
+             cross-origin-resource-policy: cross-origin\n\
+             referrer-policy: no-referrer\n\
+             x-content-type-options: nosniff\n";
+        assert_eq!((answer.status, headers(&answer).as_str()), (200, expected), "{path}");
+        assert!(answer.text.starts_with("<svg xmlns=") && answer.text.ends_with("</svg>\n"));
+        for word in ["<script", "href", "url(", "onload", "<image", "<style"] {
+            assert!(!answer.text.contains(word), "{path}: {word}");
+        }
+        let again = gateway.send(get(path).header("if-none-match", &tag)).await;
+        assert_eq!((again.status, again.text.as_str()), (304, ""));
+    }
+    for none in ["/assets/methods/emas.svg", "/assets/methods/wallet"] {
+        gateway.send(get(none)).await.refused(404, "not_found");
+    }
+}

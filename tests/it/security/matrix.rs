@@ -147,6 +147,7 @@ const fn expected_of_houses(route: Route) -> Row {
 const fn of_codes_and_keys(route: Route) -> Row {
     match route {
         Route::OpenRefunds => [401, 403, 403, 403, 403, 200, 401],
+        Route::MethodLogo => [200; 7],
         Route::AskCode => [401, 202, 202, 202, 403, 403, 401],
         Route::EnrolApp => [401, 201, 201, 201, 403, 403, 401],
         Route::Merchants | Route::SetMerchant | Route::ReconcileDay => {
@@ -262,6 +263,7 @@ fn request(route: Route, fixture: &Fixture) -> Ask {
         Route::ApproveTopUp | Route::RejectTopUp => top_up,
         Route::Charge | Route::Invoice | Route::PayCharge => charge,
         Route::SetMerchant | Route::RemoveMerchant => "warung",
+        Route::MethodLogo => "wallet.svg",
         _ if path.contains("/payouts/") || path.contains("/withdrawals/") => payout,
         _ if path.contains("/api-keys/") => key,
         _ if path.contains("/bills/") => bill,
