@@ -148,9 +148,6 @@ impl Gateway {
         if wanted.scopes.is_empty() {
             return Err(Error::invalid("scopes", "must name at least one"));
         }
-        if !wanted.scopes.are_within(Scopes::of(owner.role)) {
-            return Err(Error::invalid("scopes", "are more than the owner may do"));
-        }
         let now = self.engine.clock().now();
         match wanted.expires {
             Some(expires) if expires <= now => Err(Error::invalid("expires", "is past")),
@@ -191,8 +188,8 @@ impl Gateway {
         Ok(recorded)
     }
 
-    /// Who acts by `key`, come from `from`, on a route for `scope`; no key will do for a route
-    /// without one.
+    /// Who acts by `key`, come from `from`, on a route for which any of `wanted` will do; without
+    /// any, no key does.
     ///
     /// # Errors
     /// [`Error::InvalidToken`]; [`Error::Forbidden`] for another scope; [`Error::RateLimited`] after
@@ -201,7 +198,7 @@ impl Gateway {
         &self,
         key: &str,
         from: IpAddr,
-        scope: Option<Scope>,
+        wanted: &[Scope],
     ) -> Result<Caller, Error> {
         let now = self.engine.clock().now();
         self.check_network(from, now)?;
@@ -211,13 +208,13 @@ impl Gateway {
         };
         // The role may have changed since the key was made.
         let scopes = Scopes::of(user.role);
-        if !scope.is_some_and(|scope| row.scopes.has(scope) && scopes.has(scope)) {
+        if !wanted.iter().any(|scope| row.scopes.has(*scope) && scopes.has(*scope)) {
             return Err(Error::Forbidden("the key is not for this"));
         }
         if self.uses.take(&row, now) {
             self.note_use(row.id, now);
         }
-        Ok(Caller::by_key(user, row.id, row.codes_exempt))
+        Ok(Caller::by_key(user, &row))
     }
 
     /// Whether `key` is one of a user with one of these roles, for this. Changes nothing.

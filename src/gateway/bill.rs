@@ -13,6 +13,7 @@ use crate::engine::orders::Owed;
 use crate::engine::{Outcome, View};
 use crate::identity::secret::Secret;
 use crate::journal::Recorded;
+use crate::ledger::api_key::Scope;
 use crate::ledger::bill::{Bill, BillCancelled, BillIssued, BillSource, closed_reference};
 use crate::ledger::command::Command;
 use crate::ledger::event::{Fact, Movement, MovementKind, Origin, Role};
@@ -239,7 +240,8 @@ impl Gateway {
     /// policy asks for one.
     ///
     /// # Errors
-    /// A refusal, recorded: paid or called off before, not enough money.
+    /// A refusal, recorded: paid or called off before, not enough money. [`Error::Forbidden`] for a
+    /// key that does not pay from wallets.
     pub async fn pay_bill(
         &self,
         caller: &Caller,
@@ -247,6 +249,7 @@ impl Gateway {
         reference: Option<Reference>,
         code: Option<&Secret<String>>,
     ) -> Result<Outcome, Error> {
+        caller.require_scope(Scope::Batch)?;
         let standing = self.bill_to_pay(caller, id)?;
         let operation = self.operation_of(&standing)?;
         let Standing { recorded, bill, state } = standing;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Error, Gateway};
 use crate::identity::token::{InvalidToken, Session};
-use crate::ledger::api_key::KeyId;
+use crate::ledger::api_key::{ApiKey, KeyId, Scope, Scopes};
 use crate::ledger::event::Role;
 use crate::ledger::id::{AccountId, Principal, PublicId};
 use crate::ledger::money::Currency;
@@ -28,6 +28,8 @@ pub enum Proof {
     Key {
         /// Which.
         id: KeyId,
+        /// What it is for.
+        scopes: Scopes,
         /// Whether it moves money without one-time codes.
         codes_exempt: bool,
     },
@@ -40,8 +42,22 @@ impl Caller {
     }
 
     /// An application that acts for `user` by this key.
-    pub(super) const fn by_key(user: Arc<User>, id: KeyId, codes_exempt: bool) -> Self {
-        Self { user, proof: Proof::Key { id, codes_exempt } }
+    pub(super) const fn by_key(user: Arc<User>, key: &ApiKey) -> Self {
+        let ApiKey { id, scopes, codes_exempt, .. } = *key;
+        Self { user, proof: Proof::Key { id, scopes, codes_exempt } }
+    }
+
+    /// Fails for an application whose key is for something else.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`].
+    pub(super) fn require_scope(&self, scope: Scope) -> Result<(), Error> {
+        match self.proof {
+            Proof::Key { scopes, .. } if !scopes.has(scope) => {
+                Err(Error::Forbidden("the key is not for this"))
+            }
+            Proof::Key { .. } | Proof::Session(_) => Ok(()),
+        }
     }
 
     /// Whether policy may ask them for one-time codes: people who pay from a wallet or a till do;

@@ -8,6 +8,7 @@ use crate::connector::midtrans::method::Method;
 use crate::engine::{NameKind, Outcome, Reservation};
 use crate::gateway::caller::Caller;
 use crate::gateway::{Error, Gateway, accepted, reference};
+use crate::ledger::api_key::Scope;
 use crate::ledger::charge::{ChargePurpose, ChargeSource, ChargeStarted};
 use crate::ledger::command::Command;
 use crate::ledger::event::{Fact, Origin};
@@ -177,14 +178,15 @@ impl Gateway {
     /// to the bill's issuer, and marks it paid. The caller has been found to be its payer.
     ///
     /// # Errors
-    /// As [`Gateway::start_charge`]; [`Error::NotFound`] if it is no bill; refusals
-    /// `already_paid` and `bill_not_open`.
+    /// As [`Gateway::start_charge`]; [`Error::NotFound`] if it is no bill; [`Error::Forbidden`] for a
+    /// key that makes no charges; refusals `already_paid` and `bill_not_open`.
     pub async fn pay_bill_by_charge(
         &self,
         caller: &Caller,
         pay: PayBill,
         most: Duration,
     ) -> Result<Begun, Error> {
+        caller.require_scope(Scope::Charge)?;
         let PayBill { bill, method, reference } = pay;
         let state = self.bill_at(bill)?.bill;
         let digest = DigestBuilder::new("bill_charge")

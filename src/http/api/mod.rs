@@ -215,7 +215,7 @@ impl Context<'_> {
         if self.request.headers().contains_key(AUTHORIZATION) {
             return Err(ApiError::field("x-api-key", "does not go with Authorization"));
         }
-        Ok(self.gateway.authenticate_key(key, self.address(), route.scope())?)
+        Ok(self.gateway.authenticate_key(key, self.address(), route.scopes())?)
     }
 
     /// The application that asks. Where its address cannot be told for certain, it may not.

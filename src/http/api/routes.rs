@@ -218,9 +218,9 @@ impl Route {
         self.row().3
     }
 
-    /// What an application's key has to be for to use it; with `None` no key will do. A route that is
-    /// not named here is for people.
-    pub const fn scope(self) -> Option<Scope> {
+    /// What an application's key has to be for to use it: any of these will do; with none, no key
+    /// does. A route that is not named here is for people.
+    pub const fn scopes(self) -> &'static [Scope] {
         match self {
             Self::Me
             | Self::LookUp
@@ -234,18 +234,19 @@ impl Route {
             | Self::Withdrawal
             | Self::Bills
             | Self::BillsTotal
-            | Self::Bill
             | Self::PaymentMethods
             | Self::HouseBills
             | Self::CountBills
             | Self::Rooms
-            | Self::Tenants => Some(Scope::Read),
-            Self::IssueBill | Self::CancelBill => Some(Scope::Charge),
-            Self::Pay | Self::PayCharge | Self::PayBatch | Self::Refund | Self::PayBill => {
-                Some(Scope::Batch)
-            }
-            Self::Withdraw => Some(Scope::Payout),
-            _ => None,
+            | Self::Tenants => &[Scope::Read],
+            // What makes them may see what became of them.
+            Self::Bill | Self::Charge | Self::Invoice => &[Scope::Read, Scope::Charge],
+            Self::IssueBill | Self::CancelBill | Self::VirtualAccount => &[Scope::Charge],
+            // By a charge, or from the wallet: the gateway tells them apart.
+            Self::PayBill => &[Scope::Charge, Scope::Batch],
+            Self::Pay | Self::PayCharge | Self::PayBatch | Self::Refund => &[Scope::Batch],
+            Self::Withdraw => &[Scope::Payout],
+            _ => &[],
         }
     }
 

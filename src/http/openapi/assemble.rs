@@ -167,8 +167,9 @@ impl Assembly {
         if !roles.is_empty() {
             *operation.entry("x-roles") = Node::texts(roles);
         }
-        if let Some(scope) = route.scope() {
-            *operation.entry("x-scopes") = Node::texts([scope.name()]);
+        if !route.scopes().is_empty() {
+            let names = route.scopes().iter().map(|scope| scope.name());
+            *operation.entry("x-scopes") = Node::texts(names);
         }
         let mut codes = if from.foreign { Vec::new() } else { implied(operation, route) };
         for name in operation.take("x-problems").iter().flat_map(Node::items) {
@@ -251,7 +252,7 @@ fn secured(route: Route) -> (Vec<Node>, Vec<&'static str>) {
         Access::AnyUser => Vec::new(),
         Access::Roles(roles) => roles.iter().map(|role| role.name()).collect(),
     };
-    let key = route.scope().map(|_| scheme("key"));
+    let key = (!route.scopes().is_empty()).then(|| scheme("key"));
     (std::iter::once(scheme("user")).chain(key).collect(), roles)
 }
 

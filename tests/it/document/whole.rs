@@ -46,9 +46,9 @@ fn every_route_has_exactly_one_operation_and_no_operation_is_without() {
 fn access_is_as_in_the_table_of_routes() {
     for route in Route::ALL.iter().copied() {
         let operation = operation(&DOCUMENT, route);
-        let user = match route.scope() {
-            Some(_) => json!([{"user": []}, {"key": []}]),
-            None => json!([{"user": []}]),
+        let user = match route.scopes() {
+            [] => json!([{"user": []}]),
+            _ => json!([{"user": []}, {"key": []}]),
         };
         let (security, roles) = match route.access() {
             Access::Anyone => (json!([]), None),
@@ -60,7 +60,8 @@ fn access_is_as_in_the_table_of_routes() {
         };
         assert_eq!(operation["security"], security, "{route:?}");
         assert_eq!(operation.get("x-roles"), roles.as_ref(), "{route:?}");
-        let scopes = route.scope().map(|scope| json!([scope.name()]));
+        let names: Vec<_> = route.scopes().iter().map(|scope| scope.name()).collect();
+        let scopes = (!names.is_empty()).then(|| json!(names));
         assert_eq!(operation.get("x-scopes"), scopes.as_ref(), "{route:?}");
     }
     for call in &OPERATIONS {

@@ -4,10 +4,12 @@ use std::net::IpAddr;
 
 use serde_json::{Value, json};
 
+use super::charges::{tell, until};
 use crate::edr;
 use crate::support::{
-    Answer, Ask, PASSWORD, START_TEXT, TestGateway, ask, funded, get, post, raw, settings,
+    Answer, Ask, PASSWORD, START_TEXT, TestGateway, ask, funded, get, post, put, raw, settings,
 };
+use gerbang::connector::midtrans::status::Status;
 use gerbang::gateway::Settings;
 use gerbang::gateway::codes::policy::{From, Policy};
 use gerbang::journal::export;
@@ -177,7 +179,7 @@ async fn what_is_wanted_is_checked() {
         ("name", json!("")),
         ("scopes", json!([])),
         ("scopes", json!(["write"])),
-        ("scopes", json!(["read", "charge"])),
+        ("scopes", json!(["read", "admin"])),
         ("expires", json!("besok")),
         ("expires", json!(START_TEXT)),
         ("otp_exempt", json!("ya")),
@@ -239,4 +241,55 @@ async fn a_use_is_journaled_once_an_hour_and_the_key_nowhere() {
         let bytes = String::from_utf8_lossy(batch.bytes()).into_owned();
         assert!(!bytes.contains(&key[20..]));
     }
+}
+
+/// KOST-7: the applications of a boarding house and of its tenant, neither of which may touch a wallet.
+#[tokio::test]
+async fn the_applications_of_a_boarding_house_run_its_story_without_a_wallet() {
+    let (gateway, people) = funded().await;
+    let method = json!({"name": "Mandiri", "title": "Mandiri Bill Payment"});
+    let path = "/api/v1/admin/payment-methods/mandiri_bill";
+    gateway.send(put(path, &method).by(&people.admin)).await.expect(200);
+    let mut keys = Vec::new();
+    for owner in ["warung", "ani"] {
+        let body = for_owner(owner, &["read", "charge"]);
+        keys.push(made(&gateway, &people.admin, ADMIN, &body).await.1);
+    }
+    let (house, tenant) = (keys[0].as_str(), keys[1].as_str());
+    let rent = json!({"name": "Sewa", "recipient": "ani", "amount": 25_000});
+    let bill = gateway.send(with(post("/api/v1/bills", &rent), house)).await.expect(201);
+    let bill = format!("/api/v1/bills/{}", bill["id"].as_str().unwrap());
+    let pay =
+        |payment: &str| with(post(&format!("{bill}/pay"), &json!({"payment": payment})), tenant);
+    let before = gateway.position();
+    gateway.send(pay("wallet")).await.refused(403, "forbidden");
+    assert!(gateway.position() <= before + 1, "no more than the key's use");
+    let charge = gateway.send(pay("mandiri_bill")).await.expect(201);
+    assert!(charge["bill_key"].is_string() && charge["status"] == "pending", "{charge}");
+    let order = charge["invoice"].as_str().unwrap();
+    gateway.provider.turn(order, Status::Settlement);
+    tell(&gateway, gateway.provider.notification(order)).await.expect(200);
+    until(&gateway, &people, &charge, "paid").await;
+    for key in [house, tenant] {
+        for shown in
+            [format!("charges/{}", charge["id"].as_str().unwrap()), format!("invoices/{order}")]
+        {
+            let shown = gateway.send(with(get(&format!("/api/v1/{shown}")), key)).await.expect(200);
+            assert_eq!((&shown["status"], &shown["amount"]), (&json!("paid"), &json!(25_000)));
+        }
+        assert_eq!(gateway.send(with(get(&bill), key)).await.expect(200)["status"], "paid");
+    }
+    assert_eq!(gateway.balance(&people.ani).await, 1_000_000);
+    // A key that pays from wallets makes no charges, and the other way round.
+    let (_, wallet) = made(&gateway, &people.admin, ADMIN, &for_owner("ani", &["batch"])).await;
+    let again = json!({"name": "Sewa", "recipient": "ani", "amount": 30_000});
+    let bill = gateway.send(with(post("/api/v1/bills", &again), house)).await.expect(201);
+    let path = format!("/api/v1/bills/{}/pay", bill["id"].as_str().unwrap());
+    let pay = |payment: &str| with(post(&path, &json!({"payment": payment})), &wallet);
+    gateway.send(pay("mandiri_bill")).await.refused(403, "forbidden");
+    gateway.send(pay("wallet")).await.expect(201);
+    let top_up = json!({"amount": 10_000, "payment_type": "echannel"});
+    let top_up = || post("/api/v1/topups/virtual-account", &top_up);
+    gateway.send(with(top_up(), &wallet)).await.refused(403, "forbidden");
+    gateway.send(with(top_up(), tenant)).await.expect(201);
 }

@@ -249,7 +249,7 @@ fn body(route: Route) -> Value {
     }
 }
 
-fn request(route: Route, fixture: &Fixture) -> Ask {
+pub(super) fn request(route: Route, fixture: &Fixture) -> Ask {
     let Fixture { payment, top_up, payout, charge, key, webhook, bill, room, tenant, .. } = fixture;
     let path = format!("/{}", route.pattern());
     let path = path.replace("routes/{}/{}", "routes/014/TRANSFER");
@@ -294,9 +294,9 @@ fn request(route: Route, fixture: &Fixture) -> Ask {
 const STATEMENT: &str = "date,reference,beneficiary_bank,beneficiary_account,amount,currency,type\n\
     2026-11-18,X,009,1,1,IDR,DEBIT\n";
 
-struct Fixture {
-    gateway: TestGateway,
-    people: People,
+pub(super) struct Fixture {
+    pub(super) gateway: TestGateway,
+    pub(super) people: People,
     payment: String,
     top_up: String,
     payout: String,
@@ -310,7 +310,7 @@ struct Fixture {
 
 /// A payment of ani to the warung, a top-up that waits, a withdrawal that is done, and a charge; a bill of
 /// the warung to ani, and its two rooms, budi in the first.
-async fn fixture() -> Fixture {
+pub(super) async fn fixture() -> Fixture {
     let (gateway, people) = edr::edr().await;
     gateway.send(edr::transfer(&gateway, &edr::request("T1"))).await.expect(200);
     let pay = post("/api/v1/payments", &json!({"to": "warung", "amount": 50})).by(&people.ani);

@@ -2,6 +2,7 @@
 
 mod budgets;
 mod clients;
+mod keys;
 mod logins;
 mod matrix;
 pub(crate) mod secrets;
