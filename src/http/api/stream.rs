@@ -16,6 +16,7 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, frame::codin
 
 use super::Context;
 use super::wire::name_of;
+use crate::connector::midtrans::status::Status;
 use crate::gateway::Gateway;
 use crate::gateway::caller::Caller;
 use crate::gateway::charge;
@@ -25,8 +26,8 @@ use crate::http::problem::ApiError;
 use crate::http::reply::Reply;
 use crate::http::websocket::{self, Socket};
 use crate::journal::Recorded;
-use crate::ledger::charge::{ChargeAdvanced, ChargePurpose, ChargeStep};
-use crate::ledger::event::{Debt, Fact, Movement, MovementKind};
+use crate::ledger::charge::{ChargeAdvanced, ChargeEnd, ChargePurpose, ChargeStep};
+use crate::ledger::event::{Debt, Fact, Movement, MovementKind, TopUpRejected};
 use crate::ledger::id::{AccountId, Position};
 use crate::ledger::payout::Purpose;
 use crate::limits;
@@ -48,6 +49,19 @@ pub(super) struct Told {
     pub(super) kind: &'static str,
     /// Its other fields.
     pub(super) about: Map<String, Value>,
+    /// Of a top-up: how it stands, in the word that Midtrans has for it. Live messages carry it.
+    pesan: Option<&'static str>,
+}
+
+impl Told {
+    fn new(kind: &'static str, about: Value) -> Option<Self> {
+        let Value::Object(about) = about else { return None };
+        Some(Self { kind, about, pesan: None })
+    }
+
+    fn with_pesan(self, status: Status) -> Self {
+        Self { pesan: Some(status.name()), ..self }
+    }
 }
 
 /// `GET /api/v1/stream`
@@ -149,16 +163,16 @@ impl Session {
     fn text(&self, caller: &Caller, recorded: &Recorded) -> Option<String> {
         let own = self.gateway.view().accounts_of(&caller.user);
         let account = recorded.links.iter().find(|link| own.contains(&link.account))?.account;
-        let Told { kind, mut about } = message(&self.gateway, account, recorded)?;
+        let Told { kind, mut about, pesan } = message(&self.gateway, account, recorded)?;
         about.insert("type".to_owned(), kind.into());
         about.insert("position".to_owned(), recorded.position.get().into());
         about.insert("time".to_owned(), recorded.time.to_rfc3339(self.offset_seconds).into());
-        if kind == "top_up_settled" {
+        if let Some(pesan) = pesan {
             // The fields the EZPY paper's clients read.
             about.insert("user".to_owned(), caller.user.email().into());
             let nominal = about.get("amount").map_or_else(String::new, Value::to_string);
             about.insert("nominal".to_owned(), nominal.into());
-            about.insert("pesan".to_owned(), "settlement".into());
+            about.insert("pesan".to_owned(), pesan.into());
         }
         Some(Value::Object(about).to_string())
     }
@@ -227,22 +241,19 @@ fn paid(gateway: &Gateway, account: AccountId, movement: &Movement, debt: Debt) 
     Some(about)
 }
 
-/// A message's kind, and its other fields.
-type Words = (&'static str, Value);
-
 /// What is said about a movement to the owner of one of its accounts.
 fn moved(
     gateway: &Gateway,
     account: AccountId,
     recorded: &Recorded,
     movement: &Movement,
-) -> Option<Words> {
+) -> Option<Told> {
     if let MovementKind::PaidOut { payout, .. } = movement.kind {
         let about = withdrawn(gateway, payout, movement.note.as_str())?;
-        return Some(("withdrawal_succeeded", about));
+        return Told::new("withdrawal_succeeded", about);
     }
     if let Some(debt) = movement.debt() {
-        return Some(("bill_paid", paid(gateway, account, movement, debt)?));
+        return Told::new("bill_paid", paid(gateway, account, movement, debt)?);
     }
     let change = change_of(account, recorded.clone())?;
     let kind = match (movement.kind, change.incoming) {
@@ -265,50 +276,72 @@ fn moved(
         "note": movement.note.as_str(),
         "reference": movement.origin.reference.as_str(),
     });
-    Some((kind, about))
+    let told = Told::new(kind, about)?;
+    let is_top_up = matches!(kind, "top_up_settled" | "late_money_received");
+    Some(if is_top_up { told.with_pesan(Status::Settlement) } else { told })
 }
 
 /// What is said about a charge that has ended, to who asked for it.
-fn ended(gateway: &Gateway, account: AccountId, advanced: &ChargeAdvanced) -> Option<Words> {
+fn ended(gateway: &Gateway, account: AccountId, advanced: &ChargeAdvanced) -> Option<Told> {
     let ChargeStep::Ended { end, reason, .. } = &advanced.step else { return None };
     if advanced.asker() != account {
         return None;
     }
     let begun = gateway.view().record(advanced.charge).ok()?;
+    let Fact::ChargeStarted(started) = &begun.event.fact else { return None };
     let about = json!({
         "charge": charge::public_id(&begun),
+        "purpose": started.purpose.name(),
+        "amount": started.amount.get(),
+        "currency": started.currency.code(),
         "status": end.name(),
         "reason": reason.as_str(),
     });
-    Some(("charge_ended", about))
+    let told = Told::new("charge_ended", about)?;
+    let status = match end {
+        ChargeEnd::Failed => Status::Failure,
+        ChargeEnd::Denied => Status::Deny,
+        ChargeEnd::Cancelled => Status::Cancel,
+        ChargeEnd::Expired => Status::Expire,
+        ChargeEnd::Suspended => Status::Pending,
+    };
+    let is_top_up = started.purpose == ChargePurpose::TopUp;
+    Some(if is_top_up { told.with_pesan(status) } else { told })
+}
+
+/// What is said about a top-up that was announced and not found.
+fn not_found(gateway: &Gateway, rejected: &TopUpRejected) -> Option<Told> {
+    let asked = gateway.view().record(rejected.request).ok()?;
+    let Fact::TopUpRequested(request) = &asked.event.fact else { return None };
+    let about = json!({
+        "amount": request.amount.get(),
+        "currency": request.currency.code(),
+        "reason": rejected.reason.as_str(),
+    });
+    Some(Told::new("top_up_rejected", about)?.with_pesan(Status::Deny))
 }
 
 /// What is said about `recorded` to the owner of `account`. Of what they did themselves they are told
 /// that a bill of theirs is paid, and nothing else.
 pub(super) fn message(gateway: &Gateway, account: AccountId, recorded: &Recorded) -> Option<Told> {
-    let (kind, about) = match &recorded.event.fact {
-        Fact::Moved(movement) => moved(gateway, account, recorded, movement)?,
+    match &recorded.event.fact {
+        Fact::Moved(movement) => moved(gateway, account, recorded, movement),
         Fact::PayoutFailed(failed) => {
-            ("withdrawal_failed", withdrawn(gateway, failed.payout, failed.reason.as_str())?)
+            let about = withdrawn(gateway, failed.payout, failed.reason.as_str())?;
+            Told::new("withdrawal_failed", about)
         }
         Fact::BillIssued(issued) if issued.payer == account => {
-            ("bill_issued", billed(gateway, recorded.position)?)
+            Told::new("bill_issued", billed(gateway, recorded.position)?)
         }
         Fact::BillCancelled(cancelled) if cancelled.payer == account => {
-            ("bill_cancelled", billed(gateway, cancelled.bill)?)
+            Told::new("bill_cancelled", billed(gateway, cancelled.bill)?)
         }
-        Fact::ChargeAdvanced(advanced) => ended(gateway, account, advanced)?,
-        Fact::TopUpRejected(rejected) => {
-            ("top_up_rejected", json!({"reason": rejected.reason.as_str()}))
-        }
+        Fact::ChargeAdvanced(advanced) => ended(gateway, account, advanced),
+        Fact::TopUpRejected(rejected) => not_found(gateway, rejected),
         Fact::FreezeSet(set) => {
             let kind = if set.frozen { "account_frozen" } else { "account_released" };
-            (kind, json!({"reason": set.reason.as_str()}))
+            Told::new(kind, json!({"reason": set.reason.as_str()}))
         }
-        _ => return None,
-    };
-    match about {
-        Value::Object(about) => Some(Told { kind, about }),
         _ => None,
     }
 }

@@ -3,12 +3,14 @@
 use std::net::SocketAddr;
 
 use futures_util::{SinkExt, StreamExt};
+use gerbang::connector::midtrans::status::Status;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
+use super::charges::{begun, billed, tell};
 use crate::support::{ORIGIN, TestGateway, funded, get, post};
 
 pub(crate) type Socket = WebSocketStream<TcpStream>;
@@ -112,6 +114,51 @@ async fn what_happens_in_a_further_currency_is_told_too() {
     let told = next(&mut socket).await;
     assert_eq!((&told["type"], &told["currency"]), (&json!("top_up_settled"), &json!("USD")));
     assert_eq!((&told["nominal"], &told["pesan"]), (&json!("7"), &json!("settlement")));
+}
+
+/// A stream of ani's, and what comes next over it as (type, user, nominal, pesan).
+async fn heard(socket: &mut Socket) -> Value {
+    let told = next(socket).await;
+    json!([told["type"], told["user"], told["nominal"], told["pesan"]])
+}
+
+#[tokio::test]
+async fn whatever_is_about_a_top_up_has_the_fields_of_one() {
+    let (gateway, people) = funded().await;
+    let address = gateway.listen().await;
+    let offer = format!("bearer, {}", people.ani);
+    let mut socket = open(address, &[("sec-websocket-protocol", &offer)]).await.unwrap();
+    listened(&gateway, 0).await;
+    let (charge, order) = begun(&gateway, &people).await;
+    gateway.provider.turn(&order, Status::Expire);
+    tell(&gateway, gateway.provider.notification(&order)).await.expect(200);
+    let ani = "ani@contoh.id";
+    assert_eq!(heard(&mut socket).await, json!(["charge_ended", ani, "10000", "expire"]));
+    gateway.provider.force(&order, Status::Settlement);
+    tell(&gateway, gateway.provider.notification(&order)).await.expect(200);
+    let late = heard(&mut socket).await;
+    assert_eq!(late, json!(["late_money_received", ani, "10000", "settlement"]), "{charge}");
+    let (_, order) = begun(&gateway, &people).await;
+    gateway.provider.turn(&order, Status::Settlement);
+    tell(&gateway, gateway.provider.notification(&order)).await.expect(200);
+    assert_eq!(heard(&mut socket).await, json!(["top_up_settled", ani, "10000", "settlement"]));
+    let announced = json!({"amount": 7_000, "sender_bank_code": "014", "sender_name": "ANI"});
+    let announced = post("/api/v1/topups/bank-transfer", &announced).by(&people.ani);
+    let announced = gateway.send(announced).await.expect(201);
+    let path = format!("/api/v1/admin/topups/{}/reject", announced["id"].as_str().unwrap());
+    let reject = post(&path, &json!({"reason": "tidak ada"})).by(&people.admin);
+    gateway.send(reject).await.expect(201);
+    assert_eq!(heard(&mut socket).await, json!(["top_up_rejected", ani, "7000", "deny"]));
+    // A bill's charge is no top-up.
+    let bill = billed(&gateway, &people).await;
+    assert_eq!(heard(&mut socket).await[0], "bill_issued");
+    let pay = post(&format!("{bill}/pay"), &json!({"payment": "mandiri_bill"})).by(&people.ani);
+    let charge = gateway.send(pay).await.expect(201);
+    let order = charge["invoice"].as_str().unwrap();
+    gateway.provider.turn(order, Status::Expire);
+    tell(&gateway, gateway.provider.notification(order)).await.expect(200);
+    let ended = heard(&mut socket).await;
+    assert_eq!(ended, json!(["charge_ended", null, null, null]));
 }
 
 #[tokio::test]
