@@ -29,7 +29,7 @@ use crate::identity::random::random_bytes;
 use crate::identity::secret::Secret;
 use crate::ledger::code::{CodeChange, CodeError, Codes, LiveCode, Offered, Verdict};
 use crate::ledger::event::{Fact, Origin, UserChange, UserChanged};
-use crate::ledger::id::{Principal, UserId};
+use crate::ledger::id::{Position, Principal, UserId};
 use crate::ledger::time::Timestamp;
 
 /// A code that is on its way.
@@ -41,6 +41,8 @@ pub struct IssuedCode {
     pub expires: Timestamp,
     /// How it is sent.
     pub channel: &'static str,
+    /// The entry that notes it.
+    pub position: Position,
 }
 
 impl Gateway {
@@ -67,8 +69,9 @@ impl Gateway {
         let (id, digits) = (random_bytes(), code::new_code());
         let hash = code::hash(&self.vault, &id, &digits);
         let live = LiveCode::new(id, hash, operation.digest(), now);
-        let issued = IssuedCode { id, expires: live.expires, channel: outbox.channel() };
-        self.change_codes(caller.user.id, CodeChange::Issued(live), turn).await?;
+        let (expires, channel) = (live.expires, outbox.channel());
+        let position = self.change_codes(caller.user.id, CodeChange::Issued(live), turn).await?;
+        let issued = IssuedCode { id, expires, channel, position };
         send(place, caller, &issued, what, digits);
         Ok(issued)
     }
@@ -117,22 +120,25 @@ impl Gateway {
         let is_live = live.is_some_and(|live| code::matches(&self.vault, live, offered));
         let step = self.step_of(caller.user.id, &codes, offered, now);
         let offered = Offered { is_live, step, movement: operation.digest() };
-        self.settle(caller.user.id, codes.offer(offered, now), turn, now).await
+        self.settle(caller.user.id, codes.offer(offered, now), turn, now).await?;
+        Ok(())
     }
 
-    /// Records what follows from an offered code, and only then says what it was.
+    /// Records what follows from an offered code, and only then says what it was: the entry, if
+    /// anything followed.
     async fn settle(
         &self,
         user: UserId,
         verdict: Verdict,
         turn: Reservation,
         now: Timestamp,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<Position>, Error> {
         let (change, answer) = verdict;
-        if let Some(change) = change {
-            self.change_codes(user, change, turn).await?;
-        }
-        answer.map_err(|error| match error {
+        let position = match change {
+            Some(change) => Some(self.change_codes(user, change, turn).await?),
+            None => None,
+        };
+        answer.map(|()| position).map_err(|error| match error {
             CodeError::Invalid => Error::CodeInvalid,
             CodeError::Expired => Error::CodeExpired,
             CodeError::Locked(until) => {
@@ -155,11 +161,10 @@ impl Gateway {
         user: UserId,
         change: CodeChange,
         turn: Reservation,
-    ) -> Result<(), Error> {
+    ) -> Result<Position, Error> {
         let by = Principal::User(user);
         let changed = UserChanged { user, by, change: UserChange::Codes(change) };
-        self.engine.record(Fact::UserChanged(changed), vec![turn]).await?;
-        Ok(())
+        Ok(self.engine.record(Fact::UserChanged(changed), vec![turn]).await?.position)
     }
 
     /// Where codes are put to be sent.

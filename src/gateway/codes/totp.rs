@@ -8,7 +8,7 @@ use crate::identity::code;
 use crate::identity::secret::Secret;
 use crate::identity::totp;
 use crate::ledger::code::{CodeChange, Codes, StepDone};
-use crate::ledger::id::UserId;
+use crate::ledger::id::{Position, UserId};
 use crate::ledger::time::Timestamp;
 
 /// What an app has to be given, shown once.
@@ -17,6 +17,8 @@ pub struct Enrolment {
     pub secret: Secret<String>,
     /// For a QR code.
     pub uri: Secret<String>,
+    /// The entry that notes it.
+    pub position: Position,
 }
 
 /// What an app's secret is sealed for.
@@ -47,17 +49,21 @@ impl Gateway {
         }
         let made = totp::new_secret();
         let sealed = self.vault.seal(&purpose(user), &made);
-        self.change_codes(user, CodeChange::TotpBegun(sealed), turn).await?;
+        let position = self.change_codes(user, CodeChange::TotpBegun(sealed), turn).await?;
         let secret = totp::base32(made.expose());
         let uri = totp::uri(caller.user.username(), &secret);
-        Ok(Enrolment { secret, uri })
+        Ok(Enrolment { secret, uri, position })
     }
 
     /// From here on the app's codes count.
     ///
     /// # Errors
     /// [`Error::CodeInvalid`]; [`Error::Conflict`] if it is confirmed, [`Error::NotFound`] if there is none.
-    pub async fn confirm_app(&self, caller: &Caller, code: &Secret<String>) -> Result<(), Error> {
+    pub async fn confirm_app(
+        &self,
+        caller: &Caller,
+        code: &Secret<String>,
+    ) -> Result<Position, Error> {
         self.show_step(caller, Some(code), StepDone::Confirm).await
     }
 
@@ -69,7 +75,7 @@ impl Gateway {
         &self,
         caller: &Caller,
         code: Option<&Secret<String>>,
-    ) -> Result<(), Error> {
+    ) -> Result<Position, Error> {
         self.show_step(caller, code, StepDone::Remove).await
     }
 
@@ -78,7 +84,7 @@ impl Gateway {
         caller: &Caller,
         offered: Option<&Secret<String>>,
         done: StepDone,
-    ) -> Result<(), Error> {
+    ) -> Result<Position, Error> {
         caller.require_person()?;
         let user = caller.user.id;
         let (codes, turn) = self.codes_of(user).await;
@@ -95,7 +101,8 @@ impl Gateway {
         }
         let now = self.engine.clock().now();
         let step = self.step_of(user, &codes, offered, now);
-        self.settle(user, codes.offer_step(step, done, now), turn, now).await
+        let position = self.settle(user, codes.offer_step(step, done, now), turn, now).await?;
+        Ok(position.expect("a step that counts is noted"))
     }
 
     /// The step of the user's app whose code this is.

@@ -84,8 +84,8 @@ pub(super) fn list(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiEr
 pub(super) async fn revoke(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
     let segments = context.request.segments();
     let id = segments.as_slice().last().copied().unwrap_or_default();
-    context.gateway.revoke_key(caller, id).await?;
-    Ok(Reply::no_content())
+    let recorded = context.gateway.revoke_key(caller, id).await?;
+    Ok(wire::no_content(recorded.position))
 }
 
 fn wanted(

@@ -194,7 +194,7 @@ pub(super) fn show(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiEr
 pub(super) async fn cancel(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
     let reference = context.key(None)?;
     let outcome = context.gateway.cancel_bill(caller, context.segment(3), reference).await?;
-    Ok(wire::written(&outcome, Reply::no_content()))
+    Ok(wire::written(&outcome, wire::no_content(outcome.recorded.position)))
 }
 
 /// `POST /api/v1/bills/{id}/pay`

@@ -145,8 +145,8 @@ pub(super) async fn change_room(context: Context<'_>, caller: &Caller) -> Result
 
 /// `DELETE /api/v1/admin/rooms/{id}`: bills for it stay.
 pub(super) async fn remove_room(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
-    context.gateway.remove_room(caller, context.segment(4)).await?;
-    Ok(Reply::no_content())
+    let recorded = context.gateway.remove_room(caller, context.segment(4)).await?;
+    Ok(wire::no_content(recorded.position))
 }
 
 /// `GET /api/v1/admin/tenants`
@@ -200,8 +200,8 @@ pub(super) async fn delete_tenant(
     context: Context<'_>,
     caller: &Caller,
 ) -> Result<Reply, ApiError> {
-    context.gateway.delete_tenant(caller, context.segment(4)).await?;
-    Ok(Reply::no_content())
+    let recorded = context.gateway.delete_tenant(caller, context.segment(4)).await?;
+    Ok(wire::no_content(recorded.position))
 }
 
 /// `GET /api/v1/payment-methods`: those that are offered; administrators see all.
@@ -237,8 +237,8 @@ pub(super) async fn remove_method(
     context: Context<'_>,
     caller: &Caller,
 ) -> Result<Reply, ApiError> {
-    context.gateway.remove_method(caller.principal(), context.segment(4)).await?;
-    Ok(Reply::no_content())
+    let recorded = context.gateway.remove_method(caller.principal(), context.segment(4)).await?;
+    Ok(wire::no_content(recorded.position))
 }
 
 impl RoomBody {

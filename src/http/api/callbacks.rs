@@ -25,6 +25,14 @@ struct RedeliverBody {
     reason: String,
 }
 
+/// Every try, and the one that was just made.
+#[derive(Serialize)]
+struct RedeliveredView {
+    data: Vec<TryView>,
+    next_cursor: Option<String>,
+    position: u64,
+}
+
 /// A callback as it was set. The secret is shown here and never again.
 #[derive(Serialize)]
 struct CallbackView<'a> {
@@ -62,13 +70,14 @@ pub(super) async fn set(context: Context<'_>, caller: &Caller) -> Result<Reply, 
 pub(super) async fn remove(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
     let by = caller.principal();
     let recorded = context.gateway.remove_callback(by, &client(context)?).await?;
-    Ok(context.proposed(&recorded, None, None)?.unwrap_or_else(Reply::no_content))
+    let proposed = context.proposed(&recorded, None, None)?;
+    Ok(proposed.unwrap_or_else(|| wire::no_content(recorded.position)))
 }
 
 /// `GET /api/v1/admin/payouts/{id}/callbacks`: the delivery log, oldest first.
 pub(super) fn log(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
     let tries = context.gateway.callback_log(caller, context.segment(4))?;
-    context.tries(&tries)
+    Ok(Reply::ok(&context.tries(&tries)?))
 }
 
 /// `POST /api/v1/admin/payouts/{id}/redeliver`
@@ -76,7 +85,9 @@ pub(super) async fn redeliver(context: Context<'_>, caller: &Caller) -> Result<R
     let RedeliverBody { reason } = context.request.json()?;
     let reason = reason_of(&reason)?;
     let tries = context.gateway.redeliver(caller, context.segment(4), reason).await?;
-    context.tries(&tries)
+    let position = tries.last().map_or(0, |newest| newest.position.get());
+    let ListView { data, next_cursor } = context.tries(&tries)?;
+    Ok(Reply::ok(&RedeliveredView { data, next_cursor, position }))
 }
 
 fn client(context: Context<'_>) -> Result<ClientId, ApiError> {
@@ -84,10 +95,10 @@ fn client(context: Context<'_>) -> Result<ClientId, ApiError> {
 }
 
 impl Context<'_> {
-    fn tries(&self, tries: &[Recorded]) -> Result<Reply, ApiError> {
+    fn tries(&self, tries: &[Recorded]) -> Result<ListView<TryView>, ApiError> {
         let data = tries.iter().map(|recorded| self.tried(recorded)).collect::<Option<Vec<_>>>();
         let data = data.ok_or_else(|| ApiError::new(Code::Internal))?;
-        Ok(Reply::ok(&ListView { data, next_cursor: None }))
+        Ok(ListView { data, next_cursor: None })
     }
 
     fn tried(&self, recorded: &Recorded) -> Option<TryView> {

@@ -50,12 +50,14 @@ struct IssuedView {
     otp_id: String,
     expires_at: String,
     channel: &'static str,
+    position: u64,
 }
 
 #[derive(Serialize)]
 struct EnrolmentView<'a> {
     secret: &'a str,
     otpauth_url: &'a str,
+    position: u64,
 }
 
 /// `POST /api/v1/auth/otp`
@@ -67,6 +69,7 @@ pub(super) async fn ask(context: Context<'_>, caller: &Caller) -> Result<Reply, 
         otp_id: public_id(issued.id),
         expires_at: context.time(issued.expires),
         channel: issued.channel,
+        position: issued.position.get(),
     }))
 }
 
@@ -78,14 +81,15 @@ pub(super) async fn enrol(context: Context<'_>, caller: &Caller) -> Result<Reply
     let enrol = async move { gateway.enrol_app(&caller, password, from).await };
     let made = session::detached(enrol).await??;
     let (secret, otpauth_url) = (made.secret.expose(), made.uri.expose());
-    Ok(Reply::created(&EnrolmentView { secret, otpauth_url }))
+    let position = made.position.get();
+    Ok(Reply::created(&EnrolmentView { secret, otpauth_url, position }))
 }
 
 /// `POST /api/v1/auth/totp/confirm`
 pub(super) async fn confirm(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
     let ShownBody { code } = context.request.json()?;
-    context.gateway.confirm_app(caller, &code).await?;
-    Ok(Reply::no_content())
+    let position = context.gateway.confirm_app(caller, &code).await?;
+    Ok(wire::no_content(position))
 }
 
 /// `DELETE /api/v1/auth/totp`: the code stands in `X-OTP`, or in the body.
@@ -95,8 +99,8 @@ pub(super) async fn remove(context: Context<'_>, caller: &Caller) -> Result<Repl
         false => Some(context.request.json::<ShownBody>()?.code),
     };
     let code = context.code(body)?;
-    context.gateway.remove_app(caller, code.as_ref()).await?;
-    Ok(Reply::no_content())
+    let position = context.gateway.remove_app(caller, code.as_ref()).await?;
+    Ok(wire::no_content(position))
 }
 
 impl Context<'_> {

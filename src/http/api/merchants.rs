@@ -110,8 +110,8 @@ async fn set(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
 
 /// `DELETE /api/v1/admin/merchants/{username}`
 async fn remove(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
-    context.gateway.remove_merchant(caller.principal(), context.segment(4)).await?;
-    Ok(Reply::no_content())
+    let recorded = context.gateway.remove_merchant(caller.principal(), context.segment(4)).await?;
+    Ok(wire::no_content(recorded.position))
 }
 
 /// `GET /api/v1/merchant`

@@ -115,8 +115,8 @@ pub(super) async fn log_in(context: Context<'_>) -> Result<Reply, ApiError> {
 
 /// `POST /api/v1/auth/logout`
 pub(super) async fn log_out(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
-    context.gateway.log_out(caller).await?;
-    Ok(Reply::no_content())
+    let recorded = context.gateway.log_out(caller).await?;
+    Ok(wire::no_content(recorded.position))
 }
 
 /// `GET /api/v1/me`

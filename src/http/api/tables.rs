@@ -382,7 +382,7 @@ impl Context<'_> {
             | RegistryChange::MerchantRemoved(..)
             | RegistryChange::Proposed(_)
             | RegistryChange::Approved(_)
-            | RegistryChange::ProposalRefused(..) => Ok(Reply::no_content()),
+            | RegistryChange::ProposalRefused(..) => Ok(wire::no_content(recorded.position)),
         }
     }
 

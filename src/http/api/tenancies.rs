@@ -81,6 +81,6 @@ pub(super) async fn accept(context: Context<'_>, caller: &Caller) -> Result<Repl
 
 /// `DELETE /api/v1/tenancies/{id}`
 pub(super) async fn decline(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
-    context.gateway.decline(caller, context.segment(3)).await?;
-    Ok(Reply::no_content())
+    let recorded = context.gateway.decline(caller, context.segment(3)).await?;
+    Ok(wire::no_content(recorded.position))
 }

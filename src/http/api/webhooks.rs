@@ -141,8 +141,8 @@ pub(super) async fn change(context: Context<'_>, caller: &Caller) -> Result<Repl
 pub(super) async fn remove(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
     let Whose { owner, place } = context.whose(caller)?;
     let (by, owner, id) = (caller.principal(), owner.user.id, context.segment(place));
-    context.gateway.remove_webhook(by, owner, id).await?;
-    Ok(Reply::no_content())
+    let recorded = context.gateway.remove_webhook(by, owner, id).await?;
+    Ok(wire::no_content(recorded.position))
 }
 
 /// `POST /api/v1/webhooks/{id}/rotate-secret`
@@ -179,7 +179,12 @@ pub(super) async fn redeliver(context: Context<'_>, caller: &Caller) -> Result<R
     let endpoint = context.named_webhook(&whose)?;
     let message = context.segment(whose.place + 2);
     let line = context.gateway.redeliver_event(&endpoint, message, reason).await?;
-    Ok(Reply::ok(&context.delivery(&line)))
+    let reply = Reply::ok(&context.delivery(&line));
+    Ok(match line.tries.last() {
+        // The line's own position is the event's.
+        Some(newest) => wire::at(reply, newest.position),
+        None => reply,
+    })
 }
 
 fn wish(body: WebhookBody) -> Result<Wish, ApiError> {

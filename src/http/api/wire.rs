@@ -25,6 +25,8 @@ use crate::ledger::time::Timestamp;
 use crate::limits;
 
 const OTP: HeaderName = HeaderName::from_static("x-otp");
+/// Where the position of a write stands if it does not stand in the answer's body.
+const POSITION: HeaderName = HeaderName::from_static("x-position");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// A sum in minor units: a JSON number, however large.
@@ -242,6 +244,16 @@ pub(super) fn currency(field: Option<&CurrencyField>) -> Result<Option<Currency>
 /// An answer to a write: 201 the first time and every time, with a mark on a replay.
 pub(super) fn written(outcome: &Outcome, reply: Reply) -> Reply {
     if outcome.replayed { mark_replayed(reply) } else { reply }
+}
+
+/// An answer to a write that says nothing but where it stands in the journal.
+pub(super) fn no_content(position: Position) -> Reply {
+    at(Reply::no_content(), position)
+}
+
+/// The answer, with the place of the write beside what it says.
+pub(super) fn at(reply: Reply, position: Position) -> Reply {
+    reply.header(POSITION, HeaderValue::from(position.get()))
 }
 
 pub(super) fn mark_replayed(reply: Reply) -> Reply {

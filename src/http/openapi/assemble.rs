@@ -171,6 +171,11 @@ impl Assembly {
             let names = route.scopes().iter().map(|scope| scope.name());
             *operation.entry("x-scopes") = Node::texts(names);
         }
+        if operation.at("responses").get("204").is_some() {
+            let headers = operation.entry("responses").entry("204").entry("headers");
+            *headers.entry("X-Position") =
+                Node::object([("$ref", Node::text("#/components/headers/Position"))]);
+        }
         let mut codes = if from.foreign { Vec::new() } else { implied(operation, route) };
         for name in operation.take("x-problems").iter().flat_map(Node::items) {
             match Code::ALL.into_iter().find(|code| code.name() == name.as_str()) {

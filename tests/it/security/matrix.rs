@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use tokio::runtime::Builder;
 
+use super::says_where;
 use crate::edr;
 use crate::support::{Answer, Ask, People, TestGateway, ask, get, id, post, put, raw};
 use gerbang::http::api::routes::{Access, Route};
@@ -371,6 +372,9 @@ async fn check_one(route: Route, who: usize, status: u16) {
     assert_eq!(answer.status, status, "{route:?} for {who}: {}", answer.text);
     if route.access() != Access::Application {
         check_refusal(&answer);
+    }
+    if status < 300 && route.method() != "GET" && gateway.position() > before {
+        says_where(route, &answer, before);
     }
     if matches!(status, 401 | 403 | 404) {
         assert_eq!(gateway.position(), before, "{route:?} for {who} left a trace");

@@ -7,3 +7,20 @@ mod logins;
 mod matrix;
 pub(crate) mod secrets;
 mod tokens;
+
+use crate::support::Answer;
+use gerbang::http::api::routes::Route;
+use serde_json::Value;
+
+/// Every answer to a write says where it stands in the journal.
+fn says_where(route: Route, answer: &Answer, before: u64) {
+    if route == Route::Transfer {
+        // Another's wire format, which has no place for it.
+        return;
+    }
+    let header = answer.header("x-position").map(|text| text.parse().unwrap());
+    let body: Value = serde_json::from_str(&answer.text).unwrap_or_default();
+    let position: Option<u64> = header.or(body["position"].as_u64());
+    assert!(position.is_some_and(|position| position > before), "{route:?}: {}", answer.text);
+    assert_eq!(answer.text.is_empty(), answer.status == 204, "{route:?}");
+}
