@@ -6,6 +6,8 @@
 
 mod page;
 
+pub use self::page::{PAGES, page_of};
+
 use std::sync::Arc;
 
 use serde_json::Map;

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use hyper::Method;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LOCATION};
 
 use super::NAME_MAX;
@@ -16,6 +17,7 @@ use crate::gateway::charge::standing::{Standing, State};
 use crate::gateway::merchant::details::{self, Details};
 use crate::gateway::merchant::pick::is_open_page;
 use crate::gateway::{Error, Gateway};
+use crate::http::midtrans::Operation;
 use crate::http::page::{Escaped, with_headers};
 use crate::http::reply::Reply;
 use crate::http::request::Request;
@@ -25,6 +27,28 @@ use crate::ledger::id::Principal;
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:32rem;margin:2rem auto;\
     padding:0 1rem;color:#1a1a1a}code{font-size:1.2em;word-break:break-all}\
     button{font:inherit;padding:.4rem 1rem;margin:.2rem 0;width:100%}img{max-width:100%}";
+
+const fn open(method: &'static str, pattern: &'static str, name: &'static str) -> Operation {
+    Operation { method, pattern, name, keyed: false }
+}
+
+const SHOW: Operation = open("GET", "pay/{}", "pay_page");
+const PICK: Operation = open("POST", "pay/{}/{}", "pay_pick");
+const SHEET: Operation = open("GET", "pay/style.css", "pay_style");
+
+/// What a payer's browser asks for.
+pub const PAGES: [Operation; 3] = [SHOW, PICK, SHEET];
+
+/// What a payer's browser asks for by such a request, if it asks for a page or picks. HEAD is
+/// answered wherever GET is (RFC 9110, 9.1).
+pub fn page_of(method: &Method, segments: &[&str]) -> Option<Operation> {
+    match (method.as_str(), segments) {
+        ("GET" | "HEAD", ["pay", "style.css"]) => Some(SHEET),
+        ("GET" | "HEAD", ["pay", _]) => Some(SHOW),
+        ("POST", ["pay", _, _]) => Some(PICK),
+        _ => None,
+    }
+}
 
 /// Whether a path is of a page.
 pub(super) fn is_ours(segments: &[&str]) -> bool {

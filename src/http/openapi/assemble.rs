@@ -8,8 +8,8 @@
 use super::message;
 use super::node::Node;
 use crate::http::api::routes::{Access, Route};
-use crate::http::midtrans;
 use crate::http::problem::Code;
+use crate::http::{merchant, midtrans};
 use crate::limits::RETRY_AFTER_SECONDS;
 
 /// Problems that any request may meet before a handler sees it, or because one fails.
@@ -68,7 +68,7 @@ impl Assembly {
                 ));
             }
         }
-        for known in &midtrans::OPERATIONS {
+        for known in calls() {
             if described(&assembly.root, known.method, known.pattern).is_none() {
                 let name = known.name;
                 assembly.complaints.push(format!("no file in docs/openapi/ describes {name}"));
@@ -225,9 +225,13 @@ fn described<'a>(root: &'a Node, method: &str, pattern: &str) -> Option<&'a Node
     paths.find_map(|(path, item)| item.get(&method).filter(|_| same(path, pattern)))
 }
 
+/// What is no route but is answered: to merchants, and to their payers' browsers.
+fn calls() -> impl Iterator<Item = &'static midtrans::Operation> {
+    midtrans::OPERATIONS.iter().chain(&merchant::PAGES)
+}
+
 fn merchants_call(method: &str, path: &str) -> Option<&'static midtrans::Operation> {
-    let mut calls = midtrans::OPERATIONS.iter();
-    calls.find(|call| call.method.eq_ignore_ascii_case(method) && same(path, call.pattern))
+    calls().find(|call| call.method.eq_ignore_ascii_case(method) && same(path, call.pattern))
 }
 
 fn route_of(method: &str, path: &str) -> Option<Route> {

@@ -40,6 +40,7 @@ const FRAGMENTS: &[Fragment] = &[
     ("keys", include_str!("../../../docs/openapi/keys.json")),
     ("merchants", include_str!("../../../docs/openapi/merchants.json")),
     ("midtrans", include_str!("../../../docs/openapi/midtrans.json")),
+    ("pages", include_str!("../../../docs/openapi/pages.json")),
     ("qr", include_str!("../../../docs/openapi/qr.json")),
     ("transfer", include_str!("../../../docs/openapi/transfer.json")),
     ("boarding", include_str!("../../../docs/openapi/boarding.json")),

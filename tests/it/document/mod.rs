@@ -10,9 +10,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex};
 
 use gerbang::http::api::routes::Route;
-use gerbang::http::midtrans;
 use gerbang::http::openapi::document;
 use gerbang::http::request::Request;
+use gerbang::http::{merchant, midtrans};
 use jsonschema::{Draft, Validator};
 use serde_json::{Value, json};
 
@@ -49,7 +49,10 @@ impl Asked {
     pub(crate) fn of(request: &Request) -> Option<Self> {
         let segments = request.segments();
         let segments = segments.as_slice();
+        let page = merchant::page_of(request.method(), segments);
         let call = midtrans::operation_of(request.method(), segments);
+        let is_merchants = call.is_some();
+        let call = call.copied().or(page);
         let (method, pattern, name) = match call {
             Some(call) => (call.method, call.pattern, call.name),
             None => {
@@ -57,7 +60,6 @@ impl Asked {
                 (route.method(), route.pattern(), route.name())
             }
         };
-        let is_merchants = call.is_some();
         let media_type = request.headers().get("content-type").and_then(|it| it.to_str().ok());
         let media_type = media_type.and_then(|it| it.split(';').next()).unwrap_or_default();
         let body = String::from_utf8_lossy(request.body()).into_owned();

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use gerbang::http::api::routes::{Access, Route};
+use gerbang::http::merchant::PAGES;
 use gerbang::http::midtrans::OPERATIONS;
 use gerbang::http::openapi::document;
 use gerbang::http::problem::Code;
@@ -32,7 +33,7 @@ fn every_route_has_exactly_one_operation_and_no_operation_is_without() {
     assert_eq!(document().complaints, [""; 0]);
     assert_eq!(DOCUMENT["openapi"], "3.1.0");
     let mut routes: Vec<_> = Route::ALL.iter().map(|route| route.name()).collect();
-    routes.extend(OPERATIONS.iter().map(|call| call.name));
+    routes.extend(OPERATIONS.iter().chain(&PAGES).map(|call| call.name));
     let items = DOCUMENT["paths"].as_object().unwrap().values();
     let operations = items.flat_map(|item| item.as_object().unwrap().values());
     let mut names: Vec<_> =
@@ -64,7 +65,7 @@ fn access_is_as_in_the_table_of_routes() {
         let scopes = (!names.is_empty()).then(|| json!(names));
         assert_eq!(operation.get("x-scopes"), scopes.as_ref(), "{route:?}");
     }
-    for call in &OPERATIONS {
+    for call in OPERATIONS.iter().chain(&PAGES) {
         let operation = named(&DOCUMENT, call.method, call.pattern, call.name);
         let security = if call.keyed { json!([{"merchant": []}]) } else { json!([]) };
         assert_eq!(operation["security"], security, "{call:?}");
