@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 use tokio::runtime::Builder;
 
-use super::says_where;
+use super::{check_refusal, says_where};
 use crate::edr;
-use crate::support::{Answer, Ask, People, TestGateway, ask, get, id, post, put, raw};
+use crate::support::{Ask, People, TestGateway, ask, get, id, post, put, raw};
 use gerbang::http::api::routes::{Access, Route};
 use gerbang::ledger::event::Role;
 use gerbang::ledger::id::UserId;
@@ -378,15 +378,6 @@ async fn check_one(route: Route, who: usize, status: u16) {
     }
     if matches!(status, 401 | 403 | 404) {
         assert_eq!(gateway.position(), before, "{route:?} for {who} left a trace");
-    }
-}
-
-fn check_refusal(answer: &Answer) {
-    match answer.status {
-        401 => drop(answer.refused(401, "invalid_token")),
-        403 => drop(answer.refused(403, "forbidden")),
-        404 => drop(answer.refused(404, "not_found")),
-        _ => {}
     }
 }
 

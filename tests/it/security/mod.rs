@@ -24,3 +24,12 @@ fn says_where(route: Route, answer: &Answer, before: u64) {
     assert!(position.is_some_and(|position| position > before), "{route:?}: {}", answer.text);
     assert_eq!(answer.text.is_empty(), answer.status == 204, "{route:?}");
 }
+
+fn check_refusal(answer: &Answer) {
+    match answer.status {
+        401 => drop(answer.refused(401, "invalid_token")),
+        403 => drop(answer.refused(403, "forbidden")),
+        404 => drop(answer.refused(404, "not_found")),
+        _ => {}
+    }
+}
