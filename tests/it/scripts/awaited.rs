@@ -85,11 +85,20 @@ fn start(
     })))
 }
 
-/// Who owes a bill; what is none is nobody's.
+/// Who owes a bill: one that is closed, as an open charge for it says. What is none is nobody's.
 fn payer(world: &World, bill: Position) -> AccountId {
     match world.book.orders.get(&bill) {
         Some(Order::Bill(bill)) => bill.payer,
-        _ => AccountId(0),
+        _ => {
+            let of = |order: &Order| match order {
+                Order::Charge(charge) if charge.purpose.bill() == Some(bill) => {
+                    charge.purpose.payer()
+                }
+                _ => None,
+            };
+            let payer = world.book.orders.iter().find_map(|(_, order)| of(order));
+            payer.unwrap_or(AccountId(0))
+        }
     }
 }
 
