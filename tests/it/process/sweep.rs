@@ -72,7 +72,7 @@ fn copy(from: &Path, to: &Path) {
 /// A store in a directory of its own, with everybody in it.
 fn again(model: &Till) -> (tempfile::TempDir, Till) {
     let home = tempfile::tempdir().unwrap();
-    let till = Till::new(home.path(), PIECES);
+    let till = Till::new(home.path(), PIECES).restored();
     copy(model.data(), till.data());
     (home, till)
 }

@@ -23,6 +23,8 @@ pub(super) const NOTE: &str = match std::str::from_utf8(&[b'n'; 255]) {
 pub(super) struct Till {
     home: PathBuf,
     data: PathBuf,
+    /// Whether it goes on with the copy of a store.
+    restored: bool,
 }
 
 impl Till {
@@ -40,7 +42,12 @@ impl Till {
              [log]\nfilter = 'error'\n"
         );
         std::fs::write(home.join("gerbang.toml"), text).unwrap();
-        Self { home: home.to_owned(), data }
+        Self { home: home.to_owned(), data, restored: false }
+    }
+
+    /// Goes on with the copy of a store, as the operator says each time.
+    pub(super) fn restored(self) -> Self {
+        Self { restored: true, ..self }
     }
 
     pub(super) fn data(&self) -> &Path {
@@ -53,6 +60,7 @@ impl Till {
         let child = command
             .args(["serve", "--config"])
             .arg(self.home.join("gerbang.toml"))
+            .args(self.restored.then_some("--restored"))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(File::create(&stderr).unwrap())
