@@ -117,6 +117,7 @@ impl World {
                 currency: Currency::IDR,
                 owner: Some(UserId(number)),
                 floor: i64::MIN,
+                by: Principal::System,
             };
             Fact::UserCreated(Box::new(UserCreated {
                 user: UserId(number),
@@ -126,6 +127,7 @@ impl World {
                 phone: None,
                 role: Role::Buyer,
                 credential: Credential([7; PasswordHash::BYTES].into()),
+                must_change_password: false,
                 account,
             }))
         })

@@ -125,7 +125,14 @@ fn store(open: u32) -> (MemoryJournal, Book, Arc<History>, Hash) {
     let (history, mut hash) = (Arc::new(History::new()), Hash::GENESIS);
     let account = |id, kind| {
         let (account, currency) = (AccountId(id), Currency::IDR);
-        Fact::AccountOpened(AccountOpened { account, kind, currency, owner: None, floor: 0 })
+        Fact::AccountOpened(AccountOpened {
+            account,
+            kind,
+            currency,
+            owner: None,
+            floor: 0,
+            by: Principal::System,
+        })
     };
     let funding = Fact::Moved(Movement {
         origin: started(u32::MAX).origin,

@@ -32,6 +32,8 @@ pub const CLIENTS_MAX: usize = 4_096;
 pub const STATEMENT_DAYS_MAX: i32 = 31;
 /// Changes of tables that may wait for a second person at once.
 pub const PROPOSALS_MAX: usize = 256;
+/// Words about money that may wait for a second person at once.
+pub const DECISIONS_MAX: usize = 1_024;
 /// How long one waits: over a weekend.
 pub const PROPOSAL_SECONDS: i64 = 3 * 24 * 3600;
 /// Rooms that a landlord lets: all are looked through at each change.

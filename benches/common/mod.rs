@@ -55,12 +55,14 @@ pub(crate) fn user(number: u32) -> Fact {
         role: Role::Merchant,
         // As long as a password's hash is.
         credential: Credential([7; PasswordHash::BYTES].into()),
+        must_change_password: false,
         account: AccountOpened {
             account: AccountId(number),
             kind: AccountKind::Merchant,
             currency: Currency::IDR,
             owner: Some(UserId(number)),
             floor: -1_000_000_000_000_000,
+            by: Principal::System,
         },
     }))
 }

@@ -122,12 +122,14 @@ fn user(number: u32) -> Result<Fact, Failure> {
         phone: None,
         role,
         credential: Credential([7; PasswordHash::BYTES].into()),
+        must_change_password: false,
         account: AccountOpened {
             account: AccountId(0),
             kind: if is_merchant { AccountKind::Merchant } else { AccountKind::Wallet },
             currency: Currency::IDR,
             owner: None,
             floor: -1_000_000_000_000,
+            by: Principal::System,
         },
     })))
 }

@@ -100,7 +100,7 @@ impl Cell {
 mod tests {
     use super::*;
     use crate::ledger::event::{AccountKind, AccountOpened};
-    use crate::ledger::id::{Position, UserId};
+    use crate::ledger::id::{Position, Principal, UserId};
     use crate::ledger::money::{Currency, Total};
     use crate::ledger::time::Month;
 
@@ -113,6 +113,7 @@ mod tests {
             currency: Currency::IDR,
             owner: Some(UserId(3)),
             floor: -5,
+            by: Principal::System,
         };
         // Every word tells the step, and both ends of a total do.
         let total = Total::from_units((u128::from(step) << 64) | u128::from(step));

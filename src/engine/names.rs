@@ -102,12 +102,14 @@ mod tests {
             phone: None,
             role: Role::Buyer,
             credential: Credential((*b"none").into()),
+            must_change_password: false,
             account: AccountOpened {
                 account: AccountId(number),
                 kind: AccountKind::Wallet,
                 currency: Currency::IDR,
                 owner: Some(UserId(number)),
                 floor: 0,
+                by: crate::ledger::id::Principal::System,
             },
         };
         User::new(&created, Position::FIRST, Timestamp::EPOCH)

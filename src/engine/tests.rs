@@ -28,7 +28,8 @@ pub(super) fn engine() -> (Engine, Receiver<Entry>, Writer, MemoryJournal) {
     let mut batch = BatchBuilder::new(book.next(), clock.now(), Hash::GENESIS);
     for (kind, account) in kinds.into_iter().zip(0..) {
         let (account, currency) = (AccountId(account), Currency::IDR);
-        let opened = AccountOpened { account, kind, currency, owner: None, floor: 0 };
+        let opened =
+            AccountOpened { account, kind, currency, owner: None, floor: 0, by: Principal::System };
         let event = Event { at: clock.now(), fact: Fact::AccountOpened(opened) };
         let links = book.apply(book.next(), &event);
         batch.push(&event, &links);

@@ -23,7 +23,7 @@ use crate::clock::Clock;
 use crate::journal::{AppendError, BatchBuilder, Hash, Journal, Recorded};
 use crate::ledger::book::Book;
 use crate::ledger::event::{Event, Fact};
-use crate::ledger::id::{AccountId, UserId};
+use crate::ledger::id::{AccountId, Principal, UserId};
 use crate::ledger::time::Timestamp;
 use crate::limits;
 use crate::telemetry::{Began, Metrics};
@@ -197,6 +197,10 @@ impl Writer {
                 created.user = UserId(row);
                 created.account.account = next_account();
                 created.account.owner = Some(created.user);
+                // Whoever signs up by themself had no number when they did.
+                if created.account.by == Principal::User(UserId(u32::MAX)) {
+                    created.account.by = Principal::User(created.user);
+                }
             }
             Fact::Genesis
             | Fact::UserChanged(_)

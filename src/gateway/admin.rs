@@ -128,12 +128,13 @@ impl Gateway {
         Ok(self.engine.record(Fact::UserChanged(changed), Vec::new()).await?)
     }
 
-    /// Opens an account in a further currency.
+    /// Opens an account in a further currency; `by` is an administrator.
     ///
     /// # Errors
     /// [`Error::Invalid`] if the user has one.
     pub async fn open_account(
         &self,
+        by: Principal,
         user: &User,
         currency: Currency,
     ) -> Result<Box<Recorded>, Error> {
@@ -148,6 +149,7 @@ impl Gateway {
             currency,
             owner: Some(user.id),
             floor: 0,
+            by,
         };
         Ok(self.engine.record(Fact::AccountOpened(opened), vec![reservation]).await?)
     }

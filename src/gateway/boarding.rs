@@ -193,7 +193,7 @@ impl Gateway {
             Some(user) if user.role == Role::Buyer => None,
             Some(_) => return Err(Error::invalid("username", "must be the user of a wallet")),
             None => {
-                let made = self.make_tenant_user(&tenant, row.username).await;
+                let made = self.make_tenant_user(caller.principal(), &tenant, row.username).await;
                 let (user, password) = self.found(caller, made)?;
                 tenant.user = user;
                 Some(password)
@@ -249,6 +249,7 @@ impl Gateway {
 
     async fn make_tenant_user(
         &self,
+        by: Principal,
         tenant: &Tenant,
         username: Option<Username>,
     ) -> Result<(UserId, Secret<String>), Error> {
@@ -265,7 +266,7 @@ impl Gateway {
             password: Secret::new(password.clone()),
             role: Role::Buyer,
         };
-        self.sign_up(wanted).await?;
+        self.make_user(wanted, by, false).await?;
         Ok((self.look_up(username.as_str())?.id, Secret::new(password)))
     }
 

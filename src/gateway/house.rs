@@ -3,7 +3,7 @@
 use super::Error;
 use crate::engine::{Engine, NameKind};
 use crate::ledger::event::{AccountKind, AccountOpened, Fact};
-use crate::ledger::id::AccountId;
+use crate::ledger::id::{AccountId, Principal};
 use crate::ledger::money::Currency;
 
 /// The house's account of this kind.
@@ -33,5 +33,12 @@ pub async fn account(
 
 const fn opened(kind: AccountKind, currency: Currency) -> AccountOpened {
     // The writer gives the number.
-    AccountOpened { account: AccountId(u32::MAX), kind, currency, owner: None, floor: 0 }
+    AccountOpened {
+        account: AccountId(u32::MAX),
+        kind,
+        currency,
+        owner: None,
+        floor: 0,
+        by: Principal::System,
+    }
 }

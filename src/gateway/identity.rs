@@ -20,6 +20,9 @@ use crate::ledger::text::{Email, Line, Username};
 use crate::ledger::time::Timestamp;
 use crate::ledger::user::{User, credential_in};
 
+/// Whoever signs up by themself: the writer gives them their number here too.
+const THEMSELF: Principal = Principal::User(UserId(u32::MAX));
+
 /// Somebody who wants to sign up, the fields checked.
 pub struct SignUp {
     /// Unique.
@@ -56,7 +59,7 @@ impl Gateway {
         let now = self.engine.clock().now();
         self.check_network(from, now)?;
         let place = self.hasher.place(network(from))?;
-        let result = self.sign_up(wanted).await;
+        let result = self.make_user(wanted, THEMSELF, false).await;
         drop(place);
         if matches!(result, Err(Error::UsernameTaken | Error::EmailTaken)) {
             self.networks.failed(&network(from), now);
@@ -69,6 +72,16 @@ impl Gateway {
     /// # Errors
     /// As there, without the limit.
     pub async fn sign_up(&self, wanted: SignUp) -> Result<Box<Recorded>, Error> {
+        self.make_user(wanted, Principal::Operator, false).await
+    }
+
+    /// Makes a user for `by`, who chose the password if it has to be changed.
+    pub(super) async fn make_user(
+        &self,
+        wanted: SignUp,
+        by: Principal,
+        must_change_password: bool,
+    ) -> Result<Box<Recorded>, Error> {
         let SignUp { username, name, email, phone, password, role } = wanted;
         let administrator = role == Role::Admin;
         Rules { username: username.as_str(), email: email.as_str(), administrator }
@@ -88,11 +101,22 @@ impl Gateway {
             currency: self.settings.currency,
             owner: None,
             floor: 0,
+            by,
         };
         let credential = Credential(hash.as_bytes().as_slice().into());
         // The writer gives the numbers.
         let user = UserId(u32::MAX);
-        let created = UserCreated { user, username, email, name, phone, role, credential, account };
+        let created = UserCreated {
+            user,
+            username,
+            email,
+            name,
+            phone,
+            role,
+            credential,
+            must_change_password,
+            account,
+        };
         Ok(self.engine.record(Fact::UserCreated(Box::new(created)), names).await?)
     }
 

@@ -79,7 +79,8 @@ impl Gateway {
             | RegistryChange::MerchantRemoved(..)
             | RegistryChange::Proposed(_)
             | RegistryChange::Approved(_)
-            | RegistryChange::ProposalRefused(..) => Ok(()),
+            | RegistryChange::ProposalRefused(..)
+            | RegistryChange::Decided(_) => Ok(()),
         }
     }
 

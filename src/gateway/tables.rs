@@ -125,7 +125,7 @@ impl Gateway {
         }
         let (token, key) = self.new_key(&Holder::Client(row.id.clone()));
         self.check_client_row(&row.clone().with(UserId(u32::MAX), only(key.clone())))?;
-        let user = self.escrow_user(username, row.name.clone()).await?;
+        let user = self.escrow_user(by, username, row.name.clone()).await?;
         let change = |registry: &Registry| match registry.clients.contains_key(&row.id) {
             true => Err(taken()),
             false => Ok(RegistryChange::ClientSet(row.with(user, only(key)))),
@@ -218,7 +218,12 @@ impl Gateway {
         (token, key)
     }
 
-    async fn escrow_user(&self, username: Username, name: Line) -> Result<UserId, Error> {
+    async fn escrow_user(
+        &self,
+        by: Principal,
+        username: Username,
+        name: Line,
+    ) -> Result<UserId, Error> {
         if let Ok(user) = self.look_up(username.as_str()) {
             return Ok(user.id);
         }
@@ -232,7 +237,7 @@ impl Gateway {
             role: Role::Client,
             username: username.clone(),
         };
-        self.sign_up(wanted).await?;
+        self.make_user(wanted, by, false).await?;
         Ok(self.look_up(username.as_str())?.id)
     }
 }

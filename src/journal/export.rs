@@ -285,6 +285,7 @@ impl Names {
             "currency": opened.currency.code(),
             "owner": opened.owner.map(|owner| self.user(owner)),
             "floor": opened.floor,
+            "by": self.principal(opened.by),
         })
     }
 
@@ -296,6 +297,7 @@ impl Names {
             "name": created.name.as_str(),
             "phone": created.phone.as_ref().map(|phone| phone.as_str()),
             "role": created.role.name(),
+            "must_change_password": created.must_change_password,
             "opened": self.opened(&created.account),
         })
     }
@@ -417,5 +419,8 @@ fn change(change: &UserChange) -> Value {
         UserChange::LoginCleared => json!("login_cleared"),
         // Nothing that could be tried out.
         UserChange::Codes(change) => json!({ "codes": change.name() }),
+        UserChange::KnownFailed => json!("known_login_failed"),
+        UserChange::KnownCleared => json!("known_login_cleared"),
+        UserChange::PasswordGiven(_) => json!({ "credential": "given", "sessions_end": true }),
     }
 }

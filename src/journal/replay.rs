@@ -209,7 +209,8 @@ fn registering(book: &Book, changed: &RegistryChanged) -> Option<&'static str> {
         | RegistryChange::EndpointRemoved(..)
         | RegistryChange::MerchantRemoved(..)
         | RegistryChange::Proposed(_)
-        | RegistryChange::ProposalRefused(..) => None,
+        | RegistryChange::ProposalRefused(..)
+        | RegistryChange::Decided(_) => None,
     }
 }
 

@@ -122,7 +122,8 @@ pub(super) fn silenced(change: &RegistryChange) -> Option<(EndpointId, bool)> {
         | RegistryChange::ApiKeyUsed(..)
         | RegistryChange::Proposed(_)
         | RegistryChange::Approved(_)
-        | RegistryChange::ProposalRefused(..) => None,
+        | RegistryChange::ProposalRefused(..)
+        | RegistryChange::Decided(_) => None,
     }
 }
 

@@ -122,6 +122,8 @@ pub struct AccountOpened {
     pub owner: Option<UserId>,
     /// The balance it never goes below, in minor units; negative is a credit line.
     pub floor: i64,
+    /// Who opened it: the user themself, who made the user, or an administrator.
+    pub by: Principal,
 }
 
 /// What an account is for. Stable numbers: they are in the journal.
@@ -206,6 +208,8 @@ pub struct UserCreated {
     pub role: Role,
     /// How they prove who they are.
     pub credential: Credential,
+    /// Whether somebody else chose the password, so that they have to choose another first.
+    pub must_change_password: bool,
     /// Their first account.
     pub account: AccountOpened,
 }
@@ -278,7 +282,8 @@ pub struct UserChanged {
 pub enum UserChange {
     /// Another role.
     Role(Role),
-    /// Another password, or the same under newer parameters. `sessions_end` kills older tokens.
+    /// Another password of their own choice, or the same under newer parameters. `sessions_end`
+    /// kills older tokens, and says that it is another.
     Credential {
         /// The new hash.
         credential: Credential,
@@ -291,6 +296,12 @@ pub enum UserChange {
     LoginCleared,
     /// Something about their one-time codes.
     Codes(CodeChange),
+    /// A password that somebody else chose: older tokens are dead, and it has to be changed first.
+    PasswordGiven(Credential),
+    /// A wrong password was given by somebody who logged in before.
+    KnownFailed,
+    /// A right one by them after wrong ones.
+    KnownCleared,
 }
 
 /// A token is dead before its time.

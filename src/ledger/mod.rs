@@ -22,6 +22,7 @@ pub mod book;
 pub mod charge;
 pub mod code;
 pub mod command;
+pub mod decision;
 pub mod delivery;
 pub mod endpoint;
 pub mod event;

@@ -96,7 +96,8 @@ impl TableChange {
             | RegistryChange::MerchantRemoved(..)
             | RegistryChange::Proposed(_)
             | RegistryChange::Approved(_)
-            | RegistryChange::ProposalRefused(..) => None,
+            | RegistryChange::ProposalRefused(..)
+            | RegistryChange::Decided(_) => None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Partners, routes and clients: the gateway's three tables (EDR-2), as state derived from events;
-//! and beside them the keys of applications, the endpoints of users' webhooks, merchants, and changes
-//! of the three that wait for a second person.
+//! and beside them the keys of applications, the endpoints of users' webhooks, merchants, changes of
+//! the three that wait for a second person, and words about money that do.
 //!
 //! A partner is a bank we can reach; a route is one of the two ways a partner offers; a client is
 //! an application that may ask. A change is decided against the tables as they are and then
@@ -21,6 +21,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::api_key::{ApiKey, KeyId};
+use super::decision::Decision;
 use super::endpoint::{Endpoint, EndpointId};
 use super::id::{Position, Principal, UserId};
 use super::merchant::Merchant;
@@ -250,6 +251,8 @@ pub enum RegistryChange {
     Approved(ProposalId),
     /// Somebody does not want it, or no more, and why.
     ProposalRefused(ProposalId, Line),
+    /// One administrator has said what is to happen with much money; another has to say the same.
+    Decided(Box<Decision>),
 }
 
 /// A change of the registry, and whose it is.
@@ -357,6 +360,8 @@ pub struct Registry {
     pub merchants: BTreeMap<UserId, Arc<Merchant>>,
     /// Changes that wait for a second person.
     pub proposals: BTreeMap<ProposalId, Arc<Proposal>>,
+    /// Words about money that wait for a second person, by what they are about.
+    pub decisions: BTreeMap<Position, Arc<Decision>>,
     /// Whose each server key is.
     pub(super) server_keys: BTreeMap<KeyId, UserId>,
 }
@@ -402,6 +407,7 @@ impl Registry {
             RegistryChange::ProposalRefused(id, _) => {
                 require(self.proposals.contains_key(id), RegistryError::NoSuchProposal)
             }
+            RegistryChange::Decided(decision) => self.decide_decision(decision),
         }
     }
 
@@ -497,6 +503,7 @@ impl Registry {
             RegistryChange::ProposalRefused(id, _) => {
                 self.proposals.remove(id);
             }
+            RegistryChange::Decided(decision) => self.note_decision(decision),
         }
     }
 
@@ -523,6 +530,7 @@ impl Registry {
             && self.endpoints.is_empty()
             && self.merchants.is_empty()
             && self.proposals.is_empty()
+            && self.decisions.is_empty()
     }
 
     /// Changes that lead from empty tables to these.
@@ -540,8 +548,10 @@ impl Registry {
         let proposal = |it: &Arc<Proposal>| RegistryChange::Proposed(Box::new((**it).clone()));
         // Last: a change of a row ends what was proposed for it.
         let proposals = self.proposals.values().map(proposal);
+        let decided = |it: &Arc<Decision>| RegistryChange::Decided(Box::new((**it).clone()));
+        let decisions = self.decisions.values().map(decided);
         let tables = partners.chain(routes).chain(clients).chain(keys).chain(endpoints);
-        tables.chain(merchants).chain(proposals)
+        tables.chain(merchants).chain(proposals).chain(decisions)
     }
 
     /// The client that acts as `user`.

@@ -170,7 +170,14 @@ mod tests {
     fn opened(kind: AccountKind, owner: Option<u32>, floor: i64) -> Account {
         let currency = Currency::parse("USD").unwrap();
         let owner = owner.map(UserId);
-        Account::new(&AccountOpened { account: ID, kind, currency, owner, floor })
+        Account::new(&AccountOpened {
+            account: ID,
+            kind,
+            currency,
+            owner,
+            floor,
+            by: crate::ledger::id::Principal::System,
+        })
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub struct User {
     pub account: AccountId,
     /// What they may do.
     pub role: Role,
+    /// Whether somebody else chose their password: before they change it they may do nothing else.
+    pub must_change_password: bool,
     texts: Texts,
     /// When they signed up.
     pub created_at: Timestamp,
@@ -32,9 +34,11 @@ pub struct User {
     Clone, PartialEq, Eq, Debug, Default, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize,
 )]
 struct Since {
-    /// Wrong passwords since the last right one, and the lock they may have led to.
+    /// Wrong passwords of strangers since the last right one, and the lock they may have led to.
     lockout: Lockout,
-    /// Tokens issued before this moment are dead.
+    /// The same of those who have logged in before, apart: strangers do not keep them out.
+    known: Lockout,
+    /// Tokens issued before this moment, or in its second, are dead.
     sessions_from: Option<Timestamp>,
     codes: Option<Codes>,
 }
@@ -76,8 +80,17 @@ pub fn credential_in(fact: &Fact) -> Option<&Credential> {
         return Some(&created.credential);
     }
     let Fact::UserChanged(changed) = fact else { return None };
-    let UserChange::Credential { credential, .. } = &changed.change else { return None };
-    Some(credential)
+    match &changed.change {
+        UserChange::Credential { credential, .. } | UserChange::PasswordGiven(credential) => {
+            Some(credential)
+        }
+        UserChange::Role(_)
+        | UserChange::LoginFailed
+        | UserChange::LoginCleared
+        | UserChange::Codes(_)
+        | UserChange::KnownFailed
+        | UserChange::KnownCleared => None,
+    }
 }
 
 impl User {
@@ -87,6 +100,7 @@ impl User {
             id: created.user,
             account: created.account.account,
             role: created.role,
+            must_change_password: created.must_change_password,
             texts: Texts::new([
                 created.username.as_str(),
                 created.email.as_str(),
@@ -99,12 +113,12 @@ impl User {
         }
     }
 
-    /// Wrong passwords since the last right one, and the lock they may have led to.
+    /// Wrong passwords of strangers since the last right one, and the lock they may have led to.
     pub fn lockout(&self) -> Lockout {
         self.since.as_ref().map_or_else(Lockout::default, |since| since.lockout)
     }
 
-    /// Tokens issued before this moment are dead.
+    /// Tokens issued before this moment, or in its second, are dead.
     pub fn sessions_from(&self) -> Timestamp {
         self.since.as_ref().and_then(|since| since.sessions_from).unwrap_or(Timestamp::EPOCH)
     }
@@ -112,6 +126,11 @@ impl User {
     /// Their one-time codes, if they ever had one.
     pub fn codes(&self) -> Option<&Codes> {
         self.since.as_ref()?.codes.as_ref()
+    }
+
+    /// Wrong passwords of those who have logged in before, and the lock they may have led to.
+    pub fn known_lockout(&self) -> Lockout {
+        self.since.as_ref().map_or_else(Lockout::default, |since| since.known)
     }
 
     /// Unique.
@@ -145,7 +164,7 @@ impl User {
             UserChange::Credential { sessions_end, .. } => {
                 self.credential = position;
                 if *sessions_end {
-                    self.since.get_or_insert_default().sessions_from = Some(at);
+                    self.begin_anew(at);
                 }
             }
             UserChange::LoginFailed => {
@@ -156,11 +175,33 @@ impl User {
                 let since = self.since.get_or_insert_default();
                 since.lockout = since.lockout.succeeded();
             }
+            UserChange::KnownFailed => {
+                let since = self.since.get_or_insert_default();
+                since.known = since.known.failed(at);
+            }
+            UserChange::KnownCleared => {
+                let since = self.since.get_or_insert_default();
+                since.known = since.known.succeeded();
+            }
             UserChange::Codes(change) => {
                 let since = self.since.get_or_insert_default();
                 since.codes.get_or_insert_default().apply(change, at);
             }
+            UserChange::PasswordGiven(_) => {
+                self.credential = position;
+                self.begin_anew(at);
+                self.must_change_password = true;
+            }
         }
+    }
+
+    /// With another password older tokens are dead, and whoever guessed at the old one guesses anew.
+    fn begin_anew(&mut self, at: Timestamp) {
+        let since = self.since.get_or_insert_default();
+        since.sessions_from = Some(at);
+        since.lockout = Lockout::default();
+        since.known = Lockout::default();
+        self.must_change_password = false;
     }
 }
 

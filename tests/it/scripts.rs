@@ -205,7 +205,14 @@ impl World {
                 let account = AccountId(u32::try_from(self.names.len()).unwrap());
                 let floor = words.options.get("floor").map_or(0, |floor| floor.parse().unwrap());
                 let (kind, currency) = (kind(words.word(2)?)?, currency(words.word(3)?)?);
-                let opened = AccountOpened { account, kind, currency, owner: None, floor };
+                let opened = AccountOpened {
+                    account,
+                    kind,
+                    currency,
+                    owner: None,
+                    floor,
+                    by: Principal::System,
+                };
                 self.names.insert(words.word(1)?.to_owned(), account);
                 self.follow(Fact::AccountOpened(opened));
             }

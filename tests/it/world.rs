@@ -109,7 +109,14 @@ pub(crate) fn opened(
     currency: Currency,
     owner: Option<u32>,
 ) -> AccountOpened {
-    AccountOpened { account, kind, currency, owner: owner.map(UserId), floor: 0 }
+    AccountOpened {
+        account,
+        kind,
+        currency,
+        owner: owner.map(UserId),
+        floor: 0,
+        by: Principal::System,
+    }
 }
 
 /// A user with their first account.
@@ -122,6 +129,7 @@ pub(crate) fn signed_up(number: u32, name: &str, role: Role, account: AccountId)
         phone: None,
         role,
         credential: Credential(Box::from(*b"hash")),
+        must_change_password: false,
         account: opened(account, role.account_kind(), Currency::IDR, Some(number)),
     }))
 }

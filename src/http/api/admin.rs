@@ -132,12 +132,12 @@ pub(super) async fn adjust(context: Context<'_>, caller: &Caller) -> Result<Repl
 }
 
 /// `POST /api/v1/admin/users/{username}/accounts`
-pub(super) async fn open_account(context: Context<'_>) -> Result<Reply, ApiError> {
+pub(super) async fn open_account(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
     let body: OpenAccountBody = context.request.json()?;
     let currency = wire::currency(Some(&body.currency))?
         .ok_or_else(|| ApiError::field("currency", "must be given"))?;
     let user = user(context)?;
-    let recorded = context.gateway.open_account(&user, currency).await?;
+    let recorded = context.gateway.open_account(caller.principal(), &user, currency).await?;
     let position = recorded.position.get();
     let view = ChangedView { currency: Some(currency.to_string()), ..changed(&user, position) };
     Ok(Reply::created(&view))

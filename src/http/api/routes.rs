@@ -339,7 +339,7 @@ async fn dispatch_further(
         Route::SetRole => admin::set_role(context, &caller).await,
         Route::Freeze => admin::freeze(context, &caller).await,
         Route::Adjust => admin::adjust(context, &caller).await,
-        Route::OpenAccount => admin::open_account(context).await,
+        Route::OpenAccount => admin::open_account(context, &caller).await,
         Route::Withdraw => payouts::withdraw(context, &caller).await,
         Route::Withdrawals => payouts::withdrawals(context, &caller).await,
         Route::WithdrawalFee => payouts::fee(context),

@@ -382,7 +382,8 @@ impl Context<'_> {
             | RegistryChange::MerchantRemoved(..)
             | RegistryChange::Proposed(_)
             | RegistryChange::Approved(_)
-            | RegistryChange::ProposalRefused(..) => Ok(wire::no_content(recorded.position)),
+            | RegistryChange::ProposalRefused(..)
+            | RegistryChange::Decided(_) => Ok(wire::no_content(recorded.position)),
         }
     }
 

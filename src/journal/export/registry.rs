@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::Names;
 use crate::ledger::api_key::{ApiKey, Scope};
+use crate::ledger::decision::{Decision, Wish};
 use crate::ledger::delivery::DeliveryTried;
 use crate::ledger::endpoint::{Endpoint, Format};
 use crate::ledger::merchant::Merchant;
@@ -52,6 +53,7 @@ fn row_of(names: &Names, change: &RegistryChange) -> (&'static str, Value) {
         RegistryChange::ProposalRefused(id, why) => {
             ("proposal_refused", json!({ "proposal": id.0.get(), "reason": why.as_str() }))
         }
+        RegistryChange::Decided(it) => ("decided", decision(names, it)),
     }
 }
 
@@ -62,6 +64,24 @@ fn proposal(names: &Names, proposal: &Proposal) -> Value {
         "until": proposal.until.to_string(),
         "change": change,
         "row": row,
+    })
+}
+
+fn decision(names: &Names, decision: &Decision) -> Value {
+    let account = match decision.wish {
+        Wish::LateToAccount(account) => Some(names.account(account)),
+        Wish::LateToBill
+        | Wish::LateToProvider
+        | Wish::PayoutReleased
+        | Wish::PayoutSucceeded
+        | Wish::PayoutFailed => None,
+    };
+    json!({
+        "about": decision.about.get(),
+        "until": decision.until.to_string(),
+        "wish": decision.wish.name(),
+        "account": account,
+        "reason": decision.reason.as_str(),
     })
 }
 

@@ -14,7 +14,7 @@ use crate::ledger::registry::tests::api_key;
 use crate::ledger::registry::{RegistryChange, RegistryChanged};
 use crate::ledger::time::Timestamp;
 
-const EVERY_CHANGE: &str = "7b12bb33e6cb90233843f9c5f2da1ab772d2e12ad9d8c8a297de1e66e0c7dc35";
+const EVERY_CHANGE: &str = "17893450dd5cedbf0a3fa56c4dff645add91d976a02c72ed714442a8fd063245";
 
 fn every_change() -> Vec<Fact> {
     let used = Timestamp::from_seconds(1_790_003_600);

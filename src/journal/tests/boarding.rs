@@ -14,7 +14,7 @@ use crate::ledger::event::Fact;
 use crate::ledger::id::{Position, Principal, UserId};
 use crate::ledger::time::Timestamp;
 
-const EVERY_CHANGE: &str = "bf81b4725e935582175a96ca2c05a043fe3d245ac97888917307a7e530ad7e98";
+const EVERY_CHANGE: &str = "aedb22f9234d78b63df026336a8966672246f50729c5a7abe88ab719ece95c37";
 
 fn changed(change: BoardingChange) -> Fact {
     let by = Principal::User(UserId(1));

@@ -12,7 +12,7 @@ use crate::ledger::id::{Position, Principal, UserId};
 use crate::ledger::registry::SealedKey;
 use crate::ledger::time::Timestamp;
 
-const EVERY_CHANGE: &str = "96bad51720302b3f4148dc7df661375da12b5a47b6d77e7cfaffb02b8bc1b60d";
+const EVERY_CHANGE: &str = "15262b7bfacb576799f6f4ad84623fde26c65e0507acb77d2faa0962f0e618c6";
 
 /// One change of every kind, the last of which leave a live code and an app.
 fn every_change() -> Vec<Fact> {

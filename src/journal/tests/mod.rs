@@ -67,8 +67,8 @@ impl World {
     /// Genesis, the house's accounts, and `users` of them with money; three batches.
     pub(super) fn begin(&mut self, users: u32) -> Vec<Batch> {
         let house = |account, kind| {
-            let (currency, owner, floor) = (Currency::IDR, None, 0);
-            Fact::AccountOpened(AccountOpened { account, kind, currency, owner, floor })
+            let (currency, owner, floor, by) = (Currency::IDR, None, 0, Principal::System);
+            Fact::AccountOpened(AccountOpened { account, kind, currency, owner, floor, by })
         };
         let opened = [house(CLEARING, AccountKind::Clearing), house(FEES, AccountKind::Fees)];
         let genesis = self.batch([Fact::Genesis]);
@@ -109,12 +109,14 @@ pub(super) fn user(number: u32) -> Fact {
         phone: Some(line("+6281200000000")),
         role: Role::Buyer,
         credential: Credential((*b"never to be printed").into()),
+        must_change_password: false,
         account: AccountOpened {
             account: account(number),
             kind: AccountKind::Wallet,
             currency: Currency::IDR,
             owner: Some(UserId(number)),
             floor: 0,
+            by: Principal::User(UserId(number)),
         },
     }))
 }
@@ -203,7 +205,8 @@ pub(super) fn every_fact() -> Vec<Fact> {
         }),
     ];
     let rest = facts_about_users().into_iter().chain(facts_about_payouts());
-    money.into_iter().chain(rest).chain(charges::facts()).collect()
+    let all = money.into_iter().chain(rest).chain(charges::facts());
+    all.chain(facts_about_passwords()).collect()
 }
 
 /// They begin at position 26.
@@ -276,10 +279,20 @@ fn facts_about_payouts() -> [Fact; 10] {
     ]
 }
 
+fn change(change: UserChange) -> Fact {
+    Fact::UserChanged(UserChanged { user: UserId(0), by: Principal::Operator, change })
+}
+
+/// They end at position 60.
+fn facts_about_passwords() -> [Fact; 3] {
+    [
+        change(UserChange::KnownFailed),
+        change(UserChange::KnownCleared),
+        change(UserChange::PasswordGiven(Credential((*b"never that").into()))),
+    ]
+}
+
 fn facts_about_users() -> [Fact; 5] {
-    let change = |change| {
-        Fact::UserChanged(UserChanged { user: UserId(0), by: Principal::Operator, change })
-    };
     [
         Fact::SessionRevoked(SessionRevoked {
             user: UserId(0),

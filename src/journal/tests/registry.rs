@@ -7,6 +7,7 @@ use crate::journal::replay;
 use crate::journal::sidefile::Mark;
 use crate::journal::{Batch, Error, Flaw, History};
 use crate::ledger::book::Book;
+use crate::ledger::decision::{Decision, Wish};
 use crate::ledger::delivery::{self, Delivery, DeliveryTried};
 use crate::ledger::endpoint::{Endpoint, EndpointId, EventKind, Format};
 use crate::ledger::event::{Digest, Fact, Origin};
@@ -22,7 +23,7 @@ use crate::ledger::registry::{
 use crate::ledger::text::ClientId;
 use crate::ledger::time::Timestamp;
 
-const EVERY_CHANGE: &str = "fdcbbb3025122d3d298dd8b7f0cab2875a2fc115bd608721ddd3dc82c0e3e668";
+const EVERY_CHANGE: &str = "8474585304acb8c253b5b1cf72201d4298ca5ca1c28babe4cac549dcd53db6ac";
 
 fn changed(change: RegistryChange) -> Fact {
     let by = Principal::User(UserId(0));
@@ -79,7 +80,7 @@ fn every_change() -> Vec<Fact> {
     facts
 }
 
-/// The first is approved by another, the second refused, the others wait.
+/// The first is approved by another, the second refused, the others wait; and two words about money.
 fn every_proposal() -> Vec<Fact> {
     let id = |number| ProposalId(Position::new(number).unwrap());
     let at = Timestamp::from_seconds(1_790_000_000);
@@ -87,6 +88,12 @@ fn every_proposal() -> Vec<Fact> {
         let (by, until) = (Principal::User(UserId(1)), at.plus_seconds(3_600));
         let proposal = Proposal { id: id(number), by, at, until, change };
         changed(RegistryChange::Proposed(Box::new(proposal)))
+    };
+    let decided = |about, wish| {
+        let (by, until) = (Principal::User(UserId(0)), at.plus_seconds(3_600));
+        let (about, reason) = (Position::new(about).unwrap(), line("found in the statement"));
+        let decision = Decision { about, by, at, until, wish, reason };
+        changed(RegistryChange::Decided(Box::new(decision)))
     };
     let gone = ClientId::parse("2").unwrap();
     let interbank = route("009", Usage::Interbank);
@@ -99,6 +106,8 @@ fn every_proposal() -> Vec<Fact> {
         proposed(32, TableChange::ClientSet(client("3", 0))),
         proposed(33, TableChange::ClientRemoved(gone)),
         proposed(34, TableChange::PartnerRemoved(bank("014"))),
+        decided(30, Wish::LateToAccount(super::account(1))),
+        decided(31, Wish::PayoutReleased),
     ]
 }
 
@@ -181,7 +190,7 @@ fn an_export_shows_all_but_the_keys() {
     let history = History::new();
     batches.into_iter().for_each(|batch| history.push(batch));
     let mut out = Vec::new();
-    assert_eq!(ndjson(&history, Position::new(8).unwrap(), &mut out).unwrap(), 27);
+    assert_eq!(ndjson(&history, Position::new(8).unwrap(), &mut out).unwrap(), 29);
     let text = String::from_utf8(out).unwrap();
     let parsed = |text: &str| -> Vec<serde_json::Value> {
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -196,6 +205,7 @@ fn a_checkpoint_holds_it() {
     let (world, _) = sample();
     assert_eq!(world.book.registry.partners.len(), 3);
     assert_eq!(world.book.registry.proposals.len(), 4);
+    assert_eq!(world.book.registry.decisions.len(), 2);
     assert_eq!(world.book.registry.endpoints.len(), 3);
     assert_eq!(world.book.registry.merchants.len(), 1);
     let pending = world.book.outbox.pending().map(|(_, pending)| pending.tried);

@@ -43,6 +43,7 @@ impl Story {
                 currency: Currency::IDR,
                 owner: Some(UserId(number)),
                 floor: -1_000_000,
+                by: Principal::System,
             };
             story.tell(Fact::UserCreated(Box::new(UserCreated {
                 user: UserId(number),
@@ -52,6 +53,7 @@ impl Story {
                 phone: None,
                 role: Role::Buyer,
                 credential: Credential((*b"none").into()),
+                must_change_password: false,
                 account,
             })));
         }

@@ -16,7 +16,7 @@ use crate::identity::vault::Vault;
 use crate::journal::{BatchBuilder, Hash, History, Journal, MemoryJournal};
 use crate::ledger::book::Book;
 use crate::ledger::event::{AccountOpened, Event};
-use crate::ledger::id::AccountId;
+use crate::ledger::id::{AccountId, Principal};
 use crate::ledger::money::{Amount, Currency};
 use crate::ledger::payout::Beneficiary;
 use crate::ledger::registry::{self, RegistryChange, RegistryChanged};
@@ -128,7 +128,14 @@ fn route() -> Try {
 
 fn opened(account: AccountId, kind: AccountKind) -> Fact {
     let currency = Currency::IDR;
-    Fact::AccountOpened(AccountOpened { account, kind, currency, owner: None, floor: 0 })
+    Fact::AccountOpened(AccountOpened {
+        account,
+        kind,
+        currency,
+        owner: None,
+        floor: 0,
+        by: Principal::System,
+    })
 }
 
 /// The house, money in escrow, and a payout at position 5.
