@@ -52,6 +52,14 @@ enum Action {
         #[arg(long)]
         email: String,
     },
+    /// Gives a user another password, read from standard input, one line. Their tokens are dead, and
+    /// they have to change it before they may do anything else.
+    SetPassword {
+        username: String,
+        /// It is their own choice, typed by themself: they need not change it.
+        #[arg(long)]
+        their_choice: bool,
+    },
     /// Gives a user another role.
     SetRole { username: String, role: String },
     /// Refuses debits of a user's account from here on.
@@ -138,6 +146,12 @@ async fn act(app: &App, action: Action) -> Result<String, Failure> {
             };
             let recorded = gateway.sign_up(wanted).await.map_err(Failure::failed)?;
             Ok(format!("{username} is a {role} from position {} on", recorded.position))
+        }
+        Action::SetPassword { username, their_choice } => {
+            let (user, password) = (find(app, &username)?, read_password()?);
+            let set = gateway.set_password(Principal::Operator, &user, password, their_choice);
+            let position = set.await.map_err(Failure::failed)?.position;
+            Ok(format!("{username} has another password from position {position} on"))
         }
         Action::SetRole { username, role } => {
             let (user, role) = (find(app, &username)?, parse_role(&role)?);

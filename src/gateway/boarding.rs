@@ -266,7 +266,8 @@ impl Gateway {
             password: Secret::new(password.clone()),
             role: Role::Buyer,
         };
-        self.make_user(wanted, by, false).await?;
+        // Whoever shows it to them knows it: it lasts until they log in.
+        self.make_user(wanted, by, true).await?;
         Ok((self.look_up(username.as_str())?.id, Secret::new(password)))
     }
 

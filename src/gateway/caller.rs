@@ -80,6 +80,20 @@ impl Caller {
         }
     }
 
+    /// Fails for who has to change their password before they may do anything else. An application
+    /// that acts for them has its own key.
+    ///
+    /// # Errors
+    /// [`Error::PasswordChangeRequired`].
+    pub fn require_own_password(&self) -> Result<(), Error> {
+        match &self.proof {
+            Proof::Session(_) if self.user.must_change_password => {
+                Err(Error::PasswordChangeRequired)
+            }
+            Proof::Session(_) | Proof::Key { .. } => Ok(()),
+        }
+    }
+
     /// Fails for everybody but administrators.
     ///
     /// # Errors
@@ -107,8 +121,8 @@ impl Gateway {
         // A signed token names a user that exists; if it does not, the token is no token of ours.
         let id = PublicId::parse("usr", session.user.as_str()).ok_or(InvalidToken::Malformed)?;
         let user = self.user_by_public_id(id).ok_or(InvalidToken::Revoked)?;
-        // Whole seconds: a token issued in the second that ended the sessions before it may live.
-        if session.issued().seconds() < user.sessions_from().seconds() {
+        // Whole seconds: what was issued in the second that ended the sessions before it is dead too.
+        if session.issued().seconds() <= user.sessions_from().seconds() {
             return Err(InvalidToken::Revoked.into());
         }
         Ok(Caller { user, proof: Proof::Session(session) })

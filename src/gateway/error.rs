@@ -38,6 +38,9 @@ pub enum Error {
     /// The caller may not do this.
     #[error("not allowed: {0}")]
     Forbidden(&'static str),
+    /// Somebody else chose the caller's password: it has to be changed before anything else.
+    #[error("the password has to be changed")]
+    PasswordChangeRequired,
     /// A code of somebody elsewhere was scanned.
     #[error("the QR code is not of this community")]
     ForeignQr,

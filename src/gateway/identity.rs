@@ -153,15 +153,20 @@ impl Gateway {
         match (verdict, user) {
             (Verdict::Right { outdated }, Some(user)) if !locked => {
                 self.names.succeeded(&(login.as_str(), network(from)), now);
-                self.follow_success(&user, outdated.then_some(again)).await?;
+                if user.lockout().failures > 0 {
+                    self.change(user.id, UserChange::LoginCleared).await?;
+                }
+                self.renew(&user, outdated.then_some(again)).await?;
+                let login = self.open_session(user);
+                // Not before: the password may be changed in the next turn, and older tokens are dead.
                 drop(turn);
-                self.open_session(user)
+                login
             }
             (_, user) => {
                 self.networks.failed(&network(from), now);
                 self.names.failed(&(login.as_str(), network(from)), now);
                 if let Some(user) = user.filter(|_| !locked) {
-                    self.note_failure(user.id, turn)?;
+                    self.note_failure(user.id, UserChange::LoginFailed, turn)?;
                 }
                 Err(Error::InvalidCredentials)
             }
@@ -217,7 +222,11 @@ impl Gateway {
     ///
     /// # Errors
     /// The entry cannot be read.
-    fn hash_of(&self, login: &str, user: Option<&User>) -> Result<Option<PasswordHash>, Error> {
+    pub(super) fn hash_of(
+        &self,
+        login: &str,
+        user: Option<&User>,
+    ) -> Result<Option<PasswordHash>, Error> {
         let position = user.map(|user| user.credential).or_else(|| {
             let number = self.decoys.hash_one(login).checked_rem(self.view().users_len().into())?;
             self.view().user(UserId(u32::try_from(number).ok()?)).map(|decoy| decoy.credential)
@@ -247,23 +256,24 @@ impl Gateway {
     ///
     /// # Errors
     /// If too much is waiting.
-    fn note_failure(&self, user: UserId, turn: Option<Reservation>) -> Result<(), Error> {
-        let change = UserChange::LoginFailed;
+    pub(super) fn note_failure(
+        &self,
+        user: UserId,
+        change: UserChange,
+        turn: Option<Reservation>,
+    ) -> Result<(), Error> {
         let changed = UserChanged { user, by: Principal::System, change };
         let turn = turn.into_iter().collect();
         drop(self.engine.queue(Fact::UserChanged(changed), turn)?);
         Ok(())
     }
 
-    /// After the right password: the failures are forgotten, an outdated hash is made anew.
-    async fn follow_success(
+    /// After the right password: an outdated hash is made anew.
+    pub(super) async fn renew(
         &self,
         user: &User,
         outdated: Option<Secret<String>>,
     ) -> Result<(), Error> {
-        if user.lockout().failures > 0 {
-            self.change(user.id, UserChange::LoginCleared).await?;
-        }
         if let Some(password) = outdated {
             // The next login does as well.
             let Ok(hash) = self.hasher.hash(password).await else { return Ok(()) };
@@ -274,14 +284,20 @@ impl Gateway {
         Ok(())
     }
 
-    async fn change(&self, user: UserId, change: UserChange) -> Result<Box<Recorded>, Error> {
+    pub(super) async fn change(
+        &self,
+        user: UserId,
+        change: UserChange,
+    ) -> Result<Box<Recorded>, Error> {
         let changed = UserChanged { user, by: Principal::System, change };
         Ok(self.engine.record(Fact::UserChanged(changed), Vec::new()).await?)
     }
 
-    fn open_session(&self, user: Arc<User>) -> Result<Login, Error> {
+    /// A token for `user`. It is dated after the second in which older ones died, if need be a second
+    /// ahead.
+    pub(super) fn open_session(&self, user: Arc<User>) -> Result<Login, Error> {
         let subject = Subject::new(&user_public_id(&user)).expect("public ids are short ASCII");
-        let now = self.engine.clock().now();
+        let now = self.engine.clock().now().max(user.sessions_from().plus_seconds(1));
         let issued = token::issue(&self.keys, &subject, TokenId::random(), now);
         Ok(Login { token: issued.token, expires: issued.expires, user })
     }

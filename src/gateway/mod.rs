@@ -22,6 +22,7 @@ pub mod identity;
 pub mod merchant;
 pub mod messenger;
 pub mod notify;
+pub mod password;
 pub mod pay;
 pub mod payout;
 pub mod preview;

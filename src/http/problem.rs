@@ -25,6 +25,7 @@ pub enum Code {
     OtpInvalid,
     OtpExpired,
     Forbidden,
+    PasswordChangeRequired,
     IpNotAllowed,
     NotFound,
     RecipientNotFound,
@@ -62,7 +63,7 @@ struct Row(u16, &'static str, &'static str);
 
 impl Code {
     /// Every code, for the documents and for tests.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 38] = [
         Self::InvalidRequest,
         Self::InvalidToken,
         Self::InvalidCredentials,
@@ -70,6 +71,7 @@ impl Code {
         Self::OtpInvalid,
         Self::OtpExpired,
         Self::Forbidden,
+        Self::PasswordChangeRequired,
         Self::IpNotAllowed,
         Self::NotFound,
         Self::RecipientNotFound,
@@ -111,6 +113,9 @@ impl Code {
             Self::OtpInvalid => Row(401, "otp_invalid", "The one-time code is wrong"),
             Self::OtpExpired => Row(401, "otp_expired", "The one-time code has expired"),
             Self::Forbidden => Row(403, "forbidden", "Not allowed"),
+            Self::PasswordChangeRequired => {
+                Row(403, "password_change_required", "The password has to be changed first")
+            }
             Self::IpNotAllowed => Row(403, "ip_not_allowed", "Not allowed from this address"),
             Self::NotFound => Row(404, "not_found", "Not found"),
             Self::RecipientNotFound => Row(404, "recipient_not_found", "No such recipient"),

@@ -31,7 +31,7 @@ impl Gateway {
     /// takes the password, or a stolen token would be enough to make itself a second factor.
     ///
     /// # Errors
-    /// As [`Gateway::log_in`]; [`Error::Conflict`] if they have an app: it has to be forgotten first,
+    /// As [`Gateway::prove`]; [`Error::Conflict`] if they have an app: it has to be forgotten first,
     /// which takes its code.
     pub async fn enrol_app(
         &self,
@@ -41,8 +41,8 @@ impl Gateway {
     ) -> Result<Enrolment, Error> {
         caller.require_person()?;
         let user = caller.user.id;
-        // With the limits and the lock of a login; its token is not wanted.
-        drop(self.log_in(caller.user.username(), password, from).await?);
+        // With a lock of its own, as for everybody who is known.
+        drop(self.prove(user, password, from).await?);
         let (codes, turn) = self.codes_of(user).await;
         if codes.totp.is_some_and(|totp| totp.confirmed) {
             return Err(Error::Conflict("there is an authenticator; remove it first"));

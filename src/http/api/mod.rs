@@ -6,6 +6,7 @@
 //! POST   /api/transfer                          transfer (applications)
 //! GET    /api/transfer/{transactionId}          transfer (applications)
 //! POST   /api/v1/auth/signup, login, logout     session
+//! PUT    /api/v1/auth/password                  session
 //! *      /api/v1/auth/otp, /auth/totp           codes
 //! GET    /api/v1/me, /users/{username}          session
 //! GET    /api/v1/balance                        wallet
@@ -210,7 +211,11 @@ impl Context<'_> {
     /// Who asks: a user with a token, or an application with a key that is for this route.
     fn caller(&self, route: Route) -> Result<Caller, ApiError> {
         let Some(key) = self.request.header(&API_KEY)? else {
-            return Ok(self.gateway.authenticate(self.token()?)?);
+            let caller = self.gateway.authenticate(self.token()?)?;
+            if !route.comes_before_password() {
+                caller.require_own_password()?;
+            }
+            return Ok(caller);
         };
         if self.request.headers().contains_key(AUTHORIZATION) {
             return Err(ApiError::field("x-api-key", "does not go with Authorization"));

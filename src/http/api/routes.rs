@@ -71,6 +71,7 @@ routes! {
     SignUp: "POST" "api/v1/auth/signup" "signup" Anyone;
     LogIn: "POST" "api/v1/auth/login" "login" Anyone;
     LogOut: "POST" "api/v1/auth/logout" "logout" AnyUser;
+    ChangePassword: "PUT" "api/v1/auth/password" "change_password" AnyUser;
     AskCode: "POST" "api/v1/auth/otp" "ask_code" AnyUser;
     EnrolApp: "POST" "api/v1/auth/totp" "enrol_app" AnyUser;
     ConfirmApp: "POST" "api/v1/auth/totp/confirm" "confirm_app" AnyUser;
@@ -250,6 +251,11 @@ impl Route {
         }
     }
 
+    /// Whether it is open to who has to change their password before anything else.
+    pub const fn comes_before_password(self) -> bool {
+        matches!(self, Self::Me | Self::ChangePassword | Self::LogOut)
+    }
+
     /// The route of a request. HEAD is answered wherever GET is (RFC 9110, 9.1).
     ///
     /// # Errors
@@ -318,6 +324,7 @@ async fn dispatch_further(
         Route::Payment => payments::show(context, &caller),
         Route::Refund => payments::refund(context, &caller).await,
         Route::LogOut => session::log_out(context, &caller).await,
+        Route::ChangePassword => session::change_password(context, &caller).await,
         Route::AskCode => codes::ask(context, &caller).await,
         Route::EnrolApp => codes::enrol(context, &caller).await,
         Route::ConfirmApp => codes::confirm(context, &caller).await,

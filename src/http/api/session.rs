@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Context, wire};
 use crate::gateway::caller::{Caller, user_public_id};
-use crate::gateway::identity::SignUp;
+use crate::gateway::identity::{Login, SignUp};
 use crate::http::problem::{ApiError, Code};
 use crate::http::reply::Reply;
 use crate::identity::secret::Secret;
@@ -33,6 +33,13 @@ struct LogInBody {
     password: Secret<String>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PasswordBody {
+    password: Secret<String>,
+    new_password: Secret<String>,
+}
+
 #[derive(Serialize)]
 struct UserView {
     id: String,
@@ -40,6 +47,7 @@ struct UserView {
     name: String,
     email: String,
     role: &'static str,
+    must_change_password: bool,
     created_at: String,
 }
 
@@ -68,6 +76,13 @@ struct LogInView {
     token_type: &'static str,
     expires_at: String,
     user: UserView,
+}
+
+#[derive(Serialize)]
+struct PasswordChangedView {
+    #[serde(flatten)]
+    login: LogInView,
+    position: u64,
 }
 
 #[derive(Serialize)]
@@ -105,12 +120,25 @@ pub(super) async fn log_in(context: Context<'_>) -> Result<Reply, ApiError> {
     let from = context.address();
     // On a task of its own: a guesser who goes away early is counted all the same.
     let login = detached(async move { gateway.log_in(&login, password, from).await }).await??;
-    Ok(Reply::ok(&LogInView {
-        token: login.token,
-        token_type: "Bearer",
-        expires_at: context.time(login.expires),
-        user: context.user(&login.user),
-    }))
+    Ok(Reply::ok(&context.login(login)))
+}
+
+/// `PUT /api/v1/auth/password`: with a token that lives on, since all others are dead.
+pub(super) async fn change_password(
+    context: Context<'_>,
+    caller: &Caller,
+) -> Result<Reply, ApiError> {
+    let PasswordBody { password, new_password } = context.request.json()?;
+    if password.expose().len() > limits::PASSWORD_MAX {
+        return Err(ApiError::new(Code::InvalidCredentials));
+    }
+    let (gateway, caller) = (Arc::clone(context.gateway), caller.clone());
+    let from = context.address();
+    let change =
+        async move { gateway.change_password(&caller, password, new_password, from).await };
+    let (login, recorded) = detached(change).await??;
+    let position = recorded.position.get();
+    Ok(Reply::ok(&PasswordChangedView { login: context.login(login), position }))
 }
 
 /// `POST /api/v1/auth/logout`
@@ -180,7 +208,17 @@ impl Context<'_> {
             name: user.name().to_owned(),
             email: user.email().to_owned(),
             role: user.role.name(),
+            must_change_password: user.must_change_password,
             created_at: self.time(user.created_at),
+        }
+    }
+
+    fn login(&self, login: Login) -> LogInView {
+        LogInView {
+            token: login.token,
+            token_type: "Bearer",
+            expires_at: self.time(login.expires),
+            user: self.user(&login.user),
         }
     }
 

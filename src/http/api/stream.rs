@@ -68,7 +68,7 @@ impl Told {
 pub(super) fn open(context: Context<'_>) -> Result<Reply, ApiError> {
     let offered = websocket::offered_token(context.request)?.map(str::to_owned);
     if let Some(token) = &offered {
-        context.gateway.authenticate(token)?;
+        context.gateway.authenticate(token)?.require_own_password()?;
     }
     let gateway = Arc::clone(context.gateway);
     let offset_seconds = context.api.options.offset_seconds;
@@ -100,6 +100,7 @@ impl Session {
             None => self.first_message().await,
         };
         let caller = token.as_ref().and_then(|token| self.gateway.authenticate(token).ok());
+        let caller = caller.filter(|caller| caller.require_own_password().is_ok());
         let (Some(token), Some(caller)) = (token, caller) else {
             return self.close(CloseCode::Policy, "a live token is needed").await;
         };

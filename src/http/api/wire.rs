@@ -273,6 +273,10 @@ impl From<Error> for ApiError {
             Error::RecipientNotFound => Self::new(Code::RecipientNotFound),
             Error::NotFound => Self::new(Code::NotFound),
             Error::Forbidden(why) => Self::with_detail(Code::Forbidden, why),
+            Error::PasswordChangeRequired => Self::with_detail(
+                Code::PasswordChangeRequired,
+                "somebody else chose the password: change it with PUT /api/v1/auth/password",
+            ),
             Error::ForeignQr => Self::with_detail(
                 Code::ForeignQr,
                 "whom it pays has no account here; nothing was paid",

@@ -277,6 +277,11 @@ fn implied(operation: &Node, route: Route) -> Vec<Code> {
         codes.extend([Code::InvalidToken, Code::Forbidden, Code::RateLimited]);
         codes.extend([Code::Busy, Code::Unavailable]);
     }
+    if matches!(route.access(), Access::AnyUser | Access::Roles(_))
+        && !route.comes_before_password()
+    {
+        codes.push(Code::PasswordChangeRequired);
+    }
     if route.pattern().contains("{}") {
         codes.push(Code::NotFound);
     }

@@ -220,7 +220,7 @@ async fn check_key(route: Route) {
 
 #[tokio::test]
 async fn a_code_is_taken_where_it_is_documented() {
-    let prober = Prober::new().await;
+    let mut prober = Prober::new().await;
     for (route, media_type, schema, example) in bodies() {
         let documented = parameters(route, "header");
         let documented = documented.iter().any(|it| it["name"] == "X-OTP");
@@ -233,5 +233,8 @@ async fn a_code_is_taken_where_it_is_documented() {
         let (field, message) = first(&prober.send(route, request.header("x-otp", "222222")).await);
         let differs = field == "otp" && message == "differs from X-OTP";
         assert_eq!(differs, documented, "{route:?}: {field} {message}");
+        if route == Route::ChangePassword {
+            prober = Prober::new().await;
+        }
     }
 }

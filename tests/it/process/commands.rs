@@ -1,5 +1,6 @@
 //! The other commands: help, verify, export, mistakes in arguments and configuration.
 
+use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -133,6 +134,15 @@ fn export(data: &Path, format: &str) -> String {
     said(&output)
 }
 
+fn set_password(data: &Path, password: &str) -> Output {
+    let mut command = gerbang();
+    command.args(["admin", "set-password", "budi", "--data"]).arg(data);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(password.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
 #[test]
 fn a_store_is_verified_exported_and_changed_by_its_operator() {
     let home = tempfile::tempdir().unwrap();
@@ -189,6 +199,10 @@ fn a_store_is_verified_exported_and_changed_by_its_operator() {
     let weak = admin(&weak);
     assert_eq!(weak.status.code(), Some(1));
     assert!(complaint(&weak).contains("password"), "{}", complaint(&weak));
+    assert_eq!(set_password(&data, "pendek\n").status.code(), Some(1));
+    let set = set_password(&data, "kata-sandi-dari-operator\n");
+    assert_eq!(set.status.code(), Some(0), "{}", complaint(&set));
+    assert!(said(&set).contains("budi has another password from position"));
     let demo = Demo::start(&data).map_err(|ended| format!("{ended:?}")).unwrap();
     let more = Asked { by: "ani".into(), reference: "r2".into(), amount: 1 };
     assert_eq!(demo.client("ani").unwrap().pay(&more).unwrap().status, 422);

@@ -23,7 +23,7 @@ async fn signing_up_makes_a_user_with_an_account() {
     let answer = gateway.send(post(SIGN_UP, &ani())).await;
     let user = json!({
         "id": id("usr", 0), "username": "ani", "name": "Ani Lestari", "email": "ani@contoh.id",
-        "role": "buyer", "created_at": START_TEXT,
+        "role": "buyer", "must_change_password": false, "created_at": START_TEXT,
     });
     let account = json!({"id": id("acc", 0), "currency": "IDR"});
     answer.is(201, &json!({"user": user, "account": account, "position": 2}));

@@ -5,7 +5,7 @@ use tokio::runtime::Builder;
 
 use super::{check_refusal, says_where};
 use crate::edr;
-use crate::support::{Ask, People, TestGateway, ask, get, id, post, put, raw};
+use crate::support::{Ask, PASSWORD, People, TestGateway, ask, get, id, post, put, raw};
 use gerbang::http::api::routes::{Access, Route};
 use gerbang::ledger::event::Role;
 use gerbang::ledger::id::UserId;
@@ -151,6 +151,7 @@ const fn of_codes_and_keys(route: Route) -> Row {
         Route::MethodLogo => [200; 7],
         Route::AskCode => [401, 202, 202, 202, 403, 403, 401],
         Route::EnrolApp => [401, 201, 201, 201, 403, 403, 401],
+        Route::ChangePassword => [401, 200, 200, 200, 200, 200, 401],
         Route::Merchants | Route::SetMerchant | Route::ReconcileDay => {
             [401, 403, 403, 403, 403, 200, 401]
         }
@@ -183,8 +184,7 @@ fn body(route: Route) -> Value {
     match route {
         Route::SignUp => json!({"username": "ani", "name": "x", "email": "a@contoh.id",
             "password": "kata-sandi-lain", "role": "buyer"}),
-        Route::EnrolApp => json!({"password": crate::support::PASSWORD}),
-        Route::LogIn => json!({"login": "ani", "password": crate::support::PASSWORD}),
+        Route::LogIn => json!({"login": "ani", "password": PASSWORD}),
         Route::Pay => json!({"to": "kasir", "amount": 1}),
         Route::ReadQr => json!({"qr": "x"}),
         Route::PayQr => json!({"qr": "x", "amount": 1}),
@@ -194,7 +194,6 @@ fn body(route: Route) -> Value {
         }
         Route::SetMerchant => json!({"methods": ["wallet"], "fee_basis_points": 70}),
         Route::AskCode => json!({"operation": "payment", "to": "kasir", "amount": 1}),
-        Route::ConfirmApp => json!({"code": "123456"}),
         Route::AnnounceTopUp => {
             json!({"amount": 1, "sender_bank_code": "014", "sender_name": "ANI"})
         }
@@ -246,6 +245,15 @@ fn body(route: Route) -> Value {
         Route::PreviewRoute => json!({"bank_code": "022", "amount": 50_000}),
         Route::PreviewScreening => json!({"payer": "iki-modal", "bank_code": "022",
             "account_number": "0115471119", "amount": 50_000}),
+        _ => body_of_codes(route),
+    }
+}
+
+fn body_of_codes(route: Route) -> Value {
+    match route {
+        Route::ChangePassword => json!({"password": PASSWORD, "new_password": "kata-sandi-lain-9"}),
+        Route::ConfirmApp => json!({"code": "123456"}),
+        Route::EnrolApp => json!({"password": PASSWORD}),
         _ => json!({}),
     }
 }
