@@ -62,7 +62,7 @@ async fn world(app: &App) -> World {
     }
     let log_in = async |name| {
         let from = [127, 0, 0, 1].into();
-        good(app.gateway.log_in(name, Secret::new(PASSWORD.to_owned()), from).await).token
+        good(app.gateway.log_in(name, Secret::new(PASSWORD.to_owned()), None, from).await).token
     };
     let (payer, admin) = (log_in("pembeli").await, log_in("penyelia").await);
     let options = Options {

@@ -192,6 +192,8 @@ pub const API_KEYS_MAX: usize = 10_000;
 pub const API_KEY_NOTED_SECONDS: i64 = 3_600;
 /// Life of a user's token, in seconds (EZPY-1, MATA-1).
 pub const TOKEN_SECONDS: i64 = 24 * 3600;
+/// How long a device is known by a login, in seconds: half a year, and each login begins it anew.
+pub const DEVICE_TOKEN_SECONDS: i64 = 180 * 24 * 3600;
 /// How long a revoked token is remembered beyond its end, in seconds: two years, so that a clock
 /// that was wrong for a while brings no dead token back.
 pub const REVOCATION_KEPT_SECONDS: i64 = 2 * 365 * 24 * 3600;

@@ -45,6 +45,8 @@ pub struct Login {
     pub token: String,
     /// When it ends.
     pub expires: Timestamp,
+    /// What makes them known at their next login; a secret.
+    pub device: String,
     /// Whose it is.
     pub user: Arc<User>,
 }
@@ -120,8 +122,10 @@ impl Gateway {
         Ok(self.engine.record(Fact::UserCreated(Box::new(created)), names).await?)
     }
 
-    /// A token for whoever knows the password. `login` is a username or an e-mail address, `from`
-    /// the address it comes from.
+    /// A token for whoever knows the password. `login` is a username or an e-mail address, `device`
+    /// what an earlier login gave, `from` the address it comes from. Who shows the former is known,
+    /// and strangers' failures are not counted against them; with one that is not good for this user
+    /// anybody is a stranger.
     ///
     /// # Errors
     /// [`Error::InvalidCredentials`] for a wrong password, an unknown name and a locked account
@@ -130,12 +134,19 @@ impl Gateway {
         &self,
         login: &str,
         password: Secret<String>,
+        device: Option<&str>,
         from: IpAddr,
     ) -> Result<Login, Error> {
         let now = self.engine.clock().now();
         let login = login.to_ascii_lowercase();
+        if let Some(user) = device.and_then(|device| self.known_by(&login, device, now)) {
+            let (user, turn) = self.prove(user, password, from).await?;
+            let login = self.open_session(user);
+            drop(turn);
+            return login;
+        }
         self.check_throttles(&login, from, now)?;
-        let found = self.view().user_by_name(&login).or_else(|| self.view().user_by_email(&login));
+        let found = self.find_login(&login);
         // Tries for one user come one after the other, so that each sees the failures before it.
         let turn = match &found {
             Some(user) => Some(self.engine.reserve(NameKind::Login, &user.id.0.to_string()).await),
@@ -171,6 +182,20 @@ impl Gateway {
                 Err(Error::InvalidCredentials)
             }
         }
+    }
+
+    fn find_login(&self, login: &str) -> Option<Arc<User>> {
+        self.view().user_by_name(login).or_else(|| self.view().user_by_email(login))
+    }
+
+    /// The user of this login, if `device` shows that they have logged in with it, and their password
+    /// is the same since.
+    fn known_by(&self, login: &str, device: &str, now: Timestamp) -> Option<UserId> {
+        let known = token::verify_device(&self.keys, device, now).ok()?;
+        let user = self.find_login(login)?;
+        let is_theirs = known.user.as_str() == user_public_id(&user);
+        let is_since = known.issued().seconds() > user.sessions_from().seconds();
+        (is_theirs && is_since).then_some(user.id)
     }
 
     /// The caller's token is dead from here on, after a restart too.
@@ -299,7 +324,8 @@ impl Gateway {
         let subject = Subject::new(&user_public_id(&user)).expect("public ids are short ASCII");
         let now = self.engine.clock().now().max(user.sessions_from().plus_seconds(1));
         let issued = token::issue(&self.keys, &subject, TokenId::random(), now);
-        Ok(Login { token: issued.token, expires: issued.expires, user })
+        let device = token::issue_device(&self.keys, &subject, now);
+        Ok(Login { token: issued.token, expires: issued.expires, device, user })
     }
 }
 

@@ -1,5 +1,6 @@
-//! Tokens: users' own, which we issue and may revoke, those that client applications sign, and
-//! those that the gateway signs for its bank services.
+//! Tokens: users' own, which we issue and may revoke, those by which a device shows that somebody has
+//! logged in with it, those that client applications sign, and those that the gateway signs for its
+//! bank services.
 //!
 //! A token says who, never what they may do: roles and freezes are looked up at each request, so
 //! that they take effect at once. Time is an argument everywhere.
@@ -17,12 +18,14 @@ use super::keys::SigningKeys;
 use super::random::random_bytes;
 use crate::ledger::time::Timestamp;
 use crate::limits::{
-    CLIENT_SECRET_MIN, CLIENT_TOKEN_SECONDS_MAX, PARTNER_TOKEN_SECONDS, SUBJECT_MAX,
-    TOKEN_BYTES_MAX, TOKEN_CACHE_MAX, TOKEN_SECONDS,
+    CLIENT_SECRET_MIN, CLIENT_TOKEN_SECONDS_MAX, DEVICE_TOKEN_SECONDS, PARTNER_TOKEN_SECONDS,
+    SUBJECT_MAX, TOKEN_BYTES_MAX, TOKEN_CACHE_MAX, TOKEN_SECONDS,
 };
 
 const ISSUER: &str = "gerbang";
 const AUDIENCE: &str = "gerbang";
+/// Of tokens that are good for nothing but to be known at the next login.
+const DEVICE_AUDIENCE: &str = "gerbang-login";
 
 /// Why a token is refused; the text is the API's `detail`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -154,11 +157,25 @@ pub struct Issued {
 
 /// Issues `user`'s token `id` for `TOKEN_SECONDS` from `now`.
 pub fn issue(keys: &SigningKeys, user: &Subject, id: TokenId, now: Timestamp) -> Issued {
+    sign(keys, (user, AUDIENCE), id, (now, TOKEN_SECONDS))
+}
+
+/// Issues what shows for `DEVICE_TOKEN_SECONDS` that `user` has logged in with a device.
+pub fn issue_device(keys: &SigningKeys, user: &Subject, now: Timestamp) -> String {
+    sign(keys, (user, DEVICE_AUDIENCE), TokenId::random(), (now, DEVICE_TOKEN_SECONDS)).token
+}
+
+fn sign(
+    keys: &SigningKeys,
+    (user, audience): (&Subject, &str),
+    id: TokenId,
+    (now, seconds): (Timestamp, i64),
+) -> Issued {
     let iat = now.seconds();
-    let exp = iat.saturating_add(TOKEN_SECONDS);
+    let exp = iat.saturating_add(seconds);
     let claims = UserClaims {
         iss: ISSUER.to_owned(),
-        aud: Audience::One(AUDIENCE.to_owned()),
+        aud: Audience::One(audience.to_owned()),
         sub: user.as_str().to_owned(),
         jti: URL_SAFE_NO_PAD.encode(id.0),
         iat,
@@ -173,17 +190,35 @@ pub fn issue(keys: &SigningKeys, user: &Subject, id: TokenId, now: Timestamp) ->
 
 /// Verifies a user's token at `now`, but for revocation; [`TokenCache::verify`] does that too.
 pub fn verify(keys: &SigningKeys, token: &str, now: Timestamp) -> Result<Session, InvalidToken> {
+    verify_for(keys, token, now, (AUDIENCE, TOKEN_SECONDS))
+}
+
+/// Verifies at `now` what [`issue_device`] made.
+pub fn verify_device(
+    keys: &SigningKeys,
+    token: &str,
+    now: Timestamp,
+) -> Result<Session, InvalidToken> {
+    verify_for(keys, token, now, (DEVICE_AUDIENCE, DEVICE_TOKEN_SECONDS))
+}
+
+fn verify_for(
+    keys: &SigningKeys,
+    token: &str,
+    now: Timestamp,
+    (audience, seconds_max): (&str, i64),
+) -> Result<Session, InvalidToken> {
     let parts = Parts::read(token)?;
     let key = parts.kid().and_then(|kid| keys.find(kid, now));
     let key = key.ok_or(InvalidToken::InvalidSignature)?;
     parts.verify(&key.decoding)?;
     let claims: UserClaims = parts.claims()?;
-    if claims.iss != ISSUER || !claims.aud.contains(AUDIENCE) {
+    if claims.iss != ISSUER || !claims.aud.contains(audience) {
         return Err(InvalidToken::Malformed);
     }
     let user = Subject::new(&claims.sub).ok_or(InvalidToken::Malformed)?;
     let id = TokenId::parse(&claims.jti).ok_or(InvalidToken::Malformed)?;
-    let lifetime = Lifetime::new(claims.iat, claims.nbf, claims.exp, TOKEN_SECONDS)?;
+    let lifetime = Lifetime::new(claims.iat, claims.nbf, claims.exp, seconds_max)?;
     lifetime.check(now)?;
     Ok(Session { user, id, lifetime })
 }

@@ -31,6 +31,7 @@ struct SignUpBody {
 struct LogInBody {
     login: String,
     password: Secret<String>,
+    device_token: Option<Secret<String>>,
 }
 
 #[derive(Deserialize)]
@@ -75,6 +76,7 @@ struct LogInView {
     token: String,
     token_type: &'static str,
     expires_at: String,
+    device_token: String,
     user: UserView,
 }
 
@@ -112,14 +114,18 @@ pub(super) async fn sign_up(context: Context<'_>) -> Result<Reply, ApiError> {
 
 /// `POST /api/v1/auth/login`
 pub(super) async fn log_in(context: Context<'_>) -> Result<Reply, ApiError> {
-    let LogInBody { login, password } = context.request.json()?;
+    let LogInBody { login, password, device_token } = context.request.json()?;
     if password.expose().len() > limits::PASSWORD_MAX || login.len() > limits::EMAIL_MAX {
         return Err(ApiError::new(Code::InvalidCredentials));
     }
     let gateway = Arc::clone(context.gateway);
     let from = context.address();
     // On a task of its own: a guesser who goes away early is counted all the same.
-    let login = detached(async move { gateway.log_in(&login, password, from).await }).await??;
+    let log_in = async move {
+        let device = device_token.as_ref().map(|token| token.expose().as_str());
+        gateway.log_in(&login, password, device, from).await
+    };
+    let login = detached(log_in).await??;
     Ok(Reply::ok(&context.login(login)))
 }
 
@@ -218,6 +224,7 @@ impl Context<'_> {
             token: login.token,
             token_type: "Bearer",
             expires_at: self.time(login.expires),
+            device_token: login.device,
             user: self.user(&login.user),
         }
     }

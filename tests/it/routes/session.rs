@@ -106,7 +106,8 @@ async fn a_login_gives_a_token_for_a_day() {
     assert_eq!(body["user"]["username"], "ani");
     assert_eq!(body["user"]["id"], id("usr", 0));
     assert_eq!(body["token"].as_str().unwrap().split('.').count(), 3);
-    assert_eq!(body.as_object().unwrap().len(), 4, "{body}");
+    assert_eq!(body["device_token"].as_str().unwrap().split('.').count(), 3);
+    assert_eq!(body.as_object().unwrap().len(), 5, "{body}");
     let good = json!({"login": "ani", "password": PASSWORD});
     strict(&gateway, "none", "/api/v1/auth/login", &good, &["login", "password"]).await;
     for (login, password) in

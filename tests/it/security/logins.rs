@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Answer, PASSWORD, TestGateway, funded, get, login_of, post};
+use crate::support::{Answer, PASSWORD, TestGateway, funded, get, login_of, post, put};
 use gerbang::ledger::event::Role;
 
 async fn log_in(gateway: &TestGateway, login: &str, password: &str) -> Answer {
@@ -79,6 +79,126 @@ async fn guesses_at_once_count_like_guesses_in_turn() {
     assert!(answers.iter().all(|answer| matches!(answer.status, 401 | 429)));
     gateway.at(1_799);
     log_in(&gateway, "ani", PASSWORD).await.refused(401, "invalid_credentials");
+}
+
+const WRONG: &str = "kata-sandi-salah";
+
+/// A login with what an earlier one gave.
+async fn log_in_with(gateway: &TestGateway, device: &str, login: &str, password: &str) -> Answer {
+    let body = json!({"login": login, "password": password, "device_token": device});
+    gateway.send(post("/api/v1/auth/login", &body)).await
+}
+
+async fn device_of(gateway: &TestGateway, login: &str) -> String {
+    let body = log_in(gateway, login, PASSWORD).await.expect(200);
+    body["device_token"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn strangers_lock_nobody_out_who_is_known() {
+    let (gateway, _) = funded().await;
+    let device = device_of(&gateway, "ani").await;
+    // From her own network, and until that has to wait.
+    for _ in 0..10 {
+        log_in(&gateway, "ani", WRONG).await.refused(401, "invalid_credentials");
+    }
+    for guess in 0..100 {
+        log_in(&gateway, &format!("user{guess}"), WRONG).await;
+    }
+    log_in(&gateway, "budi", PASSWORD).await.refused(429, "rate_limited");
+    let known = log_in_with(&gateway, &device, "ani", PASSWORD).await.expect(200);
+    log_in_with(&gateway, &device, "ANI@contoh.id", PASSWORD).await.expect(200);
+    let gateway = gateway.reopened();
+    gateway.at(1_000);
+    // They are locked out as before, whoever they are.
+    log_in(&gateway, "ani", PASSWORD).await.refused(401, "invalid_credentials");
+    let next = known["device_token"].as_str().unwrap();
+    log_in_with(&gateway, next, "ani", PASSWORD).await.expect(200);
+    log_in_with(&gateway, &device, "ani", PASSWORD).await.expect(200);
+}
+
+#[tokio::test]
+async fn who_is_known_may_guess_ten_times_as_well() {
+    let (gateway, people) = funded().await;
+    let device = device_of(&gateway, "ani").await;
+    for round in 0..2 {
+        for _ in 0..9 {
+            let answer = log_in_with(&gateway, &device, "ani", WRONG).await;
+            answer.refused(401, "invalid_credentials");
+        }
+        if round == 0 {
+            log_in_with(&gateway, &device, "ani", PASSWORD).await.expect(200);
+        }
+    }
+    // What was answered behind it stands behind it in the journal.
+    let body = json!({"to": "warung", "amount": 1});
+    gateway.send(post("/api/v1/payments", &body).by(&people.ani)).await.expect(201);
+    let gateway = gateway.reopened();
+    log_in_with(&gateway, &device, "ani", WRONG).await.refused(401, "invalid_credentials");
+    for second in [0, 900, 1_799] {
+        gateway.at(second);
+        let locked = log_in_with(&gateway, &device, "ani", PASSWORD).await;
+        locked.refused(429, "rate_limited");
+        assert_eq!(locked.header("retry-after"), Some(&*(1_800 - second).to_string()));
+    }
+    // That is its own lock: without the token they are who they were.
+    log_in(&gateway, "ani", PASSWORD).await.expect(200);
+    gateway.at(1_800);
+    log_in_with(&gateway, &device, "ani", PASSWORD).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_known_login_gives_a_guesser_no_more_tries() {
+    let (gateway, _) = funded().await;
+    let device = device_of(&gateway, "ani").await;
+    for _ in 0..9 {
+        log_in(&gateway, "ani", WRONG).await.refused(401, "invalid_credentials");
+    }
+    log_in_with(&gateway, &device, "ani", PASSWORD).await.expect(200);
+    log_in(&gateway, "ani", WRONG).await.refused(401, "invalid_credentials");
+    gateway.at(1_799);
+    log_in(&gateway, "ani", PASSWORD).await.refused(401, "invalid_credentials");
+}
+
+#[tokio::test]
+async fn a_device_is_known_for_one_user_one_password_and_half_a_year() {
+    let (gateway, people) = funded().await;
+    let device = device_of(&gateway, "ani").await;
+    let bearer = gateway.send(get("/api/v1/me").by(&device)).await;
+    assert_eq!(bearer.refused(401, "invalid_token")["detail"], "jwt malformed");
+    let budis = device_of(&gateway, "budi").await;
+    for _ in 0..10 {
+        log_in(&gateway, "ani", WRONG).await.refused(401, "invalid_credentials");
+    }
+    gateway.at(1_000);
+    let cut = device.rsplit_once('.').unwrap().0;
+    for strange in [budis.as_str(), people.ani.as_str(), cut, "", "x.y.z", &"x".repeat(5_000)] {
+        let answer = log_in_with(&gateway, strange, "ani", PASSWORD).await;
+        answer.refused(401, "invalid_credentials");
+    }
+    log_in_with(&gateway, &device, "siapa", PASSWORD).await.refused(401, "invalid_credentials");
+    log_in_with(&gateway, &device, "ani", PASSWORD).await.expect(200);
+    let half_a_year = gerbang::limits::DEVICE_TOKEN_SECONDS;
+    gateway.at(half_a_year - 1_000);
+    for _ in 0..10 {
+        log_in(&gateway, "ani", WRONG).await.refused(401, "invalid_credentials");
+    }
+    log_in_with(&gateway, &device, "ani", PASSWORD).await.expect(200);
+    gateway.at(half_a_year + 60);
+    log_in_with(&gateway, &device, "ani", PASSWORD).await.refused(401, "invalid_credentials");
+    // What was got with a password is dead with it.
+    let device = device_of(&gateway, "budi").await;
+    let token = gateway.log_in("budi").await;
+    let new = "kata-sandi-yang-baru";
+    let body = json!({"password": PASSWORD, "new_password": new});
+    let changed = gateway.send(put("/api/v1/auth/password", &body).by(&token)).await.expect(200);
+    for _ in 0..10 {
+        log_in(&gateway, "budi", WRONG).await.refused(401, "invalid_credentials");
+    }
+    gateway.at(half_a_year + 1_000);
+    log_in_with(&gateway, &device, "budi", new).await.refused(401, "invalid_credentials");
+    let device = changed["device_token"].as_str().unwrap();
+    log_in_with(&gateway, device, "budi", new).await.expect(200);
 }
 
 #[tokio::test]
