@@ -16,6 +16,7 @@ pub mod client;
 pub mod codes;
 mod day_sums;
 pub mod error;
+pub mod four_eyes;
 pub mod history;
 pub mod house;
 pub mod identity;

@@ -1,6 +1,5 @@
 //! The desk: is told what was written, and lets every open charge be asked about in turn.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -171,8 +170,6 @@ pub struct Desk {
     pub(super) oddities: AtomicU64,
     /// How often the provider was asked about a charge.
     pub(super) questions: AtomicU64,
-    /// What one administrator wants done with much money, until another agrees.
-    pub(super) proposals: Mutex<HashMap<Position, super::late::Proposal>>,
     /// The last entry that was written before this process began.
     pub(super) began_at: Position,
     /// Who may speak to the provider about a refund.
@@ -215,7 +212,6 @@ impl Desk {
             odd: DashMap::new(),
             oddities: AtomicU64::new(0),
             questions: AtomicU64::new(0),
-            proposals: Mutex::default(),
             began_at,
             refund_turns: Semaphore::new(limits::REFUNDS_AT_ONCE),
             resumed: Mutex::new(resumed),

@@ -2,21 +2,26 @@
 //!
 //! The rule, at once: to the charge's bill if that is still to be paid; a top-up to its wallet if
 //! that takes it. Everything else waits for an administrator, and is overdue after its deadline.
-//! Above the limit of what one may do alone, a second one has to want the same.
+//! Above the limit of what one may do alone, a second one has to want the same; and nobody gives it to
+//! themself.
 //!
 //! To whom the charge was for it goes less the fee with which the charge began, as if it had come
 //! in time; to anybody else, and back, it goes whole.
+
+use std::sync::Arc;
 
 use super::desk::Desk;
 use super::drive::{Case, origin};
 use super::standing::{Standing, standing};
 use crate::engine::Outcome;
 use crate::gateway::caller::Caller;
+use crate::gateway::four_eyes::Word;
 use crate::gateway::scribe::line;
 use crate::gateway::{Error, Gateway, accepted, reference};
 use crate::journal::Recorded;
 use crate::ledger::charge::{ChargePurpose, Late};
 use crate::ledger::command::Command;
+use crate::ledger::decision::{Decision as FirstWord, Wish};
 use crate::ledger::event::{AccountKind, Debt, Fact, Movement, MovementKind};
 use crate::ledger::id::{AccountId, Position, Principal, PublicId};
 use crate::ledger::money::Amount;
@@ -57,13 +62,6 @@ pub struct Decision {
     pub reference: Option<Reference>,
 }
 
-/// What one administrator wants done with much money.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Proposal {
-    by: Principal,
-    goes: Goes,
-}
-
 /// Money that waits.
 #[derive(Clone, Debug)]
 pub struct Waits {
@@ -75,8 +73,8 @@ pub struct Waits {
     pub charge: Standing,
     /// Whether its deadline is over.
     pub overdue: bool,
-    /// Whether one administrator has already said where it goes.
-    pub proposed: bool,
+    /// Where one administrator wants it to go, if another has to say the same.
+    pub proposal: Option<Arc<FirstWord>>,
 }
 
 /// What became of a decision.
@@ -84,8 +82,8 @@ pub struct Waits {
 pub enum Decided {
     /// The money has gone there.
     Done(Box<Outcome>),
-    /// Another administrator has to want the same.
-    NeedsAnother,
+    /// Another administrator has to want the same; the word stands here.
+    NeedsAnother(Box<Recorded>),
 }
 
 /// The public id of money in suspense, by the entry that put it there.
@@ -178,18 +176,17 @@ impl Gateway {
     fn waits(&self, position: Position, order: Order) -> Result<Waits, Error> {
         let Order::Late(late) = order else { return Err(Error::NotFound) };
         let overdue = late.deadline < self.engine.clock().now();
-        let proposals = self.charges.proposals.lock().expect("no holder of this lock panics");
-        let proposed = proposals.contains_key(&position);
-        drop(proposals);
+        let proposal = self.first_word(position);
         let recorded = self.view().record(position)?;
         let charge = standing(self.view(), late.charge)?;
-        Ok(Waits { recorded, late, charge, overdue, proposed })
+        Ok(Waits { recorded, late, charge, overdue, proposal })
     }
 
     /// An administrator decides where money in suspense goes, for a reason.
     ///
     /// # Errors
-    /// [`Error::NotFound`]; [`Error::Conflict`] if it was resolved before; why it cannot go there.
+    /// [`Error::NotFound`]; [`Error::Forbidden`] if it would be the caller's own; [`Error::Conflict`] if
+    /// it was resolved before; why it cannot go there.
     pub async fn resolve_late(
         &self,
         caller: &Caller,
@@ -220,8 +217,15 @@ impl Gateway {
         };
         let case = self.charges.case(late.charge).await;
         let target = self.target(&case, &late, &goes).await?;
-        let Some(note) = self.agreed(position, &late, &goes, (by, &reason)) else {
-            return Ok(Decided::NeedsAnother);
+        self.refuse_own(caller, target.credit)?;
+        let wish = match goes {
+            Goes::Bill => Wish::LateToBill,
+            Goes::Account(_) => Wish::LateToAccount(target.credit),
+            Goes::Provider => Wish::LateToProvider,
+        };
+        let note = match self.say(caller, (position, late.amount), wish, &reason).await? {
+            Word::Counts(note) => note,
+            Word::Waits(recorded) => return Ok(Decided::NeedsAnother(recorded)),
         };
         let currency = case.started.currency;
         let fee = self.charges.scribe.fee(target.kept(&case), currency).await;
@@ -235,11 +239,7 @@ impl Gateway {
             fee,
             note,
         };
-        let outcome = self.submit(Command::Move(movement)).await?;
-        let mut proposals = self.charges.proposals.lock().expect("no holder of this lock panics");
-        proposals.remove(&position);
-        drop(proposals);
-        Ok(Decided::Done(Box::new(outcome)))
+        Ok(Decided::Done(Box::new(self.submit(Command::Move(movement)).await?)))
     }
 
     fn late_place(&self, id: &str) -> Result<Position, Error> {
@@ -275,33 +275,5 @@ impl Gateway {
                 Target { credit, bill: None }
             }
         })
-    }
-
-    /// The note of a decision that holds; `None` if another administrator has to agree first.
-    fn agreed(
-        &self,
-        position: Position,
-        late: &Late,
-        goes: &Goes,
-        (by, reason): (Principal, &Line),
-    ) -> Option<Line> {
-        if self.may_alone(late.amount) {
-            return Some(reason.clone());
-        }
-        let mut proposals = self.charges.proposals.lock().expect("no holder of this lock panics");
-        match proposals.get(&position) {
-            Some(before) if before.by != by && before.goes == *goes => {
-                let first = match before.by {
-                    Principal::User(id) => self.view().user(id),
-                    Principal::System | Principal::Operator => None,
-                };
-                let first = first.map_or_else(String::new, |user| user.username().to_owned());
-                Some(Line::cut(&format!("{reason} (with {first})"), limits::REASON_BYTES_MAX))
-            }
-            _ => {
-                proposals.insert(position, Proposal { by, goes: goes.clone() });
-                None
-            }
-        }
     }
 }

@@ -1,12 +1,17 @@
 //! What a person decides: to let a challenged payout go or not, and how an unknown one ended.
+//!
+//! Nobody decides about their own. To let money go, and to say how an unknown payout ended, takes two
+//! above what one may do alone; to deny does not, for the money stays where it was.
 
 use super::drive::{Case, origin};
 use super::{Desk, Standing, State, standing, standing_of};
 use crate::gateway::caller::Caller;
+use crate::gateway::four_eyes::Word;
 use crate::gateway::scribe::line;
 use crate::gateway::{Error, Gateway};
 use crate::journal::Recorded;
 use crate::ledger::command::Command;
+use crate::ledger::decision::Wish;
 use crate::ledger::event::Fact;
 use crate::ledger::id::{Position, Principal};
 use crate::ledger::order::Order;
@@ -22,8 +27,17 @@ pub enum Settlement {
     Failed,
 }
 
+/// What became of a decision.
+#[derive(Debug)]
+pub enum Judged {
+    /// The payout, as it stands now.
+    Done(Box<Standing>),
+    /// Another administrator has to say the same; the word stands here.
+    NeedsAnother(Box<Recorded>),
+}
+
 /// Who says so, and why.
-struct Word {
+struct Said {
     by: Principal,
     reason: Line,
 }
@@ -64,46 +78,68 @@ impl Gateway {
     /// Lets a challenged payout go, or ends it.
     ///
     /// # Errors
-    /// [`Error::NotFound`]; [`Error::Conflict`] if it is not challenged or was decided before.
+    /// [`Error::NotFound`]; [`Error::Forbidden`] for one's own; [`Error::Conflict`] if it is not challenged
+    /// or was decided before.
     pub async fn decide_challenge(
         &self,
         caller: &Caller,
         id: &str,
         release: bool,
         reason: Line,
-    ) -> Result<Standing, Error> {
+    ) -> Result<Judged, Error> {
         caller.require_admin()?;
         let (case, state) = self.open_payout(id).await?;
+        self.refuse_own(caller, state.account)?;
         let PayoutState::Challenged(_) = state.state else {
             return Err(Error::Conflict("the payout does not wait for a decision"));
         };
-        let word = Word { by: caller.principal(), reason };
-        let fact = self.desk.decide(&case, &state, release, word).await;
+        let reason = if release {
+            let about = (case.payout(), state.amount);
+            match self.say(caller, about, Wish::PayoutReleased, &reason).await? {
+                Word::Counts(reason) => reason,
+                Word::Waits(recorded) => return Ok(Judged::NeedsAnother(recorded)),
+            }
+        } else {
+            reason
+        };
+        let said = Said { by: caller.principal(), reason };
+        let fact = self.desk.decide(&case, &state, release, said).await;
         self.decided(&case, fact)
     }
 
     /// Says how an unknown payout ended, for a reason.
     ///
     /// # Errors
-    /// [`Error::NotFound`]; [`Error::Conflict`] if it is not unknown or has ended otherwise.
+    /// [`Error::NotFound`]; [`Error::Forbidden`] for one's own; [`Error::Conflict`] if it is not unknown or
+    /// has ended otherwise.
     pub async fn settle_payout(
         &self,
         caller: &Caller,
         id: &str,
         settlement: Settlement,
         reason: Line,
-    ) -> Result<Standing, Error> {
+    ) -> Result<Judged, Error> {
         caller.require_admin()?;
         let (case, state) = self.open_payout(id).await?;
+        self.refuse_own(caller, state.account)?;
         if state.state != PayoutState::Unknown {
             return Err(Error::Conflict("only an unknown payout is settled by hand"));
         }
+        let wish = match settlement {
+            Settlement::Succeeded => Wish::PayoutSucceeded,
+            Settlement::Failed => Wish::PayoutFailed,
+        };
+        let about = (case.payout(), state.amount);
+        let reason = match self.say(caller, about, wish, &reason).await? {
+            Word::Counts(reason) => reason,
+            Word::Waits(recorded) => return Ok(Judged::NeedsAnother(recorded)),
+        };
         let by = caller.principal();
         let fact = match settlement {
             Settlement::Succeeded => self.desk.settle(&case, &state, by, reason).await,
             Settlement::Failed => {
                 let reference = payout::end_reference(case.payout());
-                self.desk.fail_by_hand(&case, &state, reference, Word { by, reason }).await
+                self.desk.fail_by_hand(&case, &state, reference, Said { by, reason }).await
             }
         };
         self.decided(&case, fact)
@@ -117,12 +153,12 @@ impl Gateway {
         }
     }
 
-    fn decided(&self, case: &Case, said: Option<Box<Recorded>>) -> Result<Standing, Error> {
+    fn decided(&self, case: &Case, said: Option<Box<Recorded>>) -> Result<Judged, Error> {
         match said.map(|recorded| recorded.event.fact) {
             None | Some(Fact::Refused(_)) => {
                 Err(Error::Conflict("it was decided otherwise before"))
             }
-            Some(_) => standing(self.view(), case.payout()),
+            Some(_) => Ok(Judged::Done(Box::new(standing(self.view(), case.payout())?))),
         }
     }
 }
@@ -133,13 +169,13 @@ impl Desk {
         case: &Case,
         state: &Payout,
         release: bool,
-        word: Word,
+        said: Said,
     ) -> Option<Box<Recorded>> {
         let reference = payout::challenge_reference(case.payout());
         if !release {
-            return self.fail_by_hand(case, state, reference, word).await;
+            return self.fail_by_hand(case, state, reference, said).await;
         }
-        let Word { by, reason } = word;
+        let Said { by, reason } = said;
         let advanced = PayoutAdvanced {
             origin: origin(reference, "released"),
             payout: case.payout(),
@@ -155,7 +191,7 @@ impl Desk {
         case: &Case,
         state: &Payout,
         reference: Reference,
-        Word { by, reason }: Word,
+        Said { by, reason }: Said,
     ) -> Option<Box<Recorded>> {
         let code = match state.state {
             PayoutState::Challenged(_) => "denied",

@@ -8,6 +8,7 @@ use super::Context;
 use super::charges::ChargeView;
 use super::payouts::reason_of;
 use super::wire;
+use super::words::{self, WordView};
 use crate::gateway::caller::Caller;
 use crate::gateway::charge::late::{Decided, Decision, Goes, Waits, public_id};
 use crate::gateway::charge::odd;
@@ -37,6 +38,8 @@ struct LateView {
     overdue: bool,
     /// Whether one administrator has said where it goes, and another has to agree.
     proposed: bool,
+    /// What they said.
+    proposal: Option<WordView>,
     position: u64,
     created_at: String,
 }
@@ -85,12 +88,6 @@ struct ResolvedView {
     position: u64,
 }
 
-#[derive(Serialize)]
-struct ProposedView {
-    id: String,
-    status: &'static str,
-}
-
 /// `GET /api/v1/admin/late`: oldest first.
 pub(super) async fn list(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
     let _ = context.request.query()?.only(&[])?;
@@ -136,10 +133,7 @@ pub(super) async fn resolve(context: Context<'_>, caller: &Caller) -> Result<Rep
     };
     let id = context.segment(4);
     let outcome = match context.gateway.resolve_late(caller, id, decision).await? {
-        Decided::NeedsAnother => {
-            let view = ProposedView { id: id.to_owned(), status: "awaiting_second" };
-            return Ok(Reply::accepted(&view));
-        }
+        Decided::NeedsAnother(recorded) => return Ok(words::waits(id, &recorded)),
         Decided::Done(outcome) => outcome,
     };
     let view = resolved(context, id, &outcome)?;
@@ -194,7 +188,8 @@ impl Context<'_> {
             number,
             deadline: self.time(waits.late.deadline),
             overdue: waits.overdue,
-            proposed: waits.proposed,
+            proposed: waits.proposal.is_some(),
+            proposal: waits.proposal.as_ref().map(|word| self.word(word)),
             position: waits.recorded.position.get(),
             created_at: self.time(waits.recorded.time),
         })

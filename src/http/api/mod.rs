@@ -77,6 +77,7 @@ mod transfer;
 mod wallet;
 mod webhooks;
 mod wire;
+mod words;
 
 use std::net::IpAddr;
 use std::sync::Arc;

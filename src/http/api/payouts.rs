@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::Context;
 use super::transfer::{ReasonView, RouteView, account};
 use super::wire::{self, ListView, cursor, place};
+use super::words::{self, WordView};
 use crate::gateway::caller::Caller;
-use crate::gateway::payout::by_hand::Settlement;
+use crate::gateway::payout::by_hand::{Judged, Settlement};
 use crate::gateway::payout::{Standing, State, public_id, standing};
 use crate::gateway::withdraw::Withdraw;
 use crate::gateway::{self, Gateway, routing};
@@ -65,6 +66,9 @@ struct PayoutView {
     route: RouteView,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<ReasonView>,
+    /// For administrators: what one of them wants, until another wants the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proposal: Option<WordView>,
     reference: String,
     position: u64,
     created_at: String,
@@ -163,7 +167,12 @@ pub(super) async fn open(context: Context<'_>, caller: &Caller) -> Result<Reply,
     let more = open.len() > limit;
     open.truncate(limit);
     let next = open.last().filter(|_| more).map(|standing| standing.recorded.position);
-    let data: Vec<_> = open.iter().map(|standing| context.payout(standing)).collect();
+    let view = |standing: &Standing| {
+        let first = context.gateway.first_word(standing.recorded.position);
+        let proposal = first.map(|word| context.word(&word));
+        PayoutView { proposal, ..context.payout(standing) }
+    };
+    let data: Vec<_> = open.iter().map(view).collect();
     Ok(Reply::ok(&ListView { data, next_cursor: cursor(next) }))
 }
 
@@ -175,8 +184,7 @@ pub(super) async fn decide(
 ) -> Result<Reply, ApiError> {
     let DecideBody { reason } = context.request.json()?;
     let (id, reason) = (context.segment(4), reason_of(&reason)?);
-    let standing = context.gateway.decide_challenge(caller, id, release, reason).await?;
-    Ok(Reply::ok(&context.payout(&standing)))
+    Ok(context.judged(id, &context.gateway.decide_challenge(caller, id, release, reason).await?))
 }
 
 /// `POST /api/v1/admin/payouts/{id}/settle`
@@ -188,8 +196,7 @@ pub(super) async fn settle(context: Context<'_>, caller: &Caller) -> Result<Repl
         _ => return Err(ApiError::field("outcome", "must be succeeded or failed")),
     };
     let (id, reason) = (context.segment(4), reason_of(&body.reason)?);
-    let standing = context.gateway.settle_payout(caller, id, settlement, reason).await?;
-    Ok(Reply::ok(&context.payout(&standing)))
+    Ok(context.judged(id, &context.gateway.settle_payout(caller, id, settlement, reason).await?))
 }
 
 pub(super) fn reason_of(text: &str) -> Result<Line, ApiError> {
@@ -197,6 +204,13 @@ pub(super) fn reason_of(text: &str) -> Result<Line, ApiError> {
 }
 
 impl Context<'_> {
+    fn judged(&self, id: &str, judged: &Judged) -> Reply {
+        match judged {
+            Judged::Done(standing) => Reply::ok(&self.payout(standing)),
+            Judged::NeedsAnother(recorded) => words::waits(id, recorded),
+        }
+    }
+
     fn payout(&self, standing: &Standing) -> PayoutView {
         let started = standing.started();
         let position = match &standing.state {
@@ -216,6 +230,7 @@ impl Context<'_> {
             account_name: started.beneficiary.name.to_string(),
             route: RouteView::of(&standing.route),
             reason: ReasonView::of(&standing.state),
+            proposal: None,
             reference: started.origin.reference.to_string(),
             position: position.get(),
             created_at: self.time(standing.recorded.time),

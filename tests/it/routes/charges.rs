@@ -12,7 +12,7 @@ use crate::support::{Answer, People, TestGateway, funded, get, post, put, raw};
 
 const TOP_UP: &str = "/api/v1/topups/virtual-account";
 const TELL: &str = "/api/v1/notifications/midtrans";
-const LATE: &str = "/api/v1/admin/late";
+pub(super) const LATE: &str = "/api/v1/admin/late";
 
 fn echannel() -> Value {
     json!({"amount": 10_000, "payment_type": "echannel"})
@@ -386,9 +386,19 @@ async fn much_money_takes_two_administrators_who_want_the_same() {
     for _ in 0..2 {
         let alone = resolve(&people.admin, "provider").await.expect(202);
         assert_eq!(alone["status"], "awaiting_second");
+        assert_eq!(alone["position"], gateway.position());
     }
     let list = gateway.send(get(LATE).by(&people.admin)).await.expect(200);
     assert_eq!(list["data"][0]["proposed"], true);
+    let word = &list["data"][0]["proposal"];
+    assert_eq!((&word["by"], &word["wish"]), (&json!("admin"), &json!("provider")));
+    assert_eq!(word["reason"], "kembalikan");
+    // The word outlives the process that heard it.
+    let gateway = gateway.reopened();
+    let resolve = |token: &str, to: &str| {
+        let body = json!({"to": to, "reason": "kembalikan"});
+        gateway.send(post(&path, &body).by(token))
+    };
     // Another wish is another proposal.
     resolve(&people.second, "account").await.expect(202);
     resolve(&people.second, "provider").await.expect(202);

@@ -12,6 +12,7 @@ mod edge;
 mod fees;
 mod history;
 mod invoices;
+mod late;
 mod passwords;
 mod payments;
 mod payouts;

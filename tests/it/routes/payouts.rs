@@ -218,6 +218,91 @@ async fn an_unknown_payout_is_settled_by_a_person() {
     assert_eq!(gateway.balance(&people.ani).await, 950_000);
 }
 
+/// A withdrawal of ani above what one administrator may decide alone.
+async fn much(gateway: &TestGateway, people: &People) -> String {
+    for _ in 0..2 {
+        gateway.fund(people, "ani", 4_000_000).await;
+    }
+    let mut body = withdrawal();
+    body["amount"] = json!(6_000_000);
+    withdraw(gateway, people, &body).await.expect(202)["id"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn much_money_goes_when_two_administrators_want_it() {
+    let (gateway, people) = hasty().await;
+    challenge(&gateway);
+    let id = much(&gateway, &people).await;
+    let release = |token: &str| {
+        let ask = post(&format!("{OPEN}/{id}/release"), &json!({"reason": "ditelepon"}));
+        gateway.send(ask.by(token))
+    };
+    for _ in 0..2 {
+        let alone = release(&people.admin).await;
+        let position = gateway.position();
+        let waits = json!({"id": id, "status": "awaiting_second", "position": position});
+        alone.is(202, &waits);
+    }
+    let open = gateway.send(get(OPEN).by(&people.second)).await.expect(200);
+    let word = &open["data"][0]["proposal"];
+    assert_eq!((&word["by"], &word["wish"]), (&json!("admin"), &json!("release")));
+    let own = gateway.send(get(&format!("{PATH}/{id}")).by(&people.ani)).await.expect(200);
+    assert_eq!((&own["status"], own.get("proposal")), (&json!("held"), None));
+    release(&people.second).await.expect(200);
+    until(&gateway, &people, &id, "succeeded").await;
+    assert_eq!(gateway.balance(&people.ani).await, 3_000_000);
+    // What stays where it was, one may decide.
+    gateway.fund(&people, "ani", 4_000_000).await;
+    let mut body = withdrawal();
+    body["amount"] = json!(6_000_000);
+    let held = withdraw(&gateway, &people, &body).await.expect(202);
+    decide(&gateway, &people, held["id"].as_str().unwrap(), "deny").await.expect(200);
+    assert_eq!(gateway.balance(&people.ani).await, 7_000_000);
+}
+
+#[tokio::test]
+async fn how_much_money_ended_two_administrators_say() {
+    let (gateway, people) = hasty().await;
+    gateway.banks.next(Next::Silent);
+    let id = much(&gateway, &people).await;
+    until(&gateway, &people, &id, "unknown").await;
+    let settle = |token: &str, outcome: &str| {
+        let body = json!({"outcome": outcome, "reason": "surat bank"});
+        gateway.send(post(&format!("{OPEN}/{id}/settle"), &body).by(token))
+    };
+    settle(&people.admin, "failed").await.expect(202);
+    settle(&people.second, "succeeded").await.expect(202);
+    settle(&people.second, "succeeded").await.expect(202);
+    let settled = settle(&people.admin, "succeeded").await.expect(200);
+    assert_eq!(settled["status"], "succeeded");
+    settle(&people.second, "succeeded").await.refused(409, "conflict");
+    assert_eq!(gateway.balance(&people.ani).await, 3_000_000);
+}
+
+#[tokio::test]
+async fn nobody_decides_about_their_own_payout() {
+    let (gateway, people) = hasty().await;
+    let fund = post("/api/v1/admin/topups", &json!({"to": "admin", "amount": 100_000}));
+    gateway.send(fund.by(&people.second)).await.expect(201);
+    let own = || gateway.send(post(PATH, &withdrawal()).by(&people.admin));
+    challenge(&gateway);
+    let id = own().await.expect(202)["id"].as_str().unwrap().to_owned();
+    for what in ["release", "deny"] {
+        decide(&gateway, &people, &id, what).await.refused(403, "forbidden");
+    }
+    let release = post(&format!("{OPEN}/{id}/release"), &json!({"reason": "x"}));
+    gateway.send(release.by(&people.second)).await.expect(200);
+    until(&gateway, &people, &id, "succeeded").await;
+    gateway.gateway.follow_rules(Rules::from_raw(RawScreening::default()).unwrap());
+    gateway.banks.next(Next::Silent);
+    let id = own().await.expect(202)["id"].as_str().unwrap().to_owned();
+    until(&gateway, &people, &id, "unknown").await;
+    decide(&gateway, &people, &id, "settle").await.refused(403, "forbidden");
+    let settle = json!({"outcome": "failed", "reason": "x"});
+    let settle = post(&format!("{OPEN}/{id}/settle"), &settle);
+    gateway.send(settle.by(&people.second)).await.expect(200);
+}
+
 #[tokio::test]
 async fn a_statement_is_held_against_the_journal() {
     let (gateway, people) = edr().await;
