@@ -40,6 +40,13 @@ pub const PROPOSAL_SECONDS: i64 = 3 * 24 * 3600;
 pub const ROOMS_MAX: usize = 1_000;
 /// Longest code of a room.
 pub const ROOM_CODE_MAX: usize = 32;
+/// Users that a landlord made and who have not chosen a password of their own: each holds an e-mail
+/// address that nobody has shown to be theirs. As many as a large house moves in at once.
+pub const TENANTS_UNCLAIMED_MAX: usize = 200;
+/// Users that a landlord may make at once.
+pub const TENANTS_BURST: u32 = 200;
+/// Time in which they may make one more, in seconds: 96 a day.
+pub const TENANT_SECONDS: i64 = 15 * 60;
 /// Days between today and a tenant's first day, either way: bills go back to it.
 pub const START_DAYS_MAX: i64 = 366;
 /// Ways to pay in the table.

@@ -10,6 +10,7 @@
 //! - A tenant's first password is made here, handed out once, and kept as a hash only.
 //! - What belongs to another landlord is not found.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::caller::Caller;
@@ -155,7 +156,8 @@ impl Gateway {
     /// A new tenant. A user of that name is invited; one who is not there is made.
     ///
     /// # Errors
-    /// What is wrong with the row; [`Error::Conflict`] if the room or the user has somebody.
+    /// What is wrong with the row; [`Error::Conflict`] if the room or the user has somebody, or too many
+    /// tenants have not changed their first password; [`Error::RateLimited`].
     pub async fn add_tenant(
         &self,
         caller: &Caller,
@@ -193,6 +195,9 @@ impl Gateway {
             Some(user) if user.role == Role::Buyer => None,
             Some(_) => return Err(Error::invalid("username", "must be the user of a wallet")),
             None => {
+                if caller.user.role != Role::Admin {
+                    self.may_make_tenant(issuer, now)?;
+                }
                 let made = self.make_tenant_user(caller.principal(), &tenant, row.username).await;
                 let (user, password) = self.found(caller, made)?;
                 tenant.user = user;
@@ -245,6 +250,22 @@ impl Gateway {
     pub async fn remove_method(&self, by: Principal, id: &str) -> Result<Recorded, Error> {
         let id = Line::parse(id, limits::METHOD_ID_MAX).map_err(|_| Error::NotFound)?;
         self.change_boarding(by, |_| Ok(BoardingChange::MethodRemoved(id))).await
+    }
+
+    /// Fails if a landlord has made many users of late, or has made many who never took their account
+    /// for theirs: each holds an e-mail address that may be anybody's.
+    fn may_make_tenant(&self, issuer: UserId, now: Timestamp) -> Result<(), Error> {
+        let houses = self.view().boarding();
+        let of = houses.tenants.values().filter(|tenant| tenant.issuer == issuer);
+        let is_unclaimed =
+            |user: &UserId| self.view().user(*user).is_some_and(|user| user.must_change_password);
+        let unclaimed: BTreeSet<UserId> =
+            of.map(|tenant| tenant.user).filter(is_unclaimed).collect();
+        if unclaimed.len() >= limits::TENANTS_UNCLAIMED_MAX {
+            return Err(Error::Conflict("too many tenants have not changed their first password"));
+        }
+        let spent = self.tenants_made.spend(&issuer.0, now);
+        spent.map_err(|wait| Error::RateLimited { retry_after_seconds: wait.0 })
     }
 
     async fn make_tenant_user(

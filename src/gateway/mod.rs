@@ -112,6 +112,8 @@ pub struct Gateway {
     names: Throttle,
     /// Picks whose credential is read in the place of a user who does not exist.
     decoys: RandomState,
+    /// Users made by landlords.
+    tenants_made: Throttle,
     hub: Arc<Hub>,
     vault: Arc<Vault>,
     desk: Arc<Desk>,
@@ -172,6 +174,7 @@ impl Gateway {
             forgers: Networks::new(),
             names: Throttle::new(crate::identity::throttle::Policy::NAME),
             decoys: RandomState::new(),
+            tenants_made: Throttle::new(crate::identity::throttle::Policy::TENANTS),
             hub,
             vault,
             desk,

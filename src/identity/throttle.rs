@@ -11,7 +11,8 @@ use super::generations::Generations;
 use crate::ledger::time::Timestamp;
 use crate::limits::{
     ADDRESS_FAILURE_SECONDS, ADDRESS_FAILURES_BURST, NAME_FAILURE_SECONDS, NAME_FAILURES_BURST,
-    SITE_FAILURE_SECONDS, SITE_FAILURES_BURST, THROTTLE_KEYS_MAX, THROTTLE_WAIT_SECONDS_MAX,
+    SITE_FAILURE_SECONDS, SITE_FAILURES_BURST, TENANT_SECONDS, TENANTS_BURST, THROTTLE_KEYS_MAX,
+    THROTTLE_WAIT_SECONDS_MAX,
 };
 
 /// How many failures are borne, and what a success is worth.
@@ -47,6 +48,10 @@ impl Policy {
         failure_seconds: NAME_FAILURE_SECONDS,
         success_clears: true,
     };
+
+    /// For the users that one landlord makes, whatever becomes of it.
+    pub const TENANTS: Self =
+        Self { burst: TENANTS_BURST, failure_seconds: TENANT_SECONDS, success_clears: false };
 
     /// Seconds of debt a key may have and still try.
     fn borne_seconds(self) -> i64 {
@@ -101,6 +106,20 @@ impl Throttle {
         self.clear_at.update(self.digest(key), |clear_at| {
             clear_at.unwrap_or(now).max(now).plus_seconds(policy.failure_seconds).min(latest)
         });
+    }
+
+    /// Lets `key` do at `now` what is dear even when it goes well, and counts it as a failure is.
+    ///
+    /// # Errors
+    /// When to come back.
+    pub fn spend(
+        &self,
+        key: &(impl Hash + ?Sized),
+        now: Timestamp,
+    ) -> Result<(), RetryAfterSeconds> {
+        self.check(key, now)?;
+        self.failed(key, now);
+        Ok(())
     }
 
     /// Takes note of a success of `key`.
@@ -218,6 +237,16 @@ mod tests {
         throttle.failed("budi", Timestamp::EPOCH);
         let after = Timestamp::EPOCH.plus_seconds(THROTTLE_WAIT_SECONDS_MAX);
         assert_eq!(throttle.check("budi", after), Ok(()));
+    }
+
+    #[test]
+    fn what_is_dear_is_counted_as_it_is_let_in() {
+        let throttle = Throttle::new(POLICY);
+        let burst = usize::try_from(POLICY.burst).unwrap();
+        assert_eq!((0..10).filter(|_| throttle.spend("budi", NOW).is_ok()).count(), burst);
+        assert_eq!(throttle.spend("sari", NOW), Ok(()));
+        let later = NOW.plus_seconds(POLICY.failure_seconds);
+        assert_eq!((0..10).filter(|_| throttle.spend("budi", later).is_ok()).count(), 1);
     }
 
     #[test]

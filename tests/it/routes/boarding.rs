@@ -114,6 +114,44 @@ async fn a_tenant_gets_a_login_and_its_password_is_shown_once() {
 }
 
 #[tokio::test]
+async fn a_landlord_holds_so_many_addresses_and_no_more() {
+    let (gateway, people) = funded().await;
+    let send = |token: &str, ask: Ask| gateway.send(ask.by(token));
+    send(&people.warung, post(ROOMS, &room("A1"))).await.expect(201);
+    let tenant = |number: usize| {
+        json!({"name": "Rina", "email": format!("rina{number}@contoh.id"), "room": "A1",
+            "start_date": "2026-11-20", "username": format!("rina{number}"), "issuer": "warung"})
+    };
+    let add = async |token: &str, number: usize| {
+        let added = send(token, post(TENANTS, &tenant(number))).await;
+        if added.status == 201 {
+            let path = format!("{TENANTS}/{}", id_of(&added));
+            assert_eq!(send(token, ask("DELETE", &path)).await.status, 204);
+        }
+        added
+    };
+    let most = gerbang::limits::TENANTS_UNCLAIMED_MAX;
+    let mut first = None;
+    for number in 0..most {
+        let added = add(&people.warung, number).await;
+        let made = added.expect(201);
+        first = first.or_else(|| Some(made["initial_password"].clone()));
+    }
+    // Gone from the house, they hold their addresses all the same.
+    add(&people.warung, most).await.refused(409, "conflict");
+    add(&people.admin, most).await.expect(201);
+    let first = first.unwrap();
+    let login = gateway.send(login_of("rina0", first.as_str().unwrap())).await.expect(200);
+    let change = json!({"password": first, "new_password": "kata-sandi-rina-sendiri"});
+    let change = put("/api/v1/auth/password", &change).by(login["token"].as_str().unwrap());
+    gateway.send(change).await.expect(200);
+    let add_second = add(&people.admin, 0).await;
+    add_second.expect(201);
+    // The administrator's counts as well: it is the house's.
+    add(&people.warung, most + 1).await.refused(409, "conflict");
+}
+
+#[tokio::test]
 async fn landlords_see_their_own_and_administrators_all() {
     let (gateway, people) = funded().await;
     let other = gateway.user("kost", Role::Merchant).await;
