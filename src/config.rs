@@ -29,7 +29,7 @@ use crate::ledger::event::AccountKind;
 use crate::ledger::money::{Amount, BasisPoints, Currency};
 use crate::ledger::policy::{Policies, Policy};
 use crate::outbound::{NotAUrl, Url};
-use crate::telemetry;
+use crate::{limits, telemetry};
 
 /// A configuration as it will be followed.
 #[derive(Clone, Debug)]
@@ -56,6 +56,8 @@ pub struct Config {
     pub offset_seconds: i32,
     /// Whether anyone may sign up.
     pub signup: bool,
+    /// Sign-ups of one network at once.
+    pub signup_burst: u32,
     /// What the house keeps of a payment to a merchant.
     pub merchant_fee: BasisPoints,
     /// A top-up by an administrator above this waits for another administrator.
@@ -151,6 +153,7 @@ struct RawBooks {
     currency: Option<String>,
     utc_offset: Option<String>,
     signup: Option<bool>,
+    signup_burst: Option<u32>,
     merchant_fee_basis_points: Option<u16>,
     top_up_alone_max: Option<u64>,
     tables_alone: Option<bool>,
@@ -254,6 +257,10 @@ impl Config {
             },
             offset_seconds: offset(books.utc_offset.as_deref().unwrap_or(UTC_OFFSET))?,
             signup: books.signup.unwrap_or(true),
+            signup_burst: match books.signup_burst.unwrap_or(limits::SIGN_UPS_BURST) {
+                0 => return Err(value("books.signup_burst", "must be at least 1")),
+                burst => burst,
+            },
             merchant_fee: BasisPoints::new(books.merchant_fee_basis_points.unwrap_or(0))
                 .ok_or_else(|| value("books.merchant_fee_basis_points", "is above 10000"))?,
             top_up_alone_max: amount("books.top_up_alone_max", books.top_up_alone_max)?,
@@ -308,6 +315,7 @@ impl Config {
                 currency: Some(self.currency.to_string()),
                 utc_offset: Some(format!("{sign}{hours:02}:{minutes:02}")),
                 signup: Some(self.signup),
+                signup_burst: Some(self.signup_burst),
                 merchant_fee_basis_points: Some(self.merchant_fee.get()),
                 top_up_alone_max: self.top_up_alone_max.map(Amount::get),
                 tables_alone: Some(self.tables_alone),
@@ -453,6 +461,7 @@ mod tests {
             ("[server]\ntrusted_proxies = ['10/8']", "server.trusted_proxies"),
             ("[server]\norigins = ['kasir.example']", "server.origins"),
             ("[server]\norigins = ['https://kasir.example/']", "server.origins"),
+            ("[books]\nsignup_burst = 0", "books.signup_burst"),
             ("[banks]\nclient_key = 'k.pem'", "banks.client_key"),
             ("[banks]\nanswer_within_seconds = 61", "banks.answer_within_seconds"),
             ("[banks]\nnot_found_is_final_seconds = 0", "banks.not_found_is_final_seconds"),

@@ -142,6 +142,9 @@ pub const WEBSOCKETS_PER_USER_MAX: usize = 8;
 pub const TOP_UPS_AWAITING_MAX: usize = 20;
 /// Lists and reports that read history at once.
 pub const WALKS_MAX: usize = 4;
+/// Of them, those of one user that read or wait, so that none keeps the others waiting: as many as an
+/// app asks for when it opens.
+pub const WALKS_OF_ONE_MAX: usize = 8;
 /// Page sizes of lists.
 pub const PAGE_DEFAULT: usize = 20;
 /// See [`PAGE_DEFAULT`].
@@ -224,6 +227,11 @@ pub const CLIENT_SECRET_MIN: usize = 32;
 pub const KEYS_FILE_MAX: u64 = 64 * 1024;
 /// Keys remembered by one throttle.
 pub const THROTTLE_KEYS_MAX: usize = 65_536;
+/// Sign-ups of one network at once unless configured otherwise: a school's first day, and well below
+/// [`HASH_QUEUE_MAX`], so that logins of others find a place.
+pub const SIGN_UPS_BURST: u32 = 100;
+/// Time in which a network earns one more sign-up, in seconds.
+pub const SIGN_UP_SECONDS: i64 = 6;
 /// Failed logins from one address (one IPv6 /64) before it has to wait: a shop's or a
 /// university's users share one, and mistype.
 pub const ADDRESS_FAILURES_BURST: u32 = 100;

@@ -71,6 +71,8 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
         data,
         // There is one administrator.
         tables_alone: true,
+        // Load is tried out on it, from one address.
+        signup_burst: u32::MAX,
         // Whoever runs a demo is every user.
         codes: config::Codes { sender: config::Sender::Console, ..standard.codes },
         ..standard

@@ -56,10 +56,13 @@ impl Gateway {
     ///
     /// # Errors
     /// A weak password, a name that is taken, or too much waiting to be hashed. Names that are
-    /// taken count as failures of the network they are asked from: nobody lists users this way.
+    /// taken count as failures of the network they are asked from: nobody lists users this way. Each
+    /// that would be hashed counts too, or one network could keep all others waiting.
     pub async fn sign_up_from(&self, wanted: SignUp, from: IpAddr) -> Result<Box<Recorded>, Error> {
         let now = self.engine.clock().now();
         self.check_network(from, now)?;
+        let spent = self.sign_ups.spend(&network(from), now);
+        spent.map_err(|wait| Error::RateLimited { retry_after_seconds: wait.0 })?;
         let place = self.hasher.place(network(from))?;
         let result = self.make_user(wanted, THEMSELF, false).await;
         drop(place);

@@ -68,7 +68,7 @@ use crate::engine::{self, Engine, Outcome, View};
 use crate::identity::hasher::Hasher;
 use crate::identity::keys::SigningKeys;
 use crate::identity::networks::Networks;
-use crate::identity::throttle::Throttle;
+use crate::identity::throttle::{Policy, Throttle};
 use crate::identity::token::TokenCache;
 use crate::identity::vault::Vault;
 use crate::ledger::command::Command;
@@ -91,6 +91,8 @@ pub struct Settings {
     pub tables_alone: bool,
     /// Whether anyone may sign up.
     pub signup: bool,
+    /// Sign-ups of one network at once.
+    pub signup_burst: u32,
     /// How long the answer to a transfer or a withdrawal may wait for its end.
     pub answer_within: Duration,
     /// When a one-time code is asked for.
@@ -112,6 +114,8 @@ pub struct Gateway {
     names: Throttle,
     /// Picks whose credential is read in the place of a user who does not exist.
     decoys: RandomState,
+    /// Sign-ups by network.
+    sign_ups: Throttle,
     /// Users made by landlords.
     tenants_made: Throttle,
     hub: Arc<Hub>,
@@ -164,6 +168,7 @@ impl Gateway {
             parts;
         let messenger = Arc::clone(desk.callbacks().messenger());
         let courier = Courier::new(engine.clone(), Arc::clone(&vault), messenger);
+        let sign_ups = Policy { burst: settings.signup_burst, ..Policy::SIGN_UPS };
         Self {
             engine,
             settings,
@@ -172,9 +177,10 @@ impl Gateway {
             tokens: TokenCache::new(),
             networks: Networks::new(),
             forgers: Networks::new(),
-            names: Throttle::new(crate::identity::throttle::Policy::NAME),
+            names: Throttle::new(Policy::NAME),
             decoys: RandomState::new(),
-            tenants_made: Throttle::new(crate::identity::throttle::Policy::TENANTS),
+            sign_ups: Throttle::new(sign_ups),
+            tenants_made: Throttle::new(Policy::TENANTS),
             hub,
             vault,
             desk,

@@ -11,8 +11,8 @@ use super::generations::Generations;
 use crate::ledger::time::Timestamp;
 use crate::limits::{
     ADDRESS_FAILURE_SECONDS, ADDRESS_FAILURES_BURST, NAME_FAILURE_SECONDS, NAME_FAILURES_BURST,
-    SITE_FAILURE_SECONDS, SITE_FAILURES_BURST, TENANT_SECONDS, TENANTS_BURST, THROTTLE_KEYS_MAX,
-    THROTTLE_WAIT_SECONDS_MAX,
+    SIGN_UP_SECONDS, SIGN_UPS_BURST, SITE_FAILURE_SECONDS, SITE_FAILURES_BURST, TENANT_SECONDS,
+    TENANTS_BURST, THROTTLE_KEYS_MAX, THROTTLE_WAIT_SECONDS_MAX,
 };
 
 /// How many failures are borne, and what a success is worth.
@@ -48,6 +48,10 @@ impl Policy {
         failure_seconds: NAME_FAILURE_SECONDS,
         success_clears: true,
     };
+
+    /// For sign-ups from one network, see [`network`], whatever becomes of them.
+    pub const SIGN_UPS: Self =
+        Self { burst: SIGN_UPS_BURST, failure_seconds: SIGN_UP_SECONDS, success_clears: false };
 
     /// For the users that one landlord makes, whatever becomes of it.
     pub const TENANTS: Self =

@@ -74,6 +74,7 @@ mod tables;
 mod tenancies;
 mod topups;
 mod transfer;
+mod walkers;
 mod wallet;
 mod webhooks;
 mod wire;
@@ -89,6 +90,7 @@ use hyper::http::request::Parts;
 use tokio::sync::Semaphore;
 
 use self::routes::{Access, Route};
+use self::walkers::Walkers;
 use super::merchant::MerchantApi;
 use super::problem::{ApiError, Code};
 use super::proxy;
@@ -101,6 +103,7 @@ use crate::gateway::client::Application;
 use crate::identity::allow::Range;
 use crate::ledger::api_key::Scope;
 use crate::ledger::event::Role;
+use crate::ledger::id::UserId;
 use crate::limits;
 use crate::telemetry::{Began, Metrics};
 
@@ -113,6 +116,8 @@ pub struct Api {
     ready: Arc<AtomicBool>,
     /// Turns at reading history, which may read files.
     walks: Semaphore,
+    /// Those who read it, or wait.
+    walkers: Arc<Walkers>,
 }
 
 /// How a listener presents the API.
@@ -136,6 +141,8 @@ pub struct Options {
 #[derive(Clone, Copy)]
 struct Context<'a> {
     api: &'a Api,
+    /// Who asks, once that is known.
+    user: Option<UserId>,
     gateway: &'a Arc<Gateway>,
     request: &'a Request,
 }
@@ -146,7 +153,8 @@ impl Api {
         let ready = Arc::new(AtomicBool::new(true));
         let walks = Semaphore::new(limits::WALKS_MAX);
         let merchants = MerchantApi::new(Arc::clone(&gateway), &options.public_url);
-        Self { gateway, metrics, merchants, options, ready, walks }
+        let walkers = Arc::default();
+        Self { gateway, metrics, merchants, options, ready, walks, walkers }
     }
 
     /// The same gateway on another listener; both say together whether they are ready.
@@ -185,7 +193,7 @@ impl Api {
     }
 
     async fn answer(&self, route: Route, request: &Request) -> Result<Reply, ApiError> {
-        let context = Context { api: self, gateway: &self.gateway, request };
+        let context = Context { api: self, user: None, gateway: &self.gateway, request };
         let caller = match route.access() {
             Access::Anyone => return Box::pin(routes::dispatch_public(route, context)).await,
             Access::Application => return Ok(Box::pin(transfer::answer(route, context)).await),
@@ -198,7 +206,19 @@ impl Api {
                 caller
             }
         };
-        routes::dispatch(route, context, caller).await
+        let context = Context { user: Some(caller.user.id), ..context };
+        let admin = (caller.user.role == Role::Admin && route.method() != "GET")
+            .then(|| caller.user.username().to_owned());
+        let result = routes::dispatch(route, context, caller).await;
+        if let Some(user) = admin {
+            let (request, address) = (request.id(), context.address());
+            let status = match &result {
+                Ok(reply) => reply.status().as_u16(),
+                Err(error) => error.code().status().as_u16(),
+            };
+            tracing::info!(%request, route = route.name(), user, %address, status, "asked by an administrator");
+        }
+        result
     }
 }
 

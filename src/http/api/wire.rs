@@ -136,12 +136,16 @@ impl Context<'_> {
         .await
     }
 
-    /// Runs work that reads files, a few at a time.
+    /// Runs work that reads files, a few at a time, and a few of one user.
     pub(super) async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, Error> + Send + 'static,
     ) -> Result<T, ApiError> {
         let internal = || ApiError::new(Code::Internal);
+        let walker = self.user.map(|user| self.api.walkers.begin(user).ok_or(user));
+        let _walker = walker.transpose().map_err(|_| {
+            ApiError::with_detail(Code::RateLimited, "too many lists and reports at once")
+        })?;
         let _turn = self.api.walks.acquire().await.map_err(|_| internal())?;
         Ok(tokio::task::spawn_blocking(work).await.map_err(|_| internal())??)
     }

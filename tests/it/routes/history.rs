@@ -35,6 +35,21 @@ async fn pages(gateway: &TestGateway, token: &str, query: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
+async fn whoever_asks_for_many_lists_waits_for_themself() {
+    let (gateway, people) = funded().await;
+    let of = |token: &str| gateway.send(get("/api/v1/transactions").by(token));
+    let mut asked: Vec<_> = (0..20).map(|_| of(&people.ani)).collect();
+    asked.push(of(&people.budi));
+    let answers = futures_util::future::join_all(asked).await;
+    let good = answers.iter().filter(|answer| answer.status == 200).count();
+    assert_eq!(good, gerbang::limits::WALKS_OF_ONE_MAX + 1);
+    answers[20].expect(200);
+    let refused = answers.iter().find(|answer| answer.status != 200).unwrap();
+    refused.refused(429, "rate_limited");
+    of(&people.ani).await.expect(200);
+}
+
+#[tokio::test]
 async fn a_line_says_what_changed_and_why() {
     let (gateway, people) = funded().await;
     let body = json!({"to": "budi", "amount": 300, "note": "kopi", "reference": "k"});

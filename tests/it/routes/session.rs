@@ -91,6 +91,31 @@ async fn what_is_wrong_with_a_sign_up_is_named() {
 }
 
 #[tokio::test]
+async fn a_crowd_signs_up_and_a_flood_does_not() {
+    let gateway = TestGateway::new();
+    let sign_up = |number: u32| {
+        let mut body = ani();
+        body["username"] = json!(format!("ani{number}"));
+        body["email"] = json!(format!("ani{number}@contoh.id"));
+        post(SIGN_UP, &body)
+    };
+    let burst = gerbang::limits::SIGN_UPS_BURST;
+    let asked = (0..burst + 20).map(|number| gateway.send(sign_up(number)));
+    let answers = futures_util::future::join_all(asked).await;
+    let made = answers.iter().filter(|answer| answer.status == 201).count();
+    assert_eq!(made, usize::try_from(burst).unwrap());
+    let late = gateway.send(sign_up(1_000)).await;
+    late.refused(429, "rate_limited");
+    assert_eq!(late.header("retry-after"), Some("6"));
+    // Not those of another network.
+    let elsewhere = std::net::IpAddr::from([198, 51, 100, 7]);
+    gateway.send_from(sign_up(1_000), elsewhere, &gateway.api).await.expect(201);
+    gateway.at(6);
+    gateway.send(sign_up(1_001)).await.expect(201);
+    gateway.send(sign_up(1_002)).await.refused(429, "rate_limited");
+}
+
+#[tokio::test]
 async fn an_operator_may_close_signing_up() {
     let gateway = TestGateway::with(gerbang::gateway::Settings { signup: false, ..settings() });
     gateway.send(post(SIGN_UP, &ani())).await.refused(403, "forbidden");
