@@ -206,6 +206,7 @@ pub fn settings(config: &Config) -> Settings {
         top_up_alone_max: config.top_up_alone_max,
         tables_alone: config.tables_alone,
         signup: config.signup,
+        plain_banks: config.banks.plain_http,
         signup_burst: config.signup_burst,
         answer_within: config.banks.answer_within,
         codes: config.codes.policy,

@@ -32,6 +32,8 @@ use crate::telemetry;
 pub struct Settings {
     /// Where it listens.
     pub listen: SocketAddr,
+    /// Whether it may listen outside this machine without TLS.
+    pub plain_http: bool,
     /// Its own certificate.
     pub certificate: Option<Certificate>,
     /// What is logged, as in `RUST_LOG`.
@@ -119,6 +121,7 @@ struct RawService {
     listen: String,
     name: Option<String>,
     key_token_file: PathBuf,
+    plain_http: Option<bool>,
     tls_certificate: Option<PathBuf>,
     tls_key: Option<PathBuf>,
     tls_client_roots: Option<PathBuf>,
@@ -192,6 +195,7 @@ impl Settings {
                 let message = "must be an address with a port, like 127.0.0.1:9009";
                 Wrong("service.listen", message.to_owned())
             })?,
+            plain_http: service.plain_http.unwrap_or(false),
             certificate: certificate(&service)?,
             log: filter,
             name: name(dialect, service.name)?,
@@ -366,6 +370,8 @@ key_token_file = "{name}.key-token"
 # The bank's name in paths: /api/{name}/transfer
 # name = "{name}"
 # TLS, and roots of the certificates that the gateway has to show.
+# Outside this machine it takes TLS, or a network that nobody else reads:
+# plain_http = true
 # tls_certificate = "service.pem"
 # tls_key = "service.key"
 # tls_client_roots = "gateway-roots.pem"

@@ -51,6 +51,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     };
     let tls = settings.certificate.as_ref().map(load).transpose();
     let tls = tls.map_err(|error| named("service.tls_certificate", &error))?;
+    if tls.is_none() && !settings.listen.ip().is_loopback() && !settings.plain_http {
+        let reason =
+            "outside this machine it takes service.tls_certificate, or service.plain_http = true";
+        return Err(named("service.listen", &reason));
+    }
     let _logs = telemetry::init_logs(&settings.log);
     let runtime = listen::runtime()?;
     runtime.block_on(serve(settings, tls, arguments.ending))

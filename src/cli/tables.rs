@@ -28,7 +28,7 @@ pub(super) enum Partners {
         /// The smallest goes first where any partner would do.
         #[arg(long)]
         priority: u16,
-        /// Where its bank service listens, like http://10.10.1.3:2002
+        /// Where its bank service listens, like https://10.10.1.3:2002 (http only on this machine, or with banks.plain_http)
         #[arg(long)]
         base_url: String,
         /// When it is not asked, every day at +07:00, like 23:30-04:00; "none" for never. Stays as

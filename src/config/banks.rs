@@ -12,6 +12,8 @@ use crate::limits;
 /// How banks are reached.
 #[derive(Clone, Debug)]
 pub struct Banks {
+    /// Whether bank services on other machines may be spoken to without TLS.
+    pub plain_http: bool,
     /// Towards bank services with an `https` address.
     pub tls: tls::Settings,
     /// How long the answer to a transfer may wait for its end; after that it is 202.
@@ -29,6 +31,7 @@ pub struct Banks {
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawBanks {
+    plain_http: Option<bool>,
     root_certificates: Option<PathBuf>,
     client_certificate: Option<PathBuf>,
     client_key: Option<PathBuf>,
@@ -70,6 +73,7 @@ impl Banks {
             return Err(value("banks.breaker_open_seconds", "must be from 1 to 3600"));
         }
         Ok(Self {
+            plain_http: raw.plain_http.unwrap_or(false),
             tls: tls::Settings { oldest, roots: raw.root_certificates, client },
             answer_within: Duration::from_secs(seconds),
             not_found_is_final: not_found_is_final.unwrap_or(limits::NOT_FOUND_IS_FINAL),
@@ -81,6 +85,7 @@ impl Banks {
     pub(super) fn to_raw(&self) -> RawBanks {
         let client = self.tls.client.as_ref();
         RawBanks {
+            plain_http: Some(self.plain_http),
             root_certificates: self.tls.roots.clone(),
             client_certificate: client.map(|identity| identity.certificate.clone()),
             client_key: client.map(|identity| identity.key.clone()),

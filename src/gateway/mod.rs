@@ -91,6 +91,8 @@ pub struct Settings {
     pub tables_alone: bool,
     /// Whether anyone may sign up.
     pub signup: bool,
+    /// Whether bank services on other machines may be spoken to without TLS.
+    pub plain_banks: bool,
     /// Sign-ups of one network at once.
     pub signup_burst: u32,
     /// How long the answer to a transfer or a withdrawal may wait for its end.

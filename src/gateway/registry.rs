@@ -14,7 +14,7 @@ use crate::ledger::registry::{
     Client, Partner, Registry, RegistryChange, RegistryChanged, RegistryError, Route,
 };
 use crate::ledger::text::Line;
-use crate::outbound::Url;
+use crate::outbound::{Host, Url};
 
 impl Gateway {
     /// Makes one change of the tables, for `by`: an administrator or the operator. An administrator's
@@ -64,7 +64,9 @@ impl Gateway {
     /// What is wrong with a change in form.
     pub(super) fn check_change(&self, change: &RegistryChange) -> Result<(), Error> {
         match change {
-            RegistryChange::PartnerSet(partner) => check_partner(partner),
+            RegistryChange::PartnerSet(partner) => {
+                check_partner(partner, self.settings.plain_banks)
+            }
             RegistryChange::RouteSet(route) => check_route(route),
             RegistryChange::ClientSet(client) => self.check_client(client),
             RegistryChange::EndpointSet(endpoint) => self.check_endpoint(endpoint),
@@ -112,8 +114,20 @@ impl Gateway {
     }
 }
 
-fn check_partner(partner: &Partner) -> Result<(), Error> {
-    check_origin("base_url", partner.base_url.as_str())
+/// Without TLS, what tells a bank service to pay could be read and changed on the way: that takes a way
+/// that does not leave this machine, or `plain`, by which an operator says that theirs is safe.
+fn check_partner(partner: &Partner, plain: bool) -> Result<(), Error> {
+    let url = check_origin("base_url", partner.base_url.as_str())?;
+    let is_here = match &url.host {
+        Host::Name(name) => name == "localhost",
+        Host::Address(address) => address.is_loopback(),
+    };
+    match url.secure || is_here || plain {
+        true => Ok(()),
+        false => {
+            Err(Error::invalid("base_url", "must be https but for this machine (banks.plain_http)"))
+        }
+    }
 }
 
 fn check_route(route: &Route) -> Result<(), Error> {
@@ -128,16 +142,13 @@ fn check_route(route: &Route) -> Result<(), Error> {
     }
 }
 
-/// Whether `url` is a scheme and a host, perhaps with a port, and nothing else.
-fn check_origin(field: &'static str, url: &str) -> Result<(), Error> {
+/// `url`, if it is a scheme and a host, perhaps with a port, and nothing else.
+fn check_origin(field: &'static str, url: &str) -> Result<Url, Error> {
     let parsed = Url::parse(url);
     // What is parsed has a path, if only a slash; none may have been given.
     let is_bare = !url.ends_with('/') && !url.contains('?');
-    if parsed.is_ok_and(|url| url.target == "/" && is_bare) {
-        Ok(())
-    } else {
-        Err(Error::invalid(field, "must be http:// or https:// and a plain host"))
-    }
+    let good = parsed.ok().filter(|url| url.target == "/" && is_bare);
+    good.ok_or_else(|| Error::invalid(field, "must be http:// or https:// and a plain host"))
 }
 
 pub(super) fn refused(change: &RegistryChange, error: RegistryError) -> Error {
@@ -190,7 +201,8 @@ mod tests {
 
     #[test]
     fn services_have_a_scheme_and_a_host_and_nothing_else() {
-        let check = |url| check_partner(&Partner { base_url: line(url), ..partner("009", 1) });
+        let check =
+            |url| check_partner(&Partner { base_url: line(url), ..partner("009", 1) }, true);
         for good in ["http://10.10.1.3:2002", "https://bni.internal", "http://[::1]:2002"] {
             assert!(check(good).is_ok(), "{good}");
         }
@@ -210,6 +222,26 @@ mod tests {
         ] {
             let error = check(wrong).unwrap_err().to_string();
             assert!(error.starts_with("base_url: "), "{wrong}: {error}");
+        }
+    }
+
+    #[test]
+    fn without_tls_a_service_is_on_this_machine() {
+        let check = |url, plain| {
+            check_partner(&Partner { base_url: line(url), ..partner("009", 1) }, plain).is_ok()
+        };
+        let here = [
+            "http://127.0.0.1:2002",
+            "http://127.8.9.1",
+            "http://[::1]:2002",
+            "http://localhost:1",
+        ];
+        assert!(here.iter().all(|url| check(url, false)));
+        assert!(check("https://bni.internal", false));
+        let there =
+            ["http://10.10.1.3:2002", "http://bni.internal", "http://[::2]:2002", "http://0.0.0.0"];
+        for url in there {
+            assert_eq!((check(url, false), check(url, true)), (false, true), "{url}");
         }
     }
 

@@ -129,6 +129,7 @@ pub(crate) fn settings() -> Settings {
         top_up_alone_max: Amount::new(5_000_000),
         tables_alone: true,
         signup: true,
+        plain_banks: true,
         signup_burst: limits::SIGN_UPS_BURST,
         answer_within: Duration::from_secs(10),
         codes: codes::policy::Policy::NEVER,

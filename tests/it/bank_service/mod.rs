@@ -36,6 +36,7 @@ pub(crate) const KEY: &[u8] = b"kunci-mitra-yang-cukup-panjang-012345";
 /// The service of a bank at `address`.
 pub(crate) fn settings(address: SocketAddr, http: http::Options) -> Settings {
     Settings {
+        plain_http: false,
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         certificate: None,
         log: "info".to_owned(),

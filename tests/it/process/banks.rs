@@ -49,7 +49,7 @@ fn begin(home: &Path, data: &Path) {
 
 /// The maintenance window and the way through other banks: set, left alone, set back.
 fn what_is_not_given_stays(data: &Path) {
-    let partner = format!("{BNI} http://10.10.1.3:2012");
+    let partner = format!("{BNI} https://10.10.1.3:2012");
     let table = [
         (format!("{partner} --maintenance 23:30-04:00"), ", closed 23:30-04:00", true),
         (partner.clone(), ", closed 23:30-04:00", true),
@@ -78,15 +78,15 @@ fn an_operator_sets_banks_and_clients_up_and_reconciles() {
     let run = |command: &str| admin(&data, command);
     assert_eq!(run("partner list").status.code(), Some(1), "there is no store yet");
     begin(home.path(), &data);
-    let added = done(&run(&format!("{BNI} http://10.10.1.3:2002")));
+    let added = done(&run(&format!("{BNI} https://10.10.1.3:2002")));
     let key = added.lines().last().unwrap().to_owned();
     assert!(key.starts_with("gkt_"), "{added}");
-    let changed = done(&run(&format!("{BNI} http://10.10.1.3:2012")));
+    let changed = done(&run(&format!("{BNI} https://10.10.1.3:2012")));
     assert!(!changed.contains("gkt_"), "{changed}");
     assert_eq!(run(&format!("{BNI} 10.10.1.3")).status.code(), Some(1));
     done(&run(INTERBANK));
     let plan = done(&run("route-preview --bank 022 --amount 50000"));
-    for part in ["To bank 022: through 009 BNI.", "fee 6500", "http://10.10.1.3:2012/api/bni"] {
+    for part in ["To bank 022: through 009 BNI.", "fee 6500", "https://10.10.1.3:2012/api/bni"] {
         assert!(plan.contains(part), "{part}: {plan}");
     }
     assert!(done(&run(CLIENT)).contains("gkt_"));
