@@ -6,7 +6,8 @@ use super::Failure;
 use super::admin::named;
 use crate::app::App;
 use crate::gateway::proposals::public_id;
-use crate::ledger::id::Principal;
+use crate::ledger::api_key::Scope;
+use crate::ledger::id::{Principal, UserId};
 use crate::ledger::proposal::{Proposal, TableChange};
 use crate::ledger::registry::Registry;
 use crate::ledger::text::Line;
@@ -32,7 +33,8 @@ pub(super) async fn act(app: &App, action: Proposals) -> Result<String, Failure>
     match action {
         Proposals::List => {
             let (open, registry) = (gateway.proposals(), gateway.view().registry());
-            let lines = open.iter().map(|it| line(&registry, &who(app, it.by), it));
+            let name = |user| who(app, Principal::User(user));
+            let lines = open.iter().map(|it| line(&registry, &who(app, it.by), &name, it));
             let lines: Vec<String> = lines.collect();
             Ok(if lines.is_empty() { "none".to_owned() } else { lines.join("\n") })
         }
@@ -58,7 +60,12 @@ fn who(app: &App, by: Principal) -> String {
 }
 
 /// One that waits, on a line, with what becomes of keys and secrets.
-fn line(registry: &Registry, by: &str, proposal: &Proposal) -> String {
+fn line(
+    registry: &Registry,
+    by: &str,
+    name_of: &dyn Fn(UserId) -> String,
+    proposal: &Proposal,
+) -> String {
     let what = match &proposal.change {
         TableChange::PartnerSet(row) => format!("set partner {} {}", row.code, row.name),
         TableChange::PartnerRemoved(bank) => format!("remove partner {bank}"),
@@ -66,6 +73,16 @@ fn line(registry: &Registry, by: &str, proposal: &Proposal) -> String {
         TableChange::RouteRemoved(bank, usage) => format!("remove route {bank} {}", usage.name()),
         TableChange::ClientSet(row) => format!("set client {} {}", row.id.as_str(), row.name),
         TableChange::ClientRemoved(id) => format!("remove client {}", id.as_str()),
+        TableChange::ApiKeySet(row) => {
+            let scopes: Vec<&str> = row.scopes.iter().map(Scope::name).collect();
+            format!("make a key for {} to {}", name_of(row.owner), scopes.join(", "))
+        }
+        TableChange::MerchantSet(row) => {
+            let (rate, fixed) = (row.fee_basis_points.get(), row.fee_fixed);
+            let user = name_of(row.user);
+            format!("set merchant {user}, fee {rate} basis points and {fixed}")
+        }
+        TableChange::RoleSet(user, role) => format!("make {} a {}", name_of(*user), role.name()),
     };
     let changes = match proposal.change.changes(registry) {
         words if words.is_empty() => String::new(),
@@ -92,7 +109,8 @@ mod tests {
         let said = |row| {
             let change = TableChange::PartnerSet(row);
             let id = ProposalId(Position::new(1).unwrap());
-            line(&registry, "ani", &Proposal { id, by: Principal::System, at, until: at, change })
+            let proposal = Proposal { id, by: Principal::System, at, until: at, change };
+            line(&registry, "ani", &|user| user.0.to_string(), &proposal)
         };
         let before = registry.partners.values().find(|it| it.code == row.code).unwrap();
         row.keys = before.keys.clone();

@@ -24,7 +24,7 @@ use crate::ledger::id::{AccountId, Position, Principal, UserId};
 use crate::ledger::money::Currency;
 use crate::ledger::order::Order;
 use crate::ledger::reference::{Match, fingerprint};
-use crate::ledger::registry::Registry;
+use crate::ledger::registry::{Registry, RegistryChange};
 use crate::ledger::row::Fixed;
 use crate::ledger::settles::{further_fingerprints, settles};
 use crate::ledger::text::Reference;
@@ -320,7 +320,12 @@ impl View {
                     self.revoked.retain(|_, expires| *expires >= kept);
                 }
             }
-            Fact::RegistryChanged(_) => self.registry.store(Arc::clone(&book.registry)),
+            Fact::RegistryChanged(changed) => {
+                self.registry.store(Arc::clone(&book.registry));
+                if let RegistryChange::RoleSet(user, _) = &changed.change {
+                    self.publish_user(book.user(*user).expect("just applied"));
+                }
+            }
             // An endpoint that is gone is disabled.
             Fact::DeliveryTried(tried) if tried.gone => {
                 self.registry.store(Arc::clone(&book.registry));

@@ -1,15 +1,17 @@
 //! What administrators and operators do: roles, freezes, corrections, further accounts.
 
 use super::caller::Caller;
+use super::registry::refused;
 use super::{Error, Gateway, reference};
 use crate::engine::{NameKind, Outcome};
 use crate::journal::Recorded;
 use crate::ledger::command::Command;
 use crate::ledger::event::{AccountKind, AccountOpened, Fact, FreezeSet, Movement, MovementKind};
 use crate::ledger::event::{Role, UserChange, UserChanged};
-use crate::ledger::id::{AccountId, Principal};
+use crate::ledger::id::{AccountId, Principal, UserId};
 use crate::ledger::money::{Amount, Currency};
 use crate::ledger::reference::DigestBuilder;
+use crate::ledger::registry::RegistryChange;
 use crate::ledger::text::{Line, Reference};
 use crate::ledger::user::User;
 
@@ -97,22 +99,28 @@ impl Gateway {
         Ok(outcome)
     }
 
-    /// Gives a user another role. It takes effect with their next request. Nobody becomes an
-    /// administrator this way: their password was not held against the rules for one. Nor does
+    /// Gives a user another role. It takes effect with their next request. Nobody but the operator
+    /// makes administrators this way: their password was not held against the rules for one. Whoever
+    /// is one remains it until another agrees, unless administrators decide such things alone, and the
+    /// last one remains it. Nor does
     /// anybody become a merchant, or cease to be one: their accounts would keep the limits and
     /// fees of what they were opened as. A client sends others' money, so that an administrator
     /// makes nobody one unless they may decide such things alone.
     ///
     /// # Errors
     /// [`Error::Invalid`] for administrators and merchants, or if too much is waiting;
-    /// [`Error::Forbidden`] for clients.
+    /// [`Error::Forbidden`] for clients; [`Error::Conflict`] for the last administrator.
     pub async fn set_role(
         &self,
         by: Principal,
         user: &User,
         role: Role,
     ) -> Result<Box<Recorded>, Error> {
-        if role == Role::Admin && user.role != Role::Admin {
+        // Held until the change is shown, so that of two who go at once one stays.
+        let reservation = self.engine.reserve(NameKind::Registry, "registry").await;
+        let user = self.view().user(user.id).ok_or(Error::NotFound)?;
+        let restored = by == Principal::Operator && user.role == Role::Buyer;
+        if role == Role::Admin && user.role != Role::Admin && !restored {
             return Err(Error::invalid("role", "administrators are made as such"));
         }
         if (role == Role::Merchant) != (user.role == Role::Merchant) {
@@ -123,9 +131,30 @@ impl Gateway {
             let reason = "clients are made by the operator, with gerbang admin set-role";
             return Err(Error::Forbidden(reason));
         }
+        self.check_stays(user.id, role)?;
+        if user.role == Role::Admin && role != Role::Admin && !self.decides_alone(by) {
+            let change = self.or_propose(by, RegistryChange::RoleSet(user.id, role));
+            let decided = self.view().registry().decide(&change);
+            decided.map_err(|error| refused(&change, error))?;
+            return Ok(Box::new(self.record_change(by, change, reservation).await?));
+        }
         let change = UserChange::Role(role);
         let changed = UserChanged { user: user.id, by, change };
-        Ok(self.engine.record(Fact::UserChanged(changed), Vec::new()).await?)
+        Ok(self.engine.record(Fact::UserChanged(changed), vec![reservation]).await?)
+    }
+
+    /// Whether there is an administrator when `user` has this role.
+    pub(super) fn check_stays(&self, user: UserId, role: Role) -> Result<(), Error> {
+        let view = self.view();
+        let is_one = |id: u32| view.user(UserId(id)).is_some_and(|user| user.role == Role::Admin);
+        let was_one = is_one(user.0);
+        let stays = !was_one
+            || role == Role::Admin
+            || (0..view.users_len()).any(|id| id != user.0 && is_one(id));
+        match stays {
+            true => Ok(()),
+            false => Err(Error::Conflict("the last administrator stays one")),
+        }
     }
 
     /// Opens an account in a further currency; `by` is an administrator.

@@ -21,7 +21,7 @@ use crate::identity::token::InvalidToken;
 use crate::journal::Recorded;
 use crate::ledger::api_key::{ApiKey, KeyId, Scope, Scopes};
 use crate::ledger::event::{Fact, Role};
-use crate::ledger::id::Principal;
+use crate::ledger::id::{Principal, UserId};
 use crate::ledger::registry::{RegistryChange, RegistryChanged};
 use crate::ledger::text::{Line, Username};
 use crate::ledger::time::Timestamp;
@@ -88,7 +88,8 @@ impl Uses {
 impl Gateway {
     /// A key for `owner`, made by the operator or an administrator for anybody who is no
     /// administrator, by a merchant for themselves. One that sends others' money, or money without
-    /// codes, is the operator's to make, unless administrators decide such things alone.
+    /// codes, is the operator's to make, and one for somebody else that does more than read waits for
+    /// another administrator, unless administrators decide such things alone.
     ///
     /// # Errors
     /// What is wrong with what is wanted; [`Error::Forbidden`] for what `by` may not give.
@@ -141,10 +142,16 @@ impl Gateway {
         }
     }
 
-    fn check_wanted(&self, owner: &User, wanted: &KeyWanted) -> Result<(), Error> {
-        if owner.role == Role::Admin {
-            return Err(Error::invalid("owner", "an administrator acts in person"));
+    /// Whether somebody may have keys, as they are now.
+    pub(super) fn check_owner(&self, owner: UserId) -> Result<(), Error> {
+        match self.view().user(owner).is_some_and(|owner| owner.role != Role::Admin) {
+            true => Ok(()),
+            false => Err(Error::invalid("owner", "an administrator acts in person")),
         }
+    }
+
+    fn check_wanted(&self, owner: &User, wanted: &KeyWanted) -> Result<(), Error> {
+        self.check_owner(owner.id)?;
         if wanted.scopes.is_empty() {
             return Err(Error::invalid("scopes", "must name at least one"));
         }

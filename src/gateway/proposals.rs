@@ -1,5 +1,6 @@
-//! Four eyes: an administrator's change of partners, routes or clients takes effect once another
-//! approves it.
+//! Four eyes: an administrator's change of what says where money goes and who may send it takes
+//! effect once another approves it: of partners, routes, clients and merchants, keys for others that
+//! do more than read, and roles of administrators.
 //!
 //! The rules are `ledger::proposal`'s. The operator, who can reach the store itself, changes and
 //! approves alone; so may an administrator where the configuration says so.
@@ -13,6 +14,7 @@ use super::registry::refused;
 use super::{Error, Gateway};
 use crate::engine::NameKind;
 use crate::journal::Recorded;
+use crate::ledger::api_key::Scopes;
 use crate::ledger::id::{Position, Principal, PublicId};
 use crate::ledger::proposal::{Proposal, ProposalId, TableChange};
 use crate::ledger::registry::RegistryChange;
@@ -33,9 +35,24 @@ impl Gateway {
         }
     }
 
+    /// Whether `change` by `by` takes another administrator. What is one's own never does.
+    fn needs_another(&self, by: Principal, change: &RegistryChange) -> bool {
+        if self.decides_alone(by) {
+            return false;
+        }
+        match change {
+            // To look on gives no power over money.
+            RegistryChange::ApiKeySet(key) => {
+                by != Principal::User(key.owner) && !key.scopes.are_within(Scopes::READ)
+            }
+            RegistryChange::MerchantSet(row) => by != Principal::User(row.user),
+            _ => true,
+        }
+    }
+
     /// `change` as it is to be recorded for `by`: as it is, or as a proposal.
     pub(super) fn or_propose(&self, by: Principal, change: RegistryChange) -> RegistryChange {
-        if self.decides_alone(by) {
+        if !self.needs_another(by, &change) {
             return change;
         }
         match TableChange::of(&change) {
@@ -79,6 +96,7 @@ impl Gateway {
         let proposed: RegistryChange = proposal.change.clone().into();
         self.check_change(&proposed)?;
         registry.decide(&proposed).map_err(|error| refused(&proposed, error))?;
+        let change = if proposal.change.is_told() { proposed } else { change };
         let recorded = self.record_change(by, change, reservation).await?;
         Ok((proposal, recorded))
     }

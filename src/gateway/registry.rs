@@ -71,10 +71,11 @@ impl Gateway {
             RegistryChange::ClientSet(client) => self.check_client(client),
             RegistryChange::EndpointSet(endpoint) => self.check_endpoint(endpoint),
             RegistryChange::MerchantSet(merchant) => self.check_merchant(merchant),
+            RegistryChange::ApiKeySet(key) => self.check_owner(key.owner),
+            RegistryChange::RoleSet(user, role) => self.check_stays(*user, *role),
             RegistryChange::PartnerRemoved(_)
             | RegistryChange::RouteRemoved(..)
             | RegistryChange::ClientRemoved(_)
-            | RegistryChange::ApiKeySet(_)
             | RegistryChange::ApiKeyRemoved(_)
             | RegistryChange::ApiKeyUsed(..)
             | RegistryChange::EndpointRemoved(..)

@@ -201,6 +201,9 @@ fn registering(book: &Book, changed: &RegistryChanged) -> Option<&'static str> {
         RegistryChange::MerchantSet(merchant) => {
             book.user(merchant.user).is_none().then_some("there is no such user")
         }
+        RegistryChange::RoleSet(user, _) => {
+            book.user(*user).is_none().then_some("there is no such user")
+        }
         RegistryChange::PartnerSet(_)
         | RegistryChange::RouteRemoved(..)
         | RegistryChange::ClientRemoved(_)

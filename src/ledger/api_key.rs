@@ -108,6 +108,9 @@ impl Scope {
 pub struct Scopes(u8);
 
 impl Scopes {
+    /// To look on, and nothing else.
+    pub const READ: Self = Self(Scope::Read.bit());
+
     /// What a user of this role could do themselves, as scopes.
     pub fn of(role: Role) -> Self {
         match role {

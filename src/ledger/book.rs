@@ -22,13 +22,13 @@ use super::boarding::Boarding;
 use super::command::{Command, decide_parties};
 use super::delivery::{self, Outbox};
 use super::endpoint::events_of;
-use super::event::UserChanged;
-use super::event::{ACCOUNTS_TOUCHED_MAX, AccountOpened, Event, Fact};
+use super::event::{ACCOUNTS_TOUCHED_MAX, AccountOpened, AccountsTouched, Event, Fact};
+use super::event::{UserChange, UserChanged};
 use super::id::{AccountId, Position, UserId};
 use super::money::{Balance, Currency, Total};
 use super::orders::Orders;
 use super::policy::Policies;
-use super::registry::Registry;
+use super::registry::{Registry, RegistryChange};
 use super::rejection::Rejection;
 use super::row::Row;
 use super::table::Table;
@@ -153,7 +153,7 @@ impl Book {
         let subject = event.fact.subject();
         let order = subject.and_then(|subject| self.orders.get(&subject)).copied();
         let mut links = Links::new();
-        for id in event.fact.accounts().iter() {
+        for id in self.touched(&event.fact).iter() {
             let row = self.rows.get_mut(id.0).expect("accounts open before they move");
             let mut account = row.account(id);
             account.apply(&event.fact, event.at, order.as_ref());
@@ -185,6 +185,16 @@ impl Book {
         }
         sums.retain(|_, (debits, credits)| debits != credits);
         sums
+    }
+
+    /// The accounts whose history an entry belongs to: those it is about, and the first account of who
+    /// is told of it.
+    fn touched(&self, fact: &Fact) -> AccountsTouched {
+        let mut touched = fact.accounts();
+        if let Some(user) = fact.told().and_then(|user| self.user(user)) {
+            touched.push(user.account);
+        }
+        touched
     }
 
     fn known(&self, id: AccountId) -> Account {
@@ -262,6 +272,10 @@ impl Book {
             }
             Fact::RegistryChanged(changed) => {
                 Arc::make_mut(&mut self.registry).apply(&changed.change);
+                if let RegistryChange::RoleSet(user, role) = &changed.change {
+                    let user = self.users.get_mut(user.0).expect("users exist before they change");
+                    Arc::make_mut(user).apply(&UserChange::Role(*role), position, event.at);
+                }
             }
             Fact::BoardingChanged(changed) => {
                 Arc::make_mut(&mut self.boarding).apply(&changed.change);

@@ -107,6 +107,11 @@ pub enum CodeChange {
 }
 
 impl CodeChange {
+    /// Whether the user is told: an app shows codes for them from here on, or none does.
+    pub const fn is_told(&self) -> bool {
+        matches!(self, Self::TotpConfirmed(_) | Self::TotpRemoved)
+    }
+
     /// The word for it in exports and metrics.
     pub const fn name(&self) -> &'static str {
         match self {

@@ -123,7 +123,8 @@ pub(super) fn silenced(change: &RegistryChange) -> Option<(EndpointId, bool)> {
         | RegistryChange::Proposed(_)
         | RegistryChange::Approved(_)
         | RegistryChange::ProposalRefused(..)
-        | RegistryChange::Decided(_) => None,
+        | RegistryChange::Decided(_)
+        | RegistryChange::RoleSet(..) => None,
     }
 }
 

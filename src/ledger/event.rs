@@ -584,7 +584,7 @@ pub struct AccountsTouched {
 }
 
 impl AccountsTouched {
-    fn push(&mut self, account: AccountId) {
+    pub(super) fn push(&mut self, account: AccountId) {
         if self.iter().any(|known| known == account) {
             return;
         }

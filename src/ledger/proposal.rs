@@ -1,4 +1,5 @@
-//! Changes of partners, routes and clients that wait for a second person (four eyes).
+//! Changes of partners, routes, clients and merchants, keys for others, and roles of administrators
+//! that wait for a second person (four eyes).
 //!
 //! A proposal holds the whole row as it is to be. It ends when somebody else approves it, when
 //! somebody refuses it, when its time is over, or when its row changes in another way: what was
@@ -8,14 +9,19 @@
 //!
 //! - Nobody approves what they proposed.
 //! - What is approved is decided once more against the tables as they are then.
-//! - Keys stand in a proposal as they do in rows: sealed.
+//! - Keys stand in a proposal as they do in rows: sealed, or as a hash.
+//! - Where somebody is told of the change, the second person's entry is the change itself, so that it
+//!   says what they are told. Of all others it is [`RegistryChange::Approved`].
 
 use std::sync::Arc;
 
-use super::id::{Position, Principal};
+use super::api_key::{ApiKey, KeyId};
+use super::event::{Fact, Role, UserChange, UserChanged};
+use super::id::{Position, Principal, UserId};
+use super::merchant::Merchant;
 use super::registry::{
-    BankCode, Callback, Client, Keys, Partner, Registry, RegistryChange, RegistryError, Route,
-    Usage, require,
+    BankCode, Callback, Client, Keys, Partner, Registry, RegistryChange, RegistryChanged,
+    RegistryError, Route, Usage, require,
 };
 use super::text::ClientId;
 use super::time::Timestamp;
@@ -52,6 +58,12 @@ pub enum TableChange {
     ClientSet(Client),
     /// As [`RegistryChange::ClientRemoved`].
     ClientRemoved(ClientId),
+    /// As [`RegistryChange::ApiKeySet`].
+    ApiKeySet(Box<ApiKey>),
+    /// As [`RegistryChange::MerchantSet`].
+    MerchantSet(Box<Merchant>),
+    /// As [`RegistryChange::RoleSet`].
+    RoleSet(UserId, Role),
 }
 
 /// A change that waits.
@@ -75,6 +87,9 @@ enum Row<'a> {
     Partner(BankCode),
     Route(BankCode, Usage),
     Client(&'a ClientId),
+    ApiKey(KeyId),
+    Merchant(UserId),
+    Role(UserId),
 }
 
 impl TableChange {
@@ -87,12 +102,13 @@ impl TableChange {
             RegistryChange::RouteRemoved(bank, usage) => Some(Self::RouteRemoved(*bank, *usage)),
             RegistryChange::ClientSet(row) => Some(Self::ClientSet(row.clone())),
             RegistryChange::ClientRemoved(id) => Some(Self::ClientRemoved(id.clone())),
-            RegistryChange::ApiKeySet(_)
-            | RegistryChange::ApiKeyRemoved(_)
+            RegistryChange::ApiKeySet(row) => Some(Self::ApiKeySet(row.clone())),
+            RegistryChange::MerchantSet(row) => Some(Self::MerchantSet(row.clone())),
+            RegistryChange::RoleSet(user, role) => Some(Self::RoleSet(*user, *role)),
+            RegistryChange::ApiKeyRemoved(_)
             | RegistryChange::ApiKeyUsed(..)
             | RegistryChange::EndpointSet(_)
             | RegistryChange::EndpointRemoved(..)
-            | RegistryChange::MerchantSet(_)
             | RegistryChange::MerchantRemoved(..)
             | RegistryChange::Proposed(_)
             | RegistryChange::Approved(_)
@@ -114,10 +130,13 @@ impl TableChange {
                 let callback = before.and_then(|it| it.callback.as_ref());
                 differences(before.map(|it| &it.keys), &row.keys, callback, row.callback.as_ref())
             }
+            Self::ApiKeySet(_) => vec!["key"],
+            Self::MerchantSet(row) => merchant_differences(registry.merchants.get(&row.user), row),
             Self::PartnerRemoved(_)
             | Self::RouteSet(_)
             | Self::RouteRemoved(..)
-            | Self::ClientRemoved(_) => Vec::new(),
+            | Self::ClientRemoved(_)
+            | Self::RoleSet(..) => Vec::new(),
         }
     }
 
@@ -129,7 +148,15 @@ impl TableChange {
             Self::RouteRemoved(bank, usage) => Row::Route(*bank, *usage),
             Self::ClientSet(row) => Row::Client(&row.id),
             Self::ClientRemoved(id) => Row::Client(id),
+            Self::ApiKeySet(row) => Row::ApiKey(row.id),
+            Self::MerchantSet(row) => Row::Merchant(row.user),
+            Self::RoleSet(user, _) => Row::Role(*user),
         }
+    }
+
+    /// Whether the change itself is what the second person's entry says.
+    pub const fn is_told(&self) -> bool {
+        matches!(self, Self::ApiKeySet(_) | Self::MerchantSet(_) | Self::RoleSet(..))
     }
 }
 
@@ -154,6 +181,17 @@ fn differences(
     .collect()
 }
 
+fn merchant_differences(before: Option<&Arc<Merchant>>, row: &Merchant) -> Vec<&'static str> {
+    let previous_before = before.and_then(|row| row.previous.as_ref());
+    [
+        ("key", before.map(|row| &row.key) != Some(&row.key)),
+        ("previous_key", previous_before != row.previous.as_ref()),
+    ]
+    .into_iter()
+    .filter_map(|(word, differs)| differs.then_some(word))
+    .collect()
+}
+
 impl From<TableChange> for RegistryChange {
     fn from(change: TableChange) -> Self {
         match change {
@@ -163,7 +201,36 @@ impl From<TableChange> for RegistryChange {
             TableChange::RouteRemoved(bank, usage) => Self::RouteRemoved(bank, usage),
             TableChange::ClientSet(row) => Self::ClientSet(row),
             TableChange::ClientRemoved(id) => Self::ClientRemoved(id),
+            TableChange::ApiKeySet(row) => Self::ApiKeySet(row),
+            TableChange::MerchantSet(row) => Self::MerchantSet(row),
+            TableChange::RoleSet(user, role) => Self::RoleSet(user, role),
         }
+    }
+}
+
+impl Fact {
+    /// Who is told of it although it touches no account of theirs.
+    pub fn told(&self) -> Option<UserId> {
+        match self {
+            Self::RegistryChanged(changed) => changed.told(),
+            Self::UserChanged(UserChanged { user, change: UserChange::Codes(change), .. }) => {
+                change.is_told().then_some(*user)
+            }
+            _ => None,
+        }
+    }
+}
+
+impl RegistryChanged {
+    /// Who is told of it: whose key, terms or role somebody else has set.
+    pub fn told(&self) -> Option<UserId> {
+        let user = match &self.change {
+            RegistryChange::ApiKeySet(key) => key.owner,
+            RegistryChange::MerchantSet(merchant) => merchant.user,
+            RegistryChange::RoleSet(user, _) => *user,
+            _ => return None,
+        };
+        (self.by != Principal::User(user)).then_some(user)
     }
 }
 

@@ -23,6 +23,7 @@ use std::sync::Arc;
 use super::api_key::{ApiKey, KeyId};
 use super::decision::Decision;
 use super::endpoint::{Endpoint, EndpointId};
+use super::event::Role;
 use super::id::{Position, Principal, UserId};
 use super::merchant::Merchant;
 use super::money::{Amount, BasisPoints};
@@ -245,7 +246,7 @@ pub enum RegistryChange {
     MerchantSet(Box<Merchant>),
     /// A merchant, with this endpoint, is gone.
     MerchantRemoved(UserId, EndpointId),
-    /// A change of one of the first three tables waits for a second person.
+    /// A change waits for a second person.
     Proposed(Box<Proposal>),
     /// A second person wants it too: it happens here.
     Approved(ProposalId),
@@ -253,6 +254,8 @@ pub enum RegistryChange {
     ProposalRefused(ProposalId, Line),
     /// One administrator has said what is to happen with much money; another has to say the same.
     Decided(Box<Decision>),
+    /// A user has another role, as two administrators want it. The row is the user's.
+    RoleSet(UserId, Role),
 }
 
 /// A change of the registry, and whose it is.
@@ -404,6 +407,7 @@ impl Registry {
             }
             RegistryChange::Proposed(proposal) => self.decide_proposal(proposal),
             RegistryChange::Approved(id) => self.decide_approved(*id),
+            RegistryChange::RoleSet(..) => Ok(()),
             RegistryChange::ProposalRefused(id, _) => {
                 require(self.proposals.contains_key(id), RegistryError::NoSuchProposal)
             }
@@ -500,6 +504,8 @@ impl Registry {
             }
             RegistryChange::Proposed(proposal) => self.propose(proposal),
             RegistryChange::Approved(id) => self.approve(*id),
+            // Users are no table of these.
+            RegistryChange::RoleSet(..) => {}
             RegistryChange::ProposalRefused(id, _) => {
                 self.proposals.remove(id);
             }

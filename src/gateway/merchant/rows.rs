@@ -10,10 +10,11 @@ use crate::identity::server_key;
 use crate::identity::vault::Vault;
 use crate::journal::Recorded;
 use crate::ledger::endpoint::EndpointId;
-use crate::ledger::event::Role;
+use crate::ledger::event::{Fact, Role};
 use crate::ledger::id::{Principal, UserId};
 use crate::ledger::merchant::{Merchant, ServerKeyRow};
 use crate::ledger::money::{Amount, BasisPoints};
+use crate::ledger::proposal::TableChange;
 use crate::ledger::registry::{Registry, RegistryChange};
 use crate::ledger::text::Line;
 use crate::limits;
@@ -42,7 +43,7 @@ pub struct Terms {
     pub disabled: bool,
 }
 
-/// A row as it is now.
+/// A row that was set, or proposed.
 pub struct Set {
     /// The row.
     pub row: Arc<Merchant>,
@@ -107,8 +108,9 @@ impl Gateway {
         registry.merchants.values().any(|row| row.client_key.as_str() == key && !row.disabled)
     }
 
-    /// An administrator makes a user a merchant, with a key that is shown this once, or changes the
-    /// terms of one.
+    /// An administrator makes a user a merchant, or changes the terms of one, as another one agrees
+    /// unless they may decide such things alone. Only then are they shown the first key; a merchant
+    /// makes one of its own with [`Gateway::rotate_server_key`].
     ///
     /// # Errors
     /// [`Error::Invalid`] naming the field; [`Error::NotFound`] if nobody has the name.
@@ -234,7 +236,9 @@ impl Gateway {
         key: Option<Secret<String>>,
     ) -> Result<Set, Error> {
         let recorded = self.change_by(by, change).await?;
-        Ok(Set { row: self.merchant(user)?, recorded, key })
+        // With it anybody is the merchant, so that nobody else is shown it.
+        let is_shown = by == Principal::User(user) || self.decides_alone(by);
+        Ok(Set { row: row_of(&recorded)?, recorded, key: key.filter(|_| is_shown) })
     }
 
     fn seal_new_key(&self, user: UserId) -> (ServerKeyRow, Secret<String>) {
@@ -273,6 +277,20 @@ impl Gateway {
         }
         Ok(())
     }
+}
+
+/// The row that was set, or proposed.
+fn row_of(recorded: &Recorded) -> Result<Arc<Merchant>, Error> {
+    let Fact::RegistryChanged(changed) = &recorded.event.fact else { return Err(Error::NotFound) };
+    let row = match &changed.change {
+        RegistryChange::MerchantSet(row) => row,
+        RegistryChange::Proposed(proposal) => match &proposal.change {
+            TableChange::MerchantSet(row) => row,
+            _ => return Err(Error::NotFound),
+        },
+        _ => return Err(Error::NotFound),
+    };
+    Ok(Arc::new(Merchant::clone(row)))
 }
 
 fn find(registry: &Registry, user: UserId) -> Result<Arc<Merchant>, Error> {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Context;
 use super::payments::movement;
+use super::proposals::Shown;
 use super::wire::{self, Units, id_of};
 use crate::gateway::admin::Adjust;
 use crate::gateway::caller::Caller;
@@ -80,6 +81,9 @@ pub(super) async fn set_role(context: Context<'_>, caller: &Caller) -> Result<Re
         .ok_or_else(|| ApiError::field("role", "must be buyer, merchant, client or admin"))?;
     let user = user(context)?;
     let recorded = context.gateway.set_role(caller.principal(), &user, role).await?;
+    if let Some(proposed) = context.proposed(&recorded, &Shown::default()) {
+        return Ok(proposed);
+    }
     let view = ChangedView { role: Some(role.name()), ..changed(&user, recorded.position.get()) };
     Ok(Reply::ok(&view))
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Context;
+use super::proposals::Shown;
 use super::wire::{self, ListView};
 use crate::gateway::api_keys::KeyWanted;
 use crate::gateway::caller::Caller;
@@ -34,7 +35,7 @@ struct OwnBody {
 }
 
 #[derive(Serialize)]
-struct KeyView {
+pub(super) struct KeyView {
     id: String,
     owner: String,
     name: String,
@@ -116,12 +117,16 @@ impl Context<'_> {
         wanted: KeyWanted,
     ) -> Result<Reply, ApiError> {
         let made = self.gateway.make_key(caller.principal(), owner, wanted).await?;
+        let shown = Shown { api_key: Some(made.key.expose()), ..Shown::default() };
+        if let Some(proposed) = self.proposed(&made.recorded, &shown) {
+            return Ok(proposed);
+        }
         let row = self.key_view(&made.row);
         let position = made.recorded.position.get();
         Ok(Reply::created(&MadeView { row, key: made.key.expose(), position }))
     }
 
-    fn key_view(&self, key: &ApiKey) -> KeyView {
+    pub(super) fn key_view(&self, key: &ApiKey) -> KeyView {
         let owner = self.gateway.view().user(key.owner);
         KeyView {
             id: key.id.to_string(),

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Context;
 use super::payouts::reason_of;
+use super::proposals::Shown;
 use super::wire::{self, ListView};
 use crate::gateway::caller::Caller;
 use crate::http::problem::{ApiError, Code};
@@ -59,7 +60,8 @@ pub(super) async fn set(context: Context<'_>, caller: &Caller) -> Result<Reply, 
     let id = client(context)?;
     let by = caller.principal();
     let (recorded, secret) = context.gateway.set_callback(by, &id, url.clone()).await?;
-    if let Some(proposed) = context.proposed(&recorded, None, Some(secret.expose()))? {
+    let shown = Shown { secret: Some(secret.expose()), ..Shown::default() };
+    if let Some(proposed) = context.proposed(&recorded, &shown) {
         return Ok(proposed);
     }
     let position = recorded.position.get();
@@ -70,8 +72,8 @@ pub(super) async fn set(context: Context<'_>, caller: &Caller) -> Result<Reply, 
 pub(super) async fn remove(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
     let by = caller.principal();
     let recorded = context.gateway.remove_callback(by, &client(context)?).await?;
-    let proposed = context.proposed(&recorded, None, None)?;
-    Ok(proposed.unwrap_or_else(|| wire::no_content(recorded.position)))
+    let reply = || wire::no_content(recorded.position);
+    Ok(context.proposed(&recorded, &Shown::default()).unwrap_or_else(reply))
 }
 
 /// `GET /api/v1/admin/payouts/{id}/callbacks`: the delivery log, oldest first.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Context;
 use super::charges;
+use super::proposals::Shown;
 use super::qr;
 use super::routes::{self, Route};
 use super::wire::{self, ListView};
@@ -38,7 +39,7 @@ struct TermsBody {
 }
 
 #[derive(Serialize)]
-struct MerchantView {
+pub(super) struct MerchantView {
     username: String,
     client_key: String,
     server_keys: Vec<String>,
@@ -105,6 +106,9 @@ async fn set(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
     let addresses = body.urls.as_ref().map(addresses).transpose()?;
     let (by, username) = (caller.principal(), context.segment(4));
     let set = context.gateway.set_merchant(by, username, terms, addresses).await?;
+    if let Some(proposed) = context.proposed(&set.recorded, &Shown::default()) {
+        return Ok(proposed);
+    }
     Ok(Reply::ok(&context.merchant_set(&set)))
 }
 
@@ -161,7 +165,7 @@ impl Context<'_> {
         }
     }
 
-    fn merchant(&self, row: &Merchant) -> MerchantView {
+    pub(super) fn merchant(&self, row: &Merchant) -> MerchantView {
         let user = self.gateway.view().user(row.user);
         let keys = std::iter::once(&row.key).chain(&row.previous);
         MerchantView {

@@ -58,6 +58,7 @@ mod history;
 mod late;
 mod logos;
 mod merchants;
+mod notices;
 mod operations;
 mod pattern;
 mod payments;

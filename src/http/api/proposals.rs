@@ -1,18 +1,20 @@
-//! Changes of partners, routes and clients that wait for another administrator.
+//! Changes that wait for another administrator: of the tables, of keys for others, and of roles.
 
 use serde::{Deserialize, Serialize};
 
-use super::Context;
+use super::api_keys::KeyView;
+use super::merchants::MerchantView;
 use super::payouts::reason_of;
 use super::routes::Route;
 use super::tables::{ClientView, PartnerView, RouteRow};
 use super::wire::ListView;
+use super::{Context, notices};
 use crate::gateway::caller::Caller;
 use crate::gateway::proposals::public_id;
-use crate::http::problem::{ApiError, Code};
+use crate::http::problem::ApiError;
 use crate::http::reply::Reply;
 use crate::journal::Recorded;
-use crate::ledger::event::Fact;
+use crate::ledger::event::{Fact, Role};
 use crate::ledger::id::Principal;
 use crate::ledger::proposal::{Proposal, TableChange};
 use crate::ledger::registry::{RegistryChange, Usage};
@@ -47,6 +49,15 @@ enum RowView {
     Partner(PartnerView),
     Route(RouteRow),
     Client(ClientView),
+    ApiKey(KeyView),
+    Merchant(MerchantView),
+    Role(RoleView),
+}
+
+/// What a user may do.
+#[derive(Serialize)]
+struct RoleView {
+    role: &'static str,
 }
 
 /// A proposal and the entry that changed it, with the secrets that were made for it.
@@ -58,7 +69,20 @@ struct WrittenView {
     key_token: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     secret: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api_key: Option<String>,
     position: u64,
+}
+
+/// What was made for a proposal and is shown this once.
+#[derive(Default)]
+pub(super) struct Shown<'a> {
+    /// The key token of a partner or client.
+    pub(super) key_token: Option<&'a str>,
+    /// The secret of a callback.
+    pub(super) secret: Option<&'a str>,
+    /// The key of an application.
+    pub(super) api_key: Option<&'a str>,
 }
 
 /// The routes about proposals.
@@ -104,28 +128,24 @@ async fn refuse(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError
 
 fn written(proposal: ProposalView, recorded: &Recorded) -> Reply {
     let position = recorded.position.get();
-    Reply::ok(&WrittenView { proposal, key_token: None, secret: None, position })
+    Reply::ok(&WrittenView { proposal, key_token: None, secret: None, api_key: None, position })
 }
 
 impl Context<'_> {
     /// The answer to a change that became a proposal, with the secrets that were made for it; `None`
     /// if it was made at once.
-    pub(super) fn proposed(
-        &self,
-        recorded: &Recorded,
-        key_token: Option<&str>,
-        secret: Option<&str>,
-    ) -> Result<Option<Reply>, ApiError> {
+    pub(super) fn proposed(&self, recorded: &Recorded, shown: &Shown<'_>) -> Option<Reply> {
         let Fact::RegistryChanged(changed) = &recorded.event.fact else {
-            return Err(ApiError::new(Code::Internal));
+            return None;
         };
-        let RegistryChange::Proposed(proposal) = &changed.change else { return Ok(None) };
-        Ok(Some(Reply::accepted(&WrittenView {
+        let RegistryChange::Proposed(proposal) = &changed.change else { return None };
+        Some(Reply::accepted(&WrittenView {
             proposal: self.proposal(proposal, "proposed"),
-            key_token: key_token.map(str::to_owned),
-            secret: secret.map(str::to_owned),
+            key_token: shown.key_token.map(str::to_owned),
+            secret: shown.secret.map(str::to_owned),
+            api_key: shown.api_key.map(str::to_owned),
             position: recorded.position.get(),
-        })))
+        }))
     }
 
     fn proposal(&self, proposal: &Proposal, status: &'static str) -> ProposalView {
@@ -153,12 +173,32 @@ impl Context<'_> {
                 ("client", it.id.as_str().to_owned(), client(&it.id), Some(row))
             }
             TableChange::ClientRemoved(id) => ("client", id.as_str().to_owned(), client(id), None),
+            TableChange::ApiKeySet(it) => {
+                ("api_key", it.id.to_string(), None, Some(RowView::ApiKey(self.key_view(it))))
+            }
+            TableChange::MerchantSet(it) => {
+                let before = registry.merchants.get(&it.user);
+                let before = before.map(|row| RowView::Merchant(self.merchant(row)));
+                let row = RowView::Merchant(self.merchant(it));
+                (
+                    "merchant",
+                    notices::who(self.gateway, Principal::User(it.user)),
+                    before,
+                    Some(row),
+                )
+            }
+            TableChange::RoleSet(user, role) => {
+                let before = self.gateway.view().user(*user).map(|user| user.role);
+                let view = |role: Role| RowView::Role(RoleView { role: role.name() });
+                let name = notices::who(self.gateway, Principal::User(*user));
+                ("role", name, before.map(view), Some(view(*role)))
+            }
         };
         let Proposal { by, at, until, .. } = proposal;
         ProposalView {
             id: public_id(proposal),
             status,
-            proposed_by: self.who(*by),
+            proposed_by: notices::who(self.gateway, *by),
             proposed_at: self.time(*at),
             expires_at: self.time(*until),
             table,
@@ -166,17 +206,6 @@ impl Context<'_> {
             before,
             row,
             changes: proposal.change.changes(&registry),
-        }
-    }
-
-    fn who(&self, principal: Principal) -> String {
-        match principal {
-            Principal::System => "system".to_owned(),
-            Principal::Operator => "operator".to_owned(),
-            Principal::User(id) => {
-                let user = self.gateway.view().user(id);
-                user.map(|user| user.username().to_owned()).unwrap_or_default()
-            }
         }
     }
 }

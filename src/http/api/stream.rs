@@ -14,8 +14,8 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, frame::coding::CloseCode};
 
-use super::Context;
 use super::wire::name_of;
+use super::{Context, notices};
 use crate::connector::midtrans::status::Status;
 use crate::gateway::Gateway;
 use crate::gateway::caller::Caller;
@@ -343,6 +343,9 @@ pub(super) fn message(gateway: &Gateway, account: AccountId, recorded: &Recorded
             let kind = if set.frozen { "account_frozen" } else { "account_released" };
             Told::new(kind, json!({"reason": set.reason.as_str()}))
         }
-        _ => None,
+        fact => {
+            let (kind, about) = notices::of(gateway, fact)?;
+            Told::new(kind, about)
+        }
     }
 }

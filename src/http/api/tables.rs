@@ -4,6 +4,7 @@ use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use super::Context;
+use super::proposals::Shown;
 use super::transfer::account;
 use super::wire::{self, ListView};
 use crate::gateway::caller::Caller;
@@ -353,7 +354,8 @@ impl Context<'_> {
     }
 
     fn changed(&self, recorded: &Recorded, key_token: Option<String>) -> Result<Reply, ApiError> {
-        if let Some(proposed) = self.proposed(recorded, key_token.as_deref(), None)? {
+        let shown = Shown { key_token: key_token.as_deref(), ..Shown::default() };
+        if let Some(proposed) = self.proposed(recorded, &shown) {
             return Ok(proposed);
         }
         let Fact::RegistryChanged(changed) = &recorded.event.fact else {
@@ -383,7 +385,8 @@ impl Context<'_> {
             | RegistryChange::Proposed(_)
             | RegistryChange::Approved(_)
             | RegistryChange::ProposalRefused(..)
-            | RegistryChange::Decided(_) => Ok(wire::no_content(recorded.position)),
+            | RegistryChange::Decided(_)
+            | RegistryChange::RoleSet(..) => Ok(wire::no_content(recorded.position)),
         }
     }
 

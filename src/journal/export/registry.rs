@@ -54,6 +54,9 @@ fn row_of(names: &Names, change: &RegistryChange) -> (&'static str, Value) {
             ("proposal_refused", json!({ "proposal": id.0.get(), "reason": why.as_str() }))
         }
         RegistryChange::Decided(it) => ("decided", decision(names, it)),
+        RegistryChange::RoleSet(user, role) => {
+            ("role_set", json!({ "user": names.user(*user), "role": role.name() }))
+        }
     }
 }
 

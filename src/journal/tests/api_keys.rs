@@ -14,7 +14,7 @@ use crate::ledger::registry::tests::api_key;
 use crate::ledger::registry::{RegistryChange, RegistryChanged};
 use crate::ledger::time::Timestamp;
 
-const EVERY_CHANGE: &str = "17893450dd5cedbf0a3fa56c4dff645add91d976a02c72ed714442a8fd063245";
+const EVERY_CHANGE: &str = "a853337fa09ac8150c473be43723059af6933b981ea585ed3c95c48857a5dd2e";
 
 fn every_change() -> Vec<Fact> {
     let used = Timestamp::from_seconds(1_790_003_600);

@@ -12,7 +12,7 @@ use crate::ledger::id::{Position, Principal, UserId};
 use crate::ledger::registry::SealedKey;
 use crate::ledger::time::Timestamp;
 
-const EVERY_CHANGE: &str = "15262b7bfacb576799f6f4ad84623fde26c65e0507acb77d2faa0962f0e618c6";
+const EVERY_CHANGE: &str = "d03fd52e1ca3b70fddc95b7979dfef168a0a1468fc6e3f18091bdf5f98d32552";
 
 /// One change of every kind, the last of which leave a live code and an app.
 fn every_change() -> Vec<Fact> {

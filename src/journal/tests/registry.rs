@@ -10,7 +10,7 @@ use crate::ledger::book::Book;
 use crate::ledger::decision::{Decision, Wish};
 use crate::ledger::delivery::{self, Delivery, DeliveryTried};
 use crate::ledger::endpoint::{Endpoint, EndpointId, EventKind, Format};
-use crate::ledger::event::{Digest, Fact, Origin};
+use crate::ledger::event::{Digest, Fact, Origin, Role};
 use crate::ledger::id::{Position, Principal, UserId};
 use crate::ledger::merchant::Merchant;
 use crate::ledger::money::BasisPoints;
@@ -23,7 +23,7 @@ use crate::ledger::registry::{
 use crate::ledger::text::ClientId;
 use crate::ledger::time::Timestamp;
 
-const EVERY_CHANGE: &str = "8474585304acb8c253b5b1cf72201d4298ca5ca1c28babe4cac549dcd53db6ac";
+const EVERY_CHANGE: &str = "353a544cbd2e2b162a0eac03cb77e5ffd3f31660685c09a588c45eed4b833320";
 
 fn changed(change: RegistryChange) -> Fact {
     let by = Principal::User(UserId(0));
@@ -80,7 +80,7 @@ fn every_change() -> Vec<Fact> {
     facts
 }
 
-/// The first is approved by another, the second refused, the others wait; and two words about money.
+/// The first is approved by another, the second refused, the last done by another; the others wait.
 fn every_proposal() -> Vec<Fact> {
     let id = |number| ProposalId(Position::new(number).unwrap());
     let at = Timestamp::from_seconds(1_790_000_000);
@@ -106,8 +106,8 @@ fn every_proposal() -> Vec<Fact> {
         proposed(32, TableChange::ClientSet(client("3", 0))),
         proposed(33, TableChange::ClientRemoved(gone)),
         proposed(34, TableChange::PartnerRemoved(bank("014"))),
-        decided(30, Wish::LateToAccount(super::account(1))),
-        decided(31, Wish::PayoutReleased),
+        proposed(35, TableChange::RoleSet(UserId(1), Role::Buyer)),
+        changed(RegistryChange::RoleSet(UserId(1), Role::Buyer)),
     ]
 }
 

@@ -145,7 +145,7 @@ impl Stage {
              [midtrans]\nbase_url = 'http://{}'\nserver_key_file = {key:?}\n\
              ask_within_seconds = 1\n[callbacks]\nhttp = true\n\
              private_networks = ['127.0.0.0/8']\n[codes]\nsender = 'console'\n\
-             payments_from = 100000\n[log]\nfilter = 'error'\n",
+             payments_from = 100000\n[books]\ntables_alone = true\n[log]\nfilter = 'error'\n",
             self.gateway, self.provider.address
         );
         let config = self.home.join("gerbang.toml");

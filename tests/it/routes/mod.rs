@@ -16,6 +16,7 @@ mod late;
 mod passwords;
 mod payments;
 mod payouts;
+mod persons;
 mod proposals;
 mod provider_day;
 mod rents;

@@ -4,16 +4,18 @@ use serde_json::{Value, json};
 
 use crate::edr::edr_with;
 use crate::support::{Answer, Ask, People, TestGateway, ask, get, post, put, settings};
+use gerbang::ledger::event::Role;
+use gerbang::ledger::id::Principal;
 use gerbang::limits;
 
 const PROPOSALS: &str = "/api/v1/admin/proposals";
 
 /// A gateway where nobody changes the tables alone.
-async fn strict() -> (TestGateway, People) {
+pub(super) async fn strict() -> (TestGateway, People) {
     edr_with(gerbang::gateway::Settings { tables_alone: false, ..settings() }).await
 }
 
-async fn send(gateway: &TestGateway, ask: Ask, by: &str) -> Answer {
+pub(super) async fn send(gateway: &TestGateway, ask: Ask, by: &str) -> Answer {
     gateway.send(ask.by(by)).await
 }
 
@@ -21,7 +23,7 @@ fn moved(priority: u16) -> Value {
     json!({"name": "BNI", "priority": priority, "base_url": "http://bni:1"})
 }
 
-fn decide(id: &str, decision: &str) -> Ask {
+pub(super) fn decide(id: &str, decision: &str) -> Ask {
     let path = format!("{PROPOSALS}/{id}/{decision}");
     match decision {
         "approve" => ask("POST", &path),
@@ -35,7 +37,7 @@ async fn waiting(gateway: &TestGateway, people: &People) -> Vec<Value> {
 }
 
 /// The id of what an answer says waits.
-fn id_of(answer: &Value) -> String {
+pub(super) fn id_of(answer: &Value) -> String {
     assert_eq!(answer["status"], "proposed", "{answer}");
     answer["id"].as_str().unwrap().to_owned()
 }
@@ -114,8 +116,8 @@ async fn whoever_proposed_it_is_still_an_administrator() {
     let (gateway, people) = strict().await;
     let change = put("/api/v1/admin/partners/009", &moved(9));
     let id = id_of(&send(&gateway, change, &people.admin).await.expect(202));
-    let role = post("/api/v1/admin/users/admin/role", &json!({"role": "buyer"}));
-    send(&gateway, role, &people.second).await.expect(200);
+    let admin = gateway.gateway.look_up("admin").unwrap();
+    gateway.gateway.set_role(Principal::Operator, &admin, Role::Buyer).await.unwrap();
     let approved = send(&gateway, decide(&id, "approve"), &people.second).await;
     approved.refused(403, "forbidden");
     assert_eq!(priority(&gateway, &People { admin: people.second.clone(), ..people }).await, 1);
@@ -189,7 +191,6 @@ async fn every_change_of_the_tables_waits_also_over_a_restart() {
 #[tokio::test]
 async fn the_journal_says_who_wanted_it_and_who_agreed() {
     use gerbang::ledger::event::Fact;
-    use gerbang::ledger::id::Principal;
     use gerbang::ledger::registry::RegistryChange;
     let (gateway, people) = strict().await;
     let change = put("/api/v1/admin/partners/009", &moved(9));
@@ -215,8 +216,6 @@ async fn the_journal_says_who_wanted_it_and_who_agreed() {
 async fn what_would_lead_around_another_administrator_is_the_operators() {
     use gerbang::gateway::api_keys::KeyWanted;
     use gerbang::ledger::api_key::{Scope, Scopes};
-    use gerbang::ledger::event::Role;
-    use gerbang::ledger::id::Principal;
     use gerbang::ledger::text::{Line, Username};
     let (gateway, people) = strict().await;
     let before = gateway.position();
@@ -239,7 +238,8 @@ async fn what_would_lead_around_another_administrator_is_the_operators() {
     }
     assert_eq!(gateway.position(), before);
     // What gives no power over money is an administrator's.
-    send(&gateway, key("ani", false), &people.admin).await.expect(201);
+    let look = json!({"owner": "ani", "name": "laporan", "scopes": ["read"]});
+    send(&gateway, post("/api/v1/admin/api-keys", &look), &people.admin).await.expect(201);
     send(&gateway, role("buyer"), &people.admin).await.expect(200);
     let wanted = |codes_exempt| KeyWanted {
         name: Line::parse("kasir", 100).unwrap(),
