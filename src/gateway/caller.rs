@@ -94,6 +94,14 @@ impl Caller {
         }
     }
 
+    /// Fails for who can have no authenticator app.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`].
+    pub fn require_app_holder(&self) -> Result<(), Error> {
+        self.require_person()
+    }
+
     /// Fails for everybody but administrators.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! Ways by which a one-time code reaches a person.
+//! Ways by which a one-time code reaches a person, and word of what became of their authenticator.
 //!
 //! ```text
 //!  gateway ── place in the queue, then the code is recorded, then ──▶ Outbox ──▶ dyn Sender
@@ -22,7 +22,7 @@ pub use self::outbox::{Outbox, Place};
 use crate::identity::secret::Secret;
 use crate::ledger::time::Timestamp;
 
-/// A code on its way to a person.
+/// A code on its way to a person, or a word.
 pub struct Message {
     /// The public id of the code, as the one who asked for it was told.
     pub id: String,
@@ -34,18 +34,23 @@ pub struct Message {
     pub email: String,
     /// E.164, if they gave one.
     pub phone: Option<String>,
-    /// What it is for, as `pay Rp1.500.000 to warung (Warung Bu Sri)`.
+    /// What it is for, as `pay Rp1.500.000 to warung (Warung Bu Sri)`, or what has happened.
     pub what: String,
     /// Until when it is good.
     pub expires: Timestamp,
-    /// The six digits.
-    pub code: Secret<String>,
+    /// The six digits; none where a person is told of what has happened.
+    pub code: Option<Secret<String>>,
 }
 
 impl Message {
     /// The whole text for a person.
     pub fn text(&self) -> Secret<String> {
         let Self { what, code, .. } = self;
+        let Some(code) = code else {
+            return Secret::new(format!(
+                "Gerbang: {what}. If it was not you, have your account frozen at once."
+            ));
+        };
         let code = code.expose();
         Secret::new(format!(
             "Gerbang: {code} is your code to {what}. It is good for five minutes. Whoever asks you \

@@ -93,7 +93,7 @@ mod tests {
             phone: None,
             what: "pay Rp1 to warung (Warung)".to_owned(),
             expires: Timestamp::EPOCH,
-            code: Secret::new("123456".to_owned()),
+            code: Some(Secret::new("123456".to_owned())),
         }
     }
 
@@ -169,5 +169,8 @@ mod tests {
         let text = message(1).text();
         let text = text.expose();
         assert!(text.contains("123456") && text.contains("pay Rp1 to warung (Warung)"), "{text}");
+        let what = "an authenticator app was removed".to_owned();
+        let text = Message { code: None, what, ..message(1) }.text();
+        assert!(text.expose().contains("an authenticator app was removed. If it was not you"));
     }
 }

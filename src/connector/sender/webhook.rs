@@ -62,7 +62,7 @@ impl Webhook {
         let text = message.text();
         // Copies of the digits in here live as long as the request.
         let body = json!({
-            "type": "code.requested",
+            "type": if message.code.is_some() { "code.requested" } else { "account.notice" },
             "id": message.id,
             "to": {
                 "username": message.username,
@@ -70,7 +70,7 @@ impl Webhook {
                 "email": message.email,
                 "phone": message.phone,
             },
-            "code": message.code.expose(),
+            "code": message.code.as_ref().map(|code| code.expose()),
             "operation": message.what,
             "text": text.expose(),
             "expires_at": message.expires.to_rfc3339(BOOK_OFFSET_SECONDS),

@@ -20,17 +20,19 @@ pub mod policy;
 pub mod totp;
 
 use self::operation::Operation;
+use self::totp::AppChange;
 use super::caller::Caller;
 use super::{Error, Gateway};
-use crate::connector::sender::{Message, Outbox, Place};
+use crate::connector::sender::{Message, Outbox};
 use crate::engine::{NameKind, Reservation};
 use crate::identity::code;
 use crate::identity::random::random_bytes;
 use crate::identity::secret::Secret;
 use crate::ledger::code::{CodeChange, CodeError, Codes, LiveCode, Offered, Verdict};
-use crate::ledger::event::{Fact, Origin, UserChange, UserChanged};
+use crate::ledger::event::{Digest, Fact, Origin, UserChange, UserChanged};
 use crate::ledger::id::{Position, Principal, UserId};
 use crate::ledger::time::Timestamp;
+use crate::ledger::user::User;
 
 /// A code that is on its way.
 #[derive(Clone, Debug)]
@@ -59,6 +61,28 @@ impl Gateway {
     ) -> Result<IssuedCode, Error> {
         caller.require_person()?;
         let what = self.found(caller, operation.words(self))?;
+        self.send_code(caller, operation.digest(), what).await
+    }
+
+    /// Sends the caller a code that is good for a change of their authenticator and nothing else.
+    ///
+    /// # Errors
+    /// As [`Gateway::issue_code`].
+    pub async fn issue_app_code(
+        &self,
+        caller: &Caller,
+        change: AppChange,
+    ) -> Result<IssuedCode, Error> {
+        caller.require_app_holder()?;
+        self.send_code(caller, change.digest(), change.words().to_owned()).await
+    }
+
+    async fn send_code(
+        &self,
+        caller: &Caller,
+        movement: Digest,
+        what: String,
+    ) -> Result<IssuedCode, Error> {
         let outbox = self.outbox.as_ref().ok_or(Error::NoSender)?;
         let place = outbox.place().ok_or(Error::NoSender)?;
         let (codes, turn) = self.codes_of(caller.user.id).await;
@@ -68,11 +92,11 @@ impl Gateway {
         }
         let (id, digits) = (random_bytes(), code::new_code());
         let hash = code::hash(&self.vault, &id, &digits);
-        let live = LiveCode::new(id, hash, operation.digest(), now);
+        let live = LiveCode::new(id, hash, movement, now);
         let (expires, channel) = (live.expires, outbox.channel());
         let position = self.change_codes(caller.user.id, CodeChange::Issued(live), turn).await?;
         let issued = IssuedCode { id, expires, channel, position };
-        send(place, caller, &issued, what, digits);
+        place.put(message(&caller.user, &issued, what, Some(digits)));
         Ok(issued)
     }
 
@@ -115,12 +139,23 @@ impl Gateway {
             return Err(Error::CodeInvalid);
         }
         let (codes, turn) = self.codes_of(caller.user.id).await;
+        self.use_code(caller.user.id, operation.digest(), offered, (codes, turn)).await
+    }
+
+    /// Uses up what is offered for `movement`, of the codes as they are.
+    async fn use_code(
+        &self,
+        user: UserId,
+        movement: Digest,
+        offered: &Secret<String>,
+        (codes, turn): (Codes, Reservation),
+    ) -> Result<(), Error> {
         let now = self.engine.clock().now();
         let live = codes.live.as_ref();
         let is_live = live.is_some_and(|live| code::matches(&self.vault, live, offered));
-        let step = self.step_of(caller.user.id, &codes, offered, now);
-        let offered = Offered { is_live, step, movement: operation.digest() };
-        self.settle(caller.user.id, codes.offer(offered, now), turn, now).await?;
+        let step = self.step_of(user, &codes, offered, now);
+        let offered = Offered { is_live, step, movement };
+        self.settle(user, codes.offer(offered, now), turn, now).await?;
         Ok(())
     }
 
@@ -167,21 +202,33 @@ impl Gateway {
         Ok(self.engine.record(Fact::UserChanged(changed), vec![turn]).await?.position)
     }
 
+    /// Has the sender tell a user what has happened, as far as there is room for it just now: the log
+    /// of notifications has it in any case.
+    fn tell(&self, user: &User, what: &str) {
+        let Some(outbox) = &self.outbox else { return };
+        let issued = IssuedCode {
+            id: random_bytes(),
+            expires: self.engine.clock().now(),
+            channel: outbox.channel(),
+        };
+        if let Some(place) = outbox.place() {
+            place.put(message(user, &issued, what.to_owned(), None));
+        }
+    }
+
     /// Where codes are put to be sent.
     pub const fn outbox(&self) -> Option<&Outbox> {
         self.outbox.as_ref()
     }
 }
 
-fn send(
-    place: Place<'_>,
-    caller: &Caller,
+fn message(
+    user: &User,
     issued: &IssuedCode,
     what: String,
-    code: Secret<String>,
-) {
-    let user = &caller.user;
-    place.put(Message {
+    code: Option<Secret<String>>,
+) -> Message {
+    Message {
         id: public_id(issued.id),
         username: user.username().to_owned(),
         name: user.name().to_owned(),
@@ -190,7 +237,7 @@ fn send(
         what,
         expires: issued.expires,
         code,
-    });
+    }
 }
 
 /// The public id of a code.

@@ -1,4 +1,15 @@
 //! Authenticator apps: enrolled, confirmed by their first code, forgotten for one of their codes.
+//!
+//! ```text
+//!  password, and a code sent for this or of the app before ──▶ begun ── its first code ──▶ confirmed
+//!  a code of the app, or password and a code sent for this ──▶ gone
+//! ```
+//!
+//! # Invariants
+//!
+//! - Where codes can be sent, or an app is confirmed, a password alone neither adds nor removes an app:
+//!   it would be worth as much as a code then.
+//! - Whose app it is is told of its confirmation and its end, in their notifications and by the sender.
 
 use std::net::IpAddr;
 
@@ -8,7 +19,9 @@ use crate::identity::code;
 use crate::identity::secret::Secret;
 use crate::identity::totp;
 use crate::ledger::code::{CodeChange, Codes, StepDone};
+use crate::ledger::event::Digest;
 use crate::ledger::id::{Position, UserId};
+use crate::ledger::reference::DigestBuilder;
 use crate::ledger::time::Timestamp;
 
 /// What an app has to be given, shown once.
@@ -21,6 +34,34 @@ pub struct Enrolment {
     pub position: Position,
 }
 
+/// What becomes of an app; a code that is sent for one is good for nothing else.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AppChange {
+    /// There is one from here on, or another.
+    Enrol,
+    /// There is none any more.
+    Remove,
+}
+
+impl AppChange {
+    /// What a code is bound to.
+    pub(super) fn digest(self) -> Digest {
+        let change = match self {
+            Self::Enrol => "enrol",
+            Self::Remove => "remove",
+        };
+        DigestBuilder::new("code authenticator").text(change).finish()
+    }
+
+    /// What a person is told that the code is for.
+    pub(super) const fn words(self) -> &'static str {
+        match self {
+            Self::Enrol => "let an authenticator app show codes for your account",
+            Self::Remove => "remove the authenticator app of your account",
+        }
+    }
+}
+
 /// What an app's secret is sealed for.
 fn purpose(user: UserId) -> String {
     format!("totp/{}", user.0)
@@ -28,25 +69,24 @@ fn purpose(user: UserId) -> String {
 
 impl Gateway {
     /// A secret for the caller's app, good once [`Gateway::confirm_app`] has seen a code of it. It
-    /// takes the password, or a stolen token would be enough to make itself a second factor.
+    /// takes the password, and a code that was sent for it or of the app that it replaces: neither a
+    /// stolen token nor a known password makes itself a second factor.
     ///
     /// # Errors
-    /// As [`Gateway::prove`]; [`Error::Conflict`] if they have an app: it has to be forgotten first,
-    /// which takes its code.
+    /// As [`Gateway::prove`]; [`Error::CodeRequired`], [`Error::CodeInvalid`], [`Error::CodeExpired`].
     pub async fn enrol_app(
         &self,
         caller: &Caller,
         password: Secret<String>,
+        code: Option<&Secret<String>>,
         from: IpAddr,
     ) -> Result<Enrolment, Error> {
-        caller.require_person()?;
+        caller.require_app_holder()?;
         let user = caller.user.id;
         // With a lock of its own, as for everybody who is known.
         drop(self.prove(user, password, from).await?);
-        let (codes, turn) = self.codes_of(user).await;
-        if codes.totp.is_some_and(|totp| totp.confirmed) {
-            return Err(Error::Conflict("there is an authenticator; remove it first"));
-        }
+        self.take_app_code(caller, AppChange::Enrol, code).await?;
+        let (_, turn) = self.codes_of(user).await;
         let made = totp::new_secret();
         let sealed = self.vault.seal(&purpose(user), &made);
         let position = self.change_codes(user, CodeChange::TotpBegun(sealed), turn).await?;
@@ -64,19 +104,59 @@ impl Gateway {
         caller: &Caller,
         code: &Secret<String>,
     ) -> Result<Position, Error> {
-        self.show_step(caller, Some(code), StepDone::Confirm).await
+        let position = self.show_step(caller, Some(code), StepDone::Confirm).await?;
+        self.tell(&caller.user, "an authenticator app shows codes for your account from now on");
+        Ok(position)
     }
 
-    /// Forgets the app.
+    /// Forgets the app: for one of its codes, or for the password and a code that was sent for it.
     ///
     /// # Errors
-    /// [`Error::CodeRequired`], [`Error::CodeInvalid`]; [`Error::NotFound`] if there is none.
+    /// As [`Gateway::prove`] with a password; [`Error::CodeRequired`], [`Error::CodeInvalid`],
+    /// [`Error::CodeExpired`]; [`Error::NotFound`] if there is none.
     pub async fn remove_app(
         &self,
         caller: &Caller,
+        password: Option<Secret<String>>,
         code: Option<&Secret<String>>,
+        from: IpAddr,
     ) -> Result<Position, Error> {
-        self.show_step(caller, code, StepDone::Remove).await
+        let position = match password {
+            None => self.show_step(caller, code, StepDone::Remove).await?,
+            Some(password) => {
+                caller.require_app_holder()?;
+                let user = caller.user.id;
+                if self.codes_of(user).await.0.totp.is_none() {
+                    return Err(Error::NotFound);
+                }
+                drop(self.prove(user, password, from).await?);
+                self.take_app_code(caller, AppChange::Remove, code).await?;
+                let (_, turn) = self.codes_of(user).await;
+                self.change_codes(user, CodeChange::TotpRemoved, turn).await?
+            }
+        };
+        self.tell(&caller.user, "no authenticator app shows codes for your account any more");
+        Ok(position)
+    }
+
+    /// Uses up a code for a change of the app, where there is a way to have one.
+    async fn take_app_code(
+        &self,
+        caller: &Caller,
+        change: AppChange,
+        offered: Option<&Secret<String>>,
+    ) -> Result<(), Error> {
+        let user = caller.user.id;
+        let (codes, turn) = self.codes_of(user).await;
+        let is_confirmed = codes.totp.as_ref().is_some_and(|totp| totp.confirmed);
+        if self.outbox.is_none() && !is_confirmed {
+            return Ok(());
+        }
+        let offered = offered.ok_or(Error::CodeRequired)?;
+        if !code::is_code(offered.expose()) {
+            return Err(Error::CodeInvalid);
+        }
+        self.use_code(user, change.digest(), offered, (codes, turn)).await
     }
 
     async fn show_step(
@@ -85,7 +165,7 @@ impl Gateway {
         offered: Option<&Secret<String>>,
         done: StepDone,
     ) -> Result<Position, Error> {
-        caller.require_person()?;
+        caller.require_app_holder()?;
         let user = caller.user.id;
         let (codes, turn) = self.codes_of(user).await;
         match (&codes.totp, done) {

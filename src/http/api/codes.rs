@@ -11,6 +11,7 @@ use super::wire;
 use crate::gateway::caller::Caller;
 use crate::gateway::codes::operation::Operation;
 use crate::gateway::codes::public_id;
+use crate::gateway::codes::totp::AppChange;
 use crate::gateway::routing;
 use crate::http::amount::{AmountField, CurrencyField};
 use crate::http::problem::ApiError;
@@ -37,6 +38,14 @@ struct AskBody {
 #[serde(deny_unknown_fields)]
 struct EnrolBody {
     password: Secret<String>,
+    code: Option<Secret<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RemoveBody {
+    password: Option<Secret<String>>,
+    code: Option<Secret<String>>,
 }
 
 #[derive(Deserialize)]
@@ -63,8 +72,13 @@ struct EnrolmentView<'a> {
 /// `POST /api/v1/auth/otp`
 pub(super) async fn ask(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
     let body: AskBody = context.request.json()?;
-    let operation = context.operation(caller, body)?;
-    let issued = context.gateway.issue_code(caller, &operation).await?;
+    let issued = match app_change(&body)? {
+        Some(change) => context.gateway.issue_app_code(caller, change).await?,
+        None => {
+            let operation = context.operation(caller, body)?;
+            context.gateway.issue_code(caller, &operation).await?
+        }
+    };
     Ok(Reply::accepted(&IssuedView {
         otp_id: public_id(issued.id),
         expires_at: context.time(issued.expires),
@@ -73,12 +87,14 @@ pub(super) async fn ask(context: Context<'_>, caller: &Caller) -> Result<Reply, 
     }))
 }
 
-/// `POST /api/v1/auth/totp`: takes the password; the secret is shown this once.
+/// `POST /api/v1/auth/totp`: takes the password and a code, in `X-OTP` or in the body; the secret is
+/// shown this once.
 pub(super) async fn enrol(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
-    let EnrolBody { password } = context.request.json()?;
+    let EnrolBody { password, code } = context.request.json()?;
+    let code = context.code(code)?;
     let (gateway, caller) = (Arc::clone(context.gateway), caller.clone());
     let from = context.address();
-    let enrol = async move { gateway.enrol_app(&caller, password, from).await };
+    let enrol = async move { gateway.enrol_app(&caller, password, code.as_ref(), from).await };
     let made = session::detached(enrol).await??;
     let (secret, otpauth_url) = (made.secret.expose(), made.uri.expose());
     let position = made.position.get();
@@ -92,15 +108,43 @@ pub(super) async fn confirm(context: Context<'_>, caller: &Caller) -> Result<Rep
     Ok(wire::no_content(position))
 }
 
-/// `DELETE /api/v1/auth/totp`: the code stands in `X-OTP`, or in the body.
+/// `DELETE /api/v1/auth/totp`: the code stands in `X-OTP`, or in the body; beside one that was sent
+/// stands the password.
 pub(super) async fn remove(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
-    let body = match context.request.body().is_empty() {
-        true => None,
-        false => Some(context.request.json::<ShownBody>()?.code),
+    let RemoveBody { password, code } = match context.request.body().is_empty() {
+        true => RemoveBody { password: None, code: None },
+        false => context.request.json()?,
     };
-    let code = context.code(body)?;
-    let position = context.gateway.remove_app(caller, code.as_ref()).await?;
-    Ok(wire::no_content(position))
+    let code = context.code(code)?;
+    let (gateway, caller) = (Arc::clone(context.gateway), caller.clone());
+    let from = context.address();
+    let remove = async move { gateway.remove_app(&caller, password, code.as_ref(), from).await };
+    Ok(wire::no_content(session::detached(remove).await??))
+}
+
+/// The change of an authenticator that a code is asked for; none if it is for a movement.
+fn app_change(body: &AskBody) -> Result<Option<AppChange>, ApiError> {
+    let change = match body.operation.as_str() {
+        "enrol_authenticator" => AppChange::Enrol,
+        "remove_authenticator" => AppChange::Remove,
+        _ => return Ok(None),
+    };
+    let AskBody { to, amount, currency, bill, charge, qr, bank_code, account_number, .. } = body;
+    let fields = [
+        ("to", to.is_some()),
+        ("amount", amount.is_some()),
+        ("currency", currency.is_some()),
+        ("bill", bill.is_some()),
+        ("charge", charge.is_some()),
+        ("qr", qr.is_some()),
+        ("bank_code", bank_code.is_some()),
+        ("account_number", account_number.is_some()),
+        ("max_fee", body.max_fee.is_some()),
+    ];
+    match fields.into_iter().find(|(_, is_there)| *is_there) {
+        Some((field, _)) => Err(ApiError::field(field, "does not belong to this operation")),
+        None => Ok(Some(change)),
+    }
 }
 
 impl Context<'_> {
@@ -165,12 +209,13 @@ impl Context<'_> {
                 let fee_max = max_fee.unwrap_or_else(usual);
                 Ok(Operation::Withdrawal { bank, number, amount, currency, fee_max })
             }
-            _ => {
-                Err(ApiError::field("operation", "must be payment, bill, charge, qr or withdrawal"))
-            }
+            _ => Err(ApiError::field("operation", OPERATIONS)),
         }
     }
 }
+
+const OPERATIONS: &str = "must be payment, bill, charge, qr, withdrawal, enrol_authenticator or \
+                          remove_authenticator";
 
 fn wanted<T>(field: &'static str, value: Option<T>) -> Result<T, ApiError> {
     value.ok_or_else(|| ApiError::field(field, "is needed for this operation"))

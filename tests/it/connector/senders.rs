@@ -35,7 +35,7 @@ fn message() -> Message {
         phone: Some("+628123456789".to_owned()),
         what: "pay Rp1.500.000 to warung (Warung Bu Sri)\r\n.\r\nQUIT".to_owned(),
         expires: START,
-        code: Secret::new("123456".to_owned()),
+        code: Some(Secret::new("123456".to_owned())),
     }
 }
 

@@ -1,5 +1,6 @@
 //! One-time codes: asked for, sent, used once, for what they were asked for.
 
+use hyper::Method;
 use serde_json::{Value, json};
 
 use super::strict;
@@ -38,7 +39,13 @@ fn for_payment(to: &str, amount: u64) -> Value {
 /// The code that ani was sent for this.
 async fn code(gateway: &TestGateway, token: &str, what: &Value) -> String {
     gateway.send(post(ASK, what).by(token)).await.expect(202);
-    last(gateway).await.0
+    loop {
+        // What ani was told before it has no code.
+        let (code, _) = last(gateway).await;
+        if !code.is_empty() {
+            return code;
+        }
+    }
 }
 
 /// The last code that ani was sent, and the whole text. It is on its way when its answer is out.
@@ -286,7 +293,9 @@ fn shown(secret: &[u8], gateway: &TestGateway) -> String {
 }
 
 async fn enrolled(gateway: &TestGateway, token: &str) -> Vec<u8> {
-    let made = gateway.send(post(APP, &json!({"password": PASSWORD})).by(token)).await.expect(201);
+    let right = code(gateway, token, &json!({"operation": "enrol_authenticator"})).await;
+    let body = json!({"password": PASSWORD, "code": right});
+    let made = gateway.send(post(APP, &body).by(token)).await.expect(201);
     let text = made["secret"].as_str().unwrap();
     let uri = format!(
         "otpauth://totp/Gerbang:ani?secret={text}&issuer=Gerbang&algorithm=SHA1&digits=6&period=30"
@@ -312,7 +321,7 @@ async fn an_app_shows_codes_that_count_once_each() {
     let wrong = post(APP, &json!({"password": "kata-sandi-salah"})).by(ani);
     gateway.send(wrong).await.refused(401, "invalid_credentials");
     let again = post(APP, &json!({"password": PASSWORD})).by(ani);
-    gateway.send(again).await.refused(409, "conflict");
+    gateway.send(again).await.refused(401, "otp_required");
     pay(&gateway, ani, &first, "budi", 1_000).await.refused(401, "otp_invalid");
     gateway.at(30);
     let second = shown(&secret, &gateway);
@@ -333,6 +342,64 @@ async fn an_app_shows_codes_that_count_once_each() {
         .send(ask("DELETE", APP).by(ani).header("x-otp", &third))
         .await
         .refused(404, "not_found");
+}
+
+/// The last thing that ani was told of, in the log and by the sender.
+async fn told(gateway: &TestGateway, ani: &str, kind: &str) -> (String, String) {
+    let list = gateway.send(get("/api/v1/notifications").by(ani)).await.expect(200);
+    assert_eq!(list["data"][0]["type"], kind, "{list}");
+    last(gateway).await
+}
+
+#[tokio::test]
+async fn a_password_alone_neither_adds_nor_removes_an_app() {
+    let (gateway, people) = town().await;
+    let ani = &people.ani;
+    let with = |code: &str| post(APP, &json!({"password": PASSWORD, "code": code})).by(ani);
+    let before = gateway.position();
+    let alone = post(APP, &json!({"password": PASSWORD})).by(ani);
+    gateway.send(alone).await.refused(401, "otp_required");
+    assert_eq!(gateway.position(), before);
+    // A code for something else is none for this, nor the other way round.
+    let enrol = json!({"operation": "enrol_authenticator"});
+    let remove = json!({"operation": "remove_authenticator"});
+    for other in [&for_payment("budi", 1_000), &remove] {
+        let wrong = code(&gateway, ani, other).await;
+        gateway.send(with(&wrong)).await.refused(401, "otp_invalid");
+    }
+    gateway.send(post(ASK, &enrol).by(ani)).await.expect(202);
+    let (right, text) = last(&gateway).await;
+    assert!(text.contains("let an authenticator app show codes for your account"), "{text}");
+    pay(&gateway, ani, &right, "budi", 1_000).await.refused(401, "otp_invalid");
+    let mut wrong = enrol.clone();
+    wrong["to"] = json!("budi");
+    gateway.send(post(ASK, &wrong).by(ani)).await.names("to");
+
+    let secret = enrolled(&gateway, ani).await;
+    gateway.send(confirm(ani, &shown(&secret, &gateway))).await;
+    let (none, text) = told(&gateway, ani, "authenticator_added").await;
+    assert!(none.is_empty() && text.contains("shows codes for your account"), "{text}");
+    // Another app for a code of this one.
+    gateway.at(60);
+    let body = json!({"password": PASSWORD, "code": shown(&secret, &gateway)});
+    let made = gateway.send(post(APP, &body).by(ani)).await.expect(201);
+    let other = of_base32(made["secret"].as_str().unwrap());
+    gateway.at(120);
+    let replaced = shown(&secret, &gateway);
+    pay(&gateway, ani, &replaced, "budi", 1_000).await.refused(401, "otp_invalid");
+    assert_eq!(gateway.send(confirm(ani, &shown(&other, &gateway))).await.status, 204);
+    told(&gateway, ani, "authenticator_added").await;
+
+    let gone = |password: Option<&str>, code: &str| {
+        let body = json!({"password": password, "code": code});
+        gateway.send(post(APP, &body).method(Method::DELETE).by(ani))
+    };
+    let sent = code(&gateway, ani, &remove).await;
+    gone(None, &sent).await.refused(401, "otp_invalid");
+    gone(Some("kata-sandi-salah"), &sent).await.refused(401, "invalid_credentials");
+    assert_eq!(gone(Some(PASSWORD), &sent).await.status, 204);
+    told(&gateway, ani, "authenticator_removed").await;
+    gone(Some(PASSWORD), &sent).await.refused(404, "not_found");
 }
 
 #[tokio::test]

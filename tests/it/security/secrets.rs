@@ -214,13 +214,16 @@ async fn no_code_and_no_key_of_an_application_is_said_but_once() {
     for _ in 0..2 {
         said.push(gateway.send(post("/api/v1/payments", &pay).by(&people.ani)).await.text);
     }
-    let app = gateway
-        .send(
-            post("/api/v1/auth/totp", &json!({"password": crate::support::PASSWORD}))
-                .by(&people.ani),
-        )
-        .await
-        .json();
+    let enrol = json!({"operation": "enrol_authenticator"});
+    gateway.send(post("/api/v1/auth/otp", &enrol).by(&people.ani)).await.expect(202);
+    let proof = loop {
+        match sent() {
+            Some(proof) if proof != code => break proof,
+            _ => tokio::task::yield_now().await,
+        }
+    };
+    let enrol = json!({"password": crate::support::PASSWORD, "code": proof});
+    let app = gateway.send(post("/api/v1/auth/totp", &enrol).by(&people.ani)).await.json();
     let key = json!({"name": "toko", "scopes": ["read"]});
     let key = gateway.send(post("/api/v1/api-keys", &key).by(&people.warung)).await.json();
     let key = key["key"].as_str().unwrap();
