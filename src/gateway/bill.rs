@@ -260,7 +260,7 @@ impl Gateway {
         if let Some(rejection) = state.closed() {
             return self.refuse_bill(origin, bill.amount, rejection).await;
         }
-        self.require_code(caller, &operation, &origin, code).await?;
+        let taken = self.require_code(caller, &operation, &origin, code).await?;
         let Fact::BillIssued(issued) = recorded.event.fact else { return Err(Error::NotFound) };
         let Bill { account, payer, amount, currency, .. } = bill;
         let fee = self.fee_of(account, amount, currency).await?;
@@ -275,6 +275,7 @@ impl Gateway {
             note: issued.name,
         };
         let outcome = self.submit(Command::Move(movement)).await;
+        taken.settle(outcome.as_ref().map(|paid| paid.replayed));
         outcome.map_err(|error| self.closed(recorded.position, error))
     }
 

@@ -57,6 +57,7 @@ use self::allowance::Allowance;
 use self::api_keys::Uses;
 use self::budgets::Budgets;
 use self::client::{AllowLists, Rates};
+use self::codes::spent::Spent;
 use self::day_sums::DaySums;
 use self::notify::Hub;
 use self::payout::Desk;
@@ -133,6 +134,7 @@ pub struct Gateway {
     /// Rung when there is a tenant to bill.
     moved_in: Notify,
     outbox: Option<Outbox>,
+    spent: Spent,
     uses: Uses,
     /// For reports of money in and out.
     day_sums: DaySums,
@@ -171,6 +173,7 @@ impl Gateway {
         let messenger = Arc::clone(desk.callbacks().messenger());
         let courier = Courier::new(engine.clone(), Arc::clone(&vault), messenger);
         let sign_ups = Policy { burst: settings.signup_burst, ..Policy::SIGN_UPS };
+        let spent = Spent::new(engine.view(), engine.clock().now().book_day());
         Self {
             engine,
             settings,
@@ -195,6 +198,7 @@ impl Gateway {
             allowance: Allowance::default(),
             moved_in: Notify::new(),
             outbox,
+            spent,
             uses: Uses::default(),
             day_sums: DaySums::default(),
             budgets: Budgets::new(),

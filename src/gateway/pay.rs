@@ -61,7 +61,18 @@ impl Gateway {
         let digest = digest_of("", &pay, currency);
         let origin = reference::origin(caller.principal(), pay.reference.clone(), digest);
         let operation = Operation::Payment { to: pay.to.clone(), amount: pay.amount, currency };
-        self.require_code(caller, &operation, &origin, code).await?;
+        let taken = self.require_code(caller, &operation, &origin, code).await?;
+        let paid = self.pay_from(caller, (origin, account, currency), pay).await;
+        taken.settle(paid.as_ref().map(|paid| paid.replayed));
+        paid
+    }
+
+    async fn pay_from(
+        &self,
+        caller: &Caller,
+        (origin, account, currency): (Origin, AccountId, Currency),
+        pay: Pay,
+    ) -> Result<Outcome, Error> {
         let prepared = self.prepare(origin, account, currency, pay).await?;
         self.may_name(caller, &prepared)?;
         match prepared {

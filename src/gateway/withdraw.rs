@@ -73,7 +73,7 @@ impl Gateway {
             currency,
             fee_max,
         };
-        self.require_code(caller, &operation, &origin, code).await?;
+        let taken = self.require_code(caller, &operation, &origin, code).await?;
         let begun = self
             .begin_payout(Ask {
                 origin,
@@ -92,8 +92,9 @@ impl Gateway {
                 per_day_max: None,
                 fee_max: Some(fee_max),
             })
-            .await?;
-        self.wait_for(begun, most).await
+            .await;
+        taken.settle(begun.as_ref().map(|begun| begun.replayed));
+        self.wait_for(begun?, most).await
     }
 
     /// What a withdrawal to an account at `bank` costs on a usual day, in the smallest unit.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  issue_code ── place in the outbox ── Issued, durable ── the message goes out
-//!  require_code ── is one needed? ── was it answered before? ── the user's turn
+//!  require_code ── is one needed, with what left today? ── was it answered before? ── the user's turn
 //!                  ── compare, decide ── Used / Burnt / Tried, durable ── yes or no
 //! ```
 //!
@@ -17,9 +17,12 @@
 
 pub mod operation;
 pub mod policy;
+pub mod spent;
 pub mod totp;
 
 use self::operation::Operation;
+use self::policy::Asked;
+use self::spent::Taken;
 use self::totp::AppChange;
 use super::caller::Caller;
 use super::{Error, Gateway};
@@ -30,9 +33,12 @@ use crate::identity::random::random_bytes;
 use crate::identity::secret::Secret;
 use crate::ledger::code::{CodeChange, CodeError, Codes, LiveCode, Offered, Verdict};
 use crate::ledger::event::{Digest, Fact, Origin, UserChange, UserChanged};
-use crate::ledger::id::{Position, Principal, UserId};
+use crate::ledger::id::{AccountId, Position, Principal, UserId};
 use crate::ledger::time::Timestamp;
 use crate::ledger::user::User;
+
+/// Who pays, and how much on which day of the books.
+type Spending = ((UserId, AccountId), (u64, i64));
 
 /// A code that is on its way.
 #[derive(Clone, Debug)]
@@ -101,7 +107,8 @@ impl Gateway {
     }
 
     /// Lets the caller go on with `operation`, asked for under `origin`, if policy asks for no code,
-    /// if the request was answered before, or if `offered` is right, which uses it up.
+    /// if the request was answered before, or if `offered` is right, which uses it up. What leaves
+    /// without a code counts until midnight, unless it is given back.
     ///
     /// # Errors
     /// [`Error::CodeRequired`] without one, [`Error::CodeInvalid`] or [`Error::CodeExpired`] with a wrong one; a reference used for
@@ -112,16 +119,47 @@ impl Gateway {
         operation: &Operation,
         origin: &Origin,
         offered: Option<&Secret<String>>,
-    ) -> Result<(), Error> {
-        if !self.needs_code(caller, operation) {
-            return Ok(());
+    ) -> Result<Taken<'_>, Error> {
+        let asked = self.asks(caller, operation);
+        if asked == Asked::Never {
+            return Ok(Taken::NOTHING);
         }
-        Box::pin(self.take_code(caller, operation, origin, offered)).await
+        if let Asked::From(least) = asked {
+            let (who, what) = self.spending(caller, operation);
+            if let Some(taken) = self.spent.take(self.view(), who, what, least.get()) {
+                return Ok(taken);
+            }
+        }
+        Box::pin(self.take_code(caller, operation, origin, offered)).await?;
+        Ok(Taken::NOTHING)
     }
 
     /// Whether policy asks this caller for a code.
     pub fn needs_code(&self, caller: &Caller, operation: &Operation) -> bool {
-        caller.owes_codes() && self.settings.codes.asks(operation, self.settings.currency)
+        match self.asks(caller, operation) {
+            Asked::Never => false,
+            Asked::Always => true,
+            Asked::From(least) => {
+                let (who, what) = self.spending(caller, operation);
+                self.spent.reaches(self.view(), who, what, least.get())
+            }
+        }
+    }
+
+    fn asks(&self, caller: &Caller, operation: &Operation) -> Asked {
+        if !caller.owes_codes() {
+            return Asked::Never;
+        }
+        self.settings.codes.asks(operation, self.settings.currency)
+    }
+
+    /// Whose account in the default currency pays, and how much on which day.
+    fn spending(&self, caller: &Caller, operation: &Operation) -> Spending {
+        let user = &caller.user;
+        // Without one nothing has left it.
+        let account = self.view().account_of(user, self.settings.currency).unwrap_or(user.account);
+        let day = self.engine.clock().now().book_day();
+        ((user.id, account), (operation.amount().0.get(), day))
     }
 
     async fn take_code(

@@ -8,9 +8,20 @@ use crate::ledger::money::{Amount, Currency};
 pub enum From {
     /// From none.
     Never,
-    /// From this amount of the default currency on, and in other currencies always: what an amount
+    /// From this amount of the default currency in a day on, and in other currencies always: what an amount
     /// of those is worth is not known here.
     Amount(Amount),
+}
+
+/// When a movement needs a code.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Asked {
+    /// Never.
+    Never,
+    /// Always.
+    Always,
+    /// When with it so much has left without one since midnight (see [`super::spent`]).
+    From(Amount),
 }
 
 /// When which movement needs a code.
@@ -29,17 +40,17 @@ impl Policy {
     pub const NEVER: Self =
         Self { payments: From::Never, bills: From::Never, withdrawals: From::Never };
 
-    /// Whether `operation` needs one, where amounts are in `currency`.
-    pub fn asks(&self, operation: &Operation, currency: Currency) -> bool {
+    /// When `operation` needs one, where amounts are in `currency`.
+    pub fn asks(&self, operation: &Operation, currency: Currency) -> Asked {
         let from = match operation {
             Operation::Payment { .. } | Operation::Charge { .. } => self.payments,
             Operation::Bill { .. } => self.bills,
             Operation::Withdrawal { .. } => self.withdrawals,
         };
-        let (amount, of) = operation.amount();
         match from {
-            From::Never => false,
-            From::Amount(least) => of != currency || amount >= least,
+            From::Never => Asked::Never,
+            From::Amount(_) if operation.amount().1 != currency => Asked::Always,
+            From::Amount(least) => Asked::From(least),
         }
     }
 }
@@ -61,12 +72,11 @@ mod tests {
         let from = |units| Policy { payments: From::Amount(amount(units)), ..Policy::NEVER };
         // (policy, amount, currency, asked for)
         let table = [
-            (Policy::NEVER, Amount::MAX, Currency::IDR, false),
-            (Policy::NEVER, 1, usd, false),
-            (from(1), 1, Currency::IDR, true),
-            (from(1_000), 999, Currency::IDR, false),
-            (from(1_000), 1_000, Currency::IDR, true),
-            (from(1_000), 1, usd, true),
+            (Policy::NEVER, Amount::MAX, Currency::IDR, Asked::Never),
+            (Policy::NEVER, 1, usd, Asked::Never),
+            (from(1), 1, Currency::IDR, Asked::From(amount(1))),
+            (from(1_000), 999, Currency::IDR, Asked::From(amount(1_000))),
+            (from(1_000), 1, usd, Asked::Always),
         ];
         for (row, (policy, units, currency, asked)) in table.into_iter().enumerate() {
             assert_eq!(policy.asks(&payment(units, currency), Currency::IDR), asked, "row {row}");

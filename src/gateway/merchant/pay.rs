@@ -91,8 +91,10 @@ impl Gateway {
         if self.engine.known(&origin)?.is_none() {
             self.require_wallets(&found)?;
         }
-        self.require_code(caller, &operation, &origin, code).await?;
-        let outcome = self.pay_charge(caller, charge, Some(origin.reference)).await?;
+        let taken = self.require_code(caller, &operation, &origin, code).await?;
+        let outcome = self.pay_charge(caller, charge, Some(origin.reference)).await;
+        taken.settle(outcome.as_ref().map(|outcome| outcome.replayed));
+        let outcome = outcome?;
         Ok(Paid { outcome, standing: standing(self.view(), charge)? })
     }
 }

@@ -13,8 +13,8 @@ use gerbang::gateway::codes::policy::{From, Policy};
 use gerbang::ledger::money::Amount;
 
 const ASK: &str = "/api/v1/auth/otp";
-const PAY: &str = "/api/v1/payments";
-const OUT: &str = "/api/v1/withdrawals";
+pub(super) const PAY: &str = "/api/v1/payments";
+pub(super) const OUT: &str = "/api/v1/withdrawals";
 const APP: &str = "/api/v1/auth/totp";
 
 /// Codes are asked for from Rp1.000 on.
@@ -24,20 +24,20 @@ fn strict_settings() -> Settings {
 }
 
 /// Everybody, with banks, and Rp1.000.000 in ani's wallet.
-async fn town() -> (TestGateway, People) {
+pub(super) async fn town() -> (TestGateway, People) {
     edr::edr_with(strict_settings()).await
 }
 
-fn payment(to: &str, amount: u64) -> Value {
+pub(super) fn payment(to: &str, amount: u64) -> Value {
     json!({"to": to, "amount": amount})
 }
 
-fn for_payment(to: &str, amount: u64) -> Value {
+pub(super) fn for_payment(to: &str, amount: u64) -> Value {
     json!({"operation": "payment", "to": to, "amount": amount})
 }
 
 /// The code that ani was sent for this.
-async fn code(gateway: &TestGateway, token: &str, what: &Value) -> String {
+pub(super) async fn code(gateway: &TestGateway, token: &str, what: &Value) -> String {
     gateway.send(post(ASK, what).by(token)).await.expect(202);
     loop {
         // What ani was told before it has no code.
@@ -59,7 +59,13 @@ async fn last(gateway: &TestGateway) -> (String, String) {
     panic!("no code was sent");
 }
 
-async fn pay(gateway: &TestGateway, token: &str, code: &str, to: &str, amount: u64) -> Answer {
+pub(super) async fn pay(
+    gateway: &TestGateway,
+    token: &str,
+    code: &str,
+    to: &str,
+    amount: u64,
+) -> Answer {
     gateway.send(post(PAY, &payment(to, amount)).by(token).header("x-otp", code)).await
 }
 

@@ -21,6 +21,7 @@ mod proposals;
 mod provider_day;
 mod rents;
 mod session;
+mod spent;
 pub(crate) mod stream;
 mod tables;
 mod told;
