@@ -263,7 +263,10 @@ impl Config {
             },
             merchant_fee: BasisPoints::new(books.merchant_fee_basis_points.unwrap_or(0))
                 .ok_or_else(|| value("books.merchant_fee_basis_points", "is above 10000"))?,
-            top_up_alone_max: amount("books.top_up_alone_max", books.top_up_alone_max)?,
+            top_up_alone_max: amount(
+                "books.top_up_alone_max",
+                Some(books.top_up_alone_max.unwrap_or(E_MONEY_CEILING)),
+            )?,
             tables_alone: books.tables_alone.unwrap_or(false),
             policies: policies(limits)?,
             banks: Banks::from_raw(banks)?,

@@ -487,6 +487,8 @@ pub const SEAL_RETRY: Duration = Duration::from_secs(5);
 pub const FLOW_DAYS_KEPT: usize = 500_000;
 /// Changes one cash-flow report may read.
 pub const REPORT_SCAN_MAX: usize = 500_000;
+/// Longest reach back into a day that a restart cut in two, for what administrators moved on it.
+pub const ALONE_SCAN_MAX: usize = 20_000;
 /// Longest reach of one history request, in records looked at.
 pub const HISTORY_SCAN_MAX: usize = 10_000;
 

@@ -39,7 +39,8 @@ impl Stage {
             return Err(Failure(format!("admin create-user: {made}")));
         }
         let text = format!(
-            "[store]\ndata = {data:?}\n[books]\ntables_alone = true\nsignup_burst = 1000000\n[log]\nfilter = 'error'\n\
+            "[store]\ndata = {data:?}\n[books]\ntables_alone = true\nsignup_burst = 1000000\n\
+             top_up_alone_max = 1000000000000000\n[log]\nfilter = 'error'\n\
              [server]\nlisten = '{address}'\noperations_listen = '{operations}'\n{keys}"
         );
         let config = home.join("gerbang.toml");

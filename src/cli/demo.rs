@@ -70,6 +70,8 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
         operations_listen: None,
         data,
         // There is one administrator.
+        // There is one administrator.
+        top_up_alone_max: None,
         tables_alone: true,
         // Load is tried out on it, from one address.
         signup_burst: u32::MAX,

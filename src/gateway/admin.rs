@@ -42,11 +42,7 @@ impl Gateway {
         adjust: Adjust,
     ) -> Result<Outcome, Error> {
         caller.require_admin()?;
-        if user.id == caller.user.id || !self.may_alone(adjust.amount) {
-            return Err(Error::Forbidden("this takes another administrator: use a top-up"));
-        }
         let (account, currency) = self.account_in(user, adjust.currency)?;
-        let suspense = self.house_account(AccountKind::Suspense, currency).await?;
         let Adjust { amount, credit, reason, reference, .. } = adjust;
         let digest = DigestBuilder::new("adjustment")
             .text(user.username())
@@ -56,9 +52,20 @@ impl Gateway {
             .text(reason.as_str())
             .finish();
         let by = caller.principal();
+        let origin = reference::origin(by, reference, digest);
+        let is_own = user.id == caller.user.id;
+        let share = match self.engine.known(&origin)?.is_some() && !is_own {
+            true => None,
+            false => {
+                let share = if is_own { None } else { self.take_alone(by, amount, currency) };
+                let wrong = "this takes another administrator: use a top-up";
+                Some(share.ok_or(Error::Forbidden(wrong))?)
+            }
+        };
+        let suspense = self.house_account(AccountKind::Suspense, currency).await?;
         let (debit, credit) = if credit { (suspense, account) } else { (account, suspense) };
         let movement = Movement {
-            origin: reference::origin(by, reference, digest),
+            origin,
             kind: MovementKind::Adjustment { by },
             debit,
             credit,
@@ -67,7 +74,11 @@ impl Gateway {
             fee: None,
             note: reason,
         };
-        self.submit(Command::Move(movement)).await
+        let done = self.submit(Command::Move(movement)).await;
+        if let Some(share) = share {
+            share.settle(&done);
+        }
+        done
     }
 
     /// Freezes a user's accounts in every currency, or releases them; the outcome is of the last.

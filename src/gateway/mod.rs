@@ -5,6 +5,7 @@
 
 pub mod admin;
 pub mod allowance;
+mod alone;
 pub mod api_keys;
 pub mod bill;
 pub mod boarding;
@@ -54,6 +55,7 @@ use tokio::sync::Notify;
 pub use self::error::Error;
 
 use self::allowance::Allowance;
+use self::alone::Alone;
 use self::api_keys::Uses;
 use self::budgets::Budgets;
 use self::client::{AllowLists, Rates};
@@ -85,7 +87,7 @@ pub struct Settings {
     pub currency: Currency,
     /// What the house keeps of a payment to a merchant.
     pub merchant_fee: BasisPoints,
-    /// A top-up by an administrator above this waits for another administrator.
+    /// What one administrator moves in a day without another: a top-up beyond this waits for one.
     pub top_up_alone_max: Option<Amount>,
     /// Whether one administrator may change partners, routes and clients, make users clients, and
     /// give keys of clients and without codes, without another.
@@ -135,6 +137,7 @@ pub struct Gateway {
     moved_in: Notify,
     outbox: Option<Outbox>,
     spent: Spent,
+    alone: Alone,
     uses: Uses,
     /// For reports of money in and out.
     day_sums: DaySums,
@@ -173,7 +176,9 @@ impl Gateway {
         let messenger = Arc::clone(desk.callbacks().messenger());
         let courier = Courier::new(engine.clone(), Arc::clone(&vault), messenger);
         let sign_ups = Policy { burst: settings.signup_burst, ..Policy::SIGN_UPS };
-        let spent = Spent::new(engine.view(), engine.clock().now().book_day());
+        let today = engine.clock().now().book_day();
+        let spent = Spent::new(engine.view(), today);
+        let alone = Alone::new(engine.view(), today);
         Self {
             engine,
             settings,
@@ -199,6 +204,7 @@ impl Gateway {
             moved_in: Notify::new(),
             outbox,
             spent,
+            alone,
             uses: Uses::default(),
             day_sums: DaySums::default(),
             budgets: Budgets::new(),

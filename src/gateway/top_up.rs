@@ -91,8 +91,8 @@ impl Gateway {
         self.submit(Command::RequestTopUp(request)).await
     }
 
-    /// An administrator tops up an account (EZPY-6). Above the operator's limit, and for their own
-    /// account, it becomes a request that another administrator has to approve.
+    /// An administrator tops up an account (EZPY-6). Above what the operator lets one of them move in
+    /// a day, and for their own account, it becomes a request that another administrator has to approve.
     ///
     /// # Errors
     /// What is wrong with the request, or why the ledger refused it.
@@ -109,16 +109,21 @@ impl Gateway {
             .finish();
         let by = caller.principal();
         let origin = reference::origin(by, reference, digest);
-        if user.id == caller.user.id || !self.may_alone(amount) {
+        let is_own = user.id == caller.user.id;
+        let share = if is_own { None } else { self.take_alone(by, amount, currency) };
+        let Some(share) = share else {
+            // Under a reference that has its answer this is that answer.
             let (bank, sender) = (Line::empty(), note);
             let request = TopUpRequested { origin, account, amount, currency, bank, sender };
             return self.submit(Command::RequestTopUp(request)).await;
-        }
+        };
         let debit = self.house_account(AccountKind::Clearing, currency).await?;
         let kind = MovementKind::TopUp { request: None, by };
         let movement =
             Movement { origin, kind, debit, credit: account, amount, currency, fee: None, note };
-        self.submit(Command::Move(movement)).await
+        let done = self.submit(Command::Move(movement)).await;
+        share.settle(&done);
+        done
     }
 
     /// An administrator has found the money of a request: it is credited, once.
@@ -136,12 +141,16 @@ impl Gateway {
         let Requested { position, account, amount, currency, requested_by, .. } = requested;
         let by = caller.principal();
         // Two administrators: whoever approves, and before them one who asked for it.
-        if !self.may_alone(amount) && !self.is_administrator(requested_by) {
+        let digest = DigestBuilder::new("top_up_approval").number(position.get()).finish();
+        let origin = reference::origin(by, reference, digest);
+        let is_alone =
+            !self.is_administrator(requested_by) && self.engine.known(&origin)?.is_none();
+        let share = is_alone.then(|| self.take_alone(by, amount, currency));
+        if let Some(None) = share {
             return Err(Error::Forbidden("above the limit an administrator has to ask for it"));
         }
-        let digest = DigestBuilder::new("top_up_approval").number(position.get()).finish();
         let movement = Movement {
-            origin: reference::origin(by, reference, digest),
+            origin,
             kind: MovementKind::TopUp { request: Some(position), by },
             debit: self.house_account(AccountKind::Clearing, currency).await?,
             credit: account,
@@ -150,7 +159,11 @@ impl Gateway {
             fee: None,
             note: Line::empty(),
         };
-        self.submit(Command::Move(movement)).await
+        let done = self.submit(Command::Move(movement)).await;
+        if let Some(share) = share.flatten() {
+            share.settle(&done);
+        }
+        done
     }
 
     /// An administrator has not found the money of a request.
@@ -175,7 +188,7 @@ impl Gateway {
         self.submit(Command::RejectTopUp(rejected)).await
     }
 
-    /// Whether an administrator may move this much without another.
+    /// Whether an administrator may move this much at once without another.
     pub(super) fn may_alone(&self, amount: Amount) -> bool {
         self.settings.top_up_alone_max.is_none_or(|max| amount <= max)
     }

@@ -345,7 +345,12 @@ impl TestGateway {
     /// Puts money into somebody's account.
     pub(crate) async fn fund(&self, people: &People, username: &str, amount: u64) {
         let body = json!({"to": username, "amount": amount});
-        self.send(post("/api/v1/admin/topups", &body).by(&people.admin)).await.expect(201);
+        let done = self.send(post("/api/v1/admin/topups", &body).by(&people.second)).await;
+        let done = done.expect(201);
+        if done["status"] != "settled" {
+            let path = format!("/api/v1/admin/topups/{}/approve", done["id"].as_str().unwrap());
+            self.send(ask("POST", &path).by(&people.admin)).await.expect(201);
+        }
     }
 
     /// What somebody has.

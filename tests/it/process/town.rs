@@ -115,6 +115,7 @@ impl Town {
         let data = self.data();
         let text = format!(
             "[server]\nlisten = '127.0.0.1:0'\noperations_listen = ''\n[store]\ndata = {data:?}\n\
+             [books]\ntop_up_alone_max = {FUNDS}\n\
              [banks]\nanswer_within_seconds = {PATIENCE}\nask_within_seconds = 2\n\
              not_found_is_final_seconds = {FINAL_AFTER}\nbreaker_open_seconds = 1\n[log]\nfilter = 'error'\n"
         );

@@ -331,8 +331,7 @@ pub(super) async fn suspended(amount: u64) -> (TestGateway, People, Value) {
     let body = json!({"amount": amount, "payment_type": "echannel"});
     let charge = gateway.send(post(TOP_UP, &body).by(&people.ani)).await.expect(201);
     for _ in 0..4 {
-        let fund = json!({"to": "ani", "amount": 4_750_000});
-        gateway.send(post("/api/v1/admin/topups", &fund).by(&people.admin)).await.expect(201);
+        gateway.fund(&people, "ani", 4_750_000).await;
     }
     let order = charge["invoice"].as_str().unwrap();
     gateway.provider.turn(order, Status::Settlement);

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{keys, strict};
-use crate::support::{Answer, People, START_TEXT, TestGateway, funded, get, id, post};
+use crate::support::{Answer, People, START_TEXT, TestGateway, ask, funded, get, id, post};
 
 const ANNOUNCE: &str = "/api/v1/topups/bank-transfer";
 const ADMIN: &str = "/api/v1/admin/topups";
@@ -106,7 +106,7 @@ async fn an_approval_takes_a_reference_in_its_body() {
     assert_eq!(first.expect(201)["reference"], "b-1");
     gateway.send(post(&path, &body).by(&people.admin)).await.replays(&first);
     // Without a body it is an approval too.
-    let bare = crate::support::ask("POST", &path).by(&people.admin).key("b-1");
+    let bare = ask("POST", &path).by(&people.admin).key("b-1");
     gateway.send(bare).await.replays(&first);
 }
 
@@ -150,15 +150,18 @@ async fn an_administrator_credits_small_sums_alone() {
     );
     strict(&gateway, &people.admin, ADMIN, &body, &["to", "amount"]).await;
     let (good, other) = (json!({"to": "budi", "amount": 1}), json!({"to": "ani", "amount": 1}));
-    keys(&gateway, &people.admin, ADMIN, &good, &other).await;
+    keys(&gateway, &people.second, ADMIN, &good, &other).await;
     let nobody = json!({"to": "siapa", "amount": 1});
     let answer = gateway.send(post(ADMIN, &nobody).by(&people.admin)).await;
     answer.refused(404, "recipient_not_found");
     let full = json!({"to": "budi", "amount": 5_000_000});
     for _ in 0..2 {
-        gateway.send(post(ADMIN, &full).by(&people.admin)).await.expect(201);
+        gateway.fund(&people, "budi", 5_000_000).await;
     }
-    gateway.send(post(ADMIN, &full).by(&people.admin)).await.refused(422, "limit_exceeded");
+    // Alone again on another day.
+    gateway.at(6 * 3_600);
+    let admin = gateway.log_in("admin").await;
+    gateway.send(post(ADMIN, &full).by(&admin)).await.refused(422, "limit_exceeded");
 }
 
 #[tokio::test]
@@ -230,4 +233,48 @@ async fn what_is_no_request_is_not_found() {
             gateway.send(post(&path, &body).by(&people.admin)).await.refused(404, "not_found");
         }
     }
+}
+
+#[tokio::test]
+async fn many_top_ups_of_one_administrator_add_up_to_a_day() {
+    let gateway = TestGateway::new();
+    let people = gateway.people().await;
+    let top_up = |to: &str, amount: u64, by: &str| {
+        post("/api/v1/admin/topups", &json!({"to": to, "amount": amount})).by(by)
+    };
+    let adjust = |amount: u64, by: &str| {
+        let body = json!({"direction": "out", "amount": amount, "reason": "x"});
+        post("/api/v1/admin/users/budi/adjust", &body).by(by)
+    };
+    let status = async |ask| gateway.send(ask).await.expect(201)["status"].clone();
+    // The limit of a day is Rp5.000.000.
+    for _ in 0..4 {
+        assert_eq!(status(top_up("budi", 1_000_000, &people.admin)).await, "settled");
+    }
+    let first = || top_up("budi", 999_000, &people.admin).key("sekali");
+    assert_eq!(status(first()).await, "settled");
+    assert_eq!(status(first()).await, "settled", "the same again is nothing more");
+    assert_eq!(status(adjust(1_000, &people.admin)).await, "posted");
+    gateway.send(adjust(1, &people.admin)).await.refused(403, "forbidden");
+    let requested = gateway.send(top_up("budi", 1, &people.admin)).await.expect(201);
+    assert_ne!(requested["status"], "settled", "{requested}");
+    assert_eq!(status(first()).await, "settled");
+    assert_eq!(status(top_up("budi", 1_000_000, &people.second)).await, "settled");
+    let announce = json!({"amount": 5_000, "sender_bank_code": "014", "sender_name": "ANI"});
+    let announce = post("/api/v1/topups/bank-transfer", &announce).by(&people.ani);
+    let announced = id("top", gateway.send(announce).await.position());
+    let approve =
+        |by: &str| ask("POST", &format!("/api/v1/admin/topups/{announced}/approve")).by(by);
+    gateway.send(approve(&people.admin)).await.refused(403, "forbidden");
+    gateway.send(approve(&people.second)).await.expect(201);
+
+    let gateway = gateway.reopened();
+    let admin = &gateway.log_in("admin").await;
+    gateway.send(adjust(1, admin)).await.refused(403, "forbidden");
+    let second = &gateway.log_in("wakil").await;
+    gateway.send(adjust(4_000_000, second)).await.refused(403, "forbidden");
+    gateway.send(adjust(3_995_000, second)).await.expect(201);
+    gateway.at(6 * 3_600);
+    let admin = &gateway.log_in("admin").await;
+    gateway.send(adjust(1, admin)).await.expect(201);
 }
