@@ -68,6 +68,7 @@ mod proposals;
 mod provider_day;
 mod qr;
 mod refunds;
+mod refused;
 pub mod routes;
 mod session;
 mod stream;
@@ -295,6 +296,9 @@ impl Service for Api {
             Ok(route) => (route.name(), self.answer(route, &request).await),
             Err(error) => ("none", Err(error)),
         };
+        if let Err(error) = &result {
+            self.note_refused(name, &request, error);
+        }
         let reply = Reply::from(result);
         self.metrics.answered(name, reply.status().as_u16(), began);
         let status = reply.status().as_u16();

@@ -5,6 +5,7 @@ mod clients;
 mod keys;
 mod logins;
 mod matrix;
+mod refusals;
 pub(crate) mod secrets;
 mod tokens;
 
