@@ -437,7 +437,7 @@ mod tests {
         let config = parse(
             "[server]\nlisten = '[::1]:80'\noperations_listen = ''\n[books]\nutc_offset = '-03:30'\n\
              merchant_fee_basis_points = 70\ntop_up_alone_max = 5\ntables_alone = true\n[[limits]]\nkind = 'merchant'\n\
-             currency = 'USD'\nceiling = 9\n[codes]\npayments_from = 0\nsender = 'console'\n",
+             currency = 'USD'\nceiling = 9\n[codes]\npayments_from = 0\nadministrators = true\nsender = 'console'\n",
         )
         .unwrap();
         assert_eq!(config.offset_seconds, -12_600);

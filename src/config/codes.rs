@@ -1,4 +1,5 @@
-//! `[codes]`: which movements need a one-time code, and how codes reach people.
+//! `[codes]`: which movements need a one-time code, who needs an authenticator, and how codes reach
+//! people.
 
 use std::path::PathBuf;
 
@@ -64,6 +65,7 @@ pub(super) struct RawCodes {
     payments_from: Option<u64>,
     bills_from: Option<u64>,
     withdrawals_from: Option<u64>,
+    administrators: Option<bool>,
     sender: Option<String>,
     smtp_host: Option<String>,
     smtp_port: Option<u16>,
@@ -87,6 +89,7 @@ impl Codes {
             payments: from("codes.payments_from", raw.payments_from)?,
             bills: from("codes.bills_from", raw.bills_from)?,
             withdrawals: from("codes.withdrawals_from", raw.withdrawals_from)?,
+            administrators: raw.administrators.unwrap_or(false),
         };
         let sender = match raw.sender.as_deref() {
             // Nobody reads the console of a service, and it may end up in a log.
@@ -113,6 +116,7 @@ impl Codes {
             payments_from: units(self.policy.payments),
             bills_from: units(self.policy.bills),
             withdrawals_from: units(self.policy.withdrawals),
+            administrators: Some(self.policy.administrators),
             ..RawCodes::default()
         };
         let named = |sender: &str| RawCodes { sender: Some(sender.to_owned()), ..raw.clone() };

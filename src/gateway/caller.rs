@@ -67,7 +67,7 @@ impl Caller {
         !is_exempt && matches!(self.user.role, Role::Buyer | Role::Merchant)
     }
 
-    /// Fails for what is no person.
+    /// Fails for who owes no codes for what they pay.
     ///
     /// # Errors
     /// [`Error::Forbidden`].
@@ -94,12 +94,15 @@ impl Caller {
         }
     }
 
-    /// Fails for who can have no authenticator app.
+    /// Fails for who can have no authenticator app: what is no person.
     ///
     /// # Errors
     /// [`Error::Forbidden`].
     pub fn require_app_holder(&self) -> Result<(), Error> {
-        self.require_person()
+        match self.user.role {
+            Role::Buyer | Role::Merchant | Role::Admin => Ok(()),
+            Role::Client => Err(Error::Forbidden("authenticators are for people")),
+        }
     }
 
     /// Fails for everybody but administrators.

@@ -209,6 +209,7 @@ impl Codes {
                 let change = match done {
                     StepDone::Confirm => CodeChange::TotpConfirmed(step),
                     StepDone::Remove => CodeChange::TotpRemoved,
+                    StepDone::LogIn => CodeChange::TotpUsed(step),
                 };
                 (Some(change), Ok(()))
             }
@@ -263,6 +264,8 @@ pub enum StepDone {
     Confirm,
     /// To have the app forgotten.
     Remove,
+    /// To log in.
+    LogIn,
 }
 
 impl Totp {

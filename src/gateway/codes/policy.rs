@@ -33,12 +33,18 @@ pub struct Policy {
     pub bills: From,
     /// To accounts at banks.
     pub withdrawals: From,
+    /// Whether administrators may do nothing before they have an authenticator.
+    pub administrators: bool,
 }
 
 impl Policy {
     /// Asks for no code ever.
-    pub const NEVER: Self =
-        Self { payments: From::Never, bills: From::Never, withdrawals: From::Never };
+    pub const NEVER: Self = Self {
+        payments: From::Never,
+        bills: From::Never,
+        withdrawals: From::Never,
+        administrators: false,
+    };
 
     /// When `operation` needs one, where amounts are in `currency`.
     pub fn asks(&self, operation: &Operation, currency: Currency) -> Asked {

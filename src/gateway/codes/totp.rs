@@ -9,6 +9,8 @@
 //!
 //! - Where codes can be sent, or an app is confirmed, a password alone neither adds nor removes an app:
 //!   it would be worth as much as a code then.
+//! - An administrator with a confirmed app gets no token without a code of it. A token from before
+//!   the confirmation lives until it ends.
 //! - Whose app it is is told of its confirmation and its end, in their notifications and by the sender.
 
 use std::net::IpAddr;
@@ -19,10 +21,11 @@ use crate::identity::code;
 use crate::identity::secret::Secret;
 use crate::identity::totp;
 use crate::ledger::code::{CodeChange, Codes, StepDone};
-use crate::ledger::event::Digest;
+use crate::ledger::event::{Digest, Role};
 use crate::ledger::id::{Position, UserId};
 use crate::ledger::reference::DigestBuilder;
 use crate::ledger::time::Timestamp;
+use crate::ledger::user::User;
 
 /// What an app has to be given, shown once.
 pub struct Enrolment {
@@ -173,7 +176,7 @@ impl Gateway {
             (Some(totp), StepDone::Confirm) if totp.confirmed => {
                 return Err(Error::Conflict("the authenticator is confirmed"));
             }
-            (Some(_), StepDone::Confirm | StepDone::Remove) => {}
+            (Some(_), StepDone::Confirm | StepDone::Remove | StepDone::LogIn) => {}
         }
         let offered = offered.ok_or(Error::CodeRequired)?;
         if !code::is_code(offered.expose()) {
@@ -183,6 +186,43 @@ impl Gateway {
         let step = self.step_of(user, &codes, offered, now);
         let position = self.settle(user, codes.offer_step(step, done, now), turn, now).await?;
         Ok(position.expect("a step that counts is noted"))
+    }
+
+    /// Takes a code of an administrator's app, if they have one, before they are given a token. Codes
+    /// that are sent do not count here: whoever asks for one has a token.
+    ///
+    /// # Errors
+    /// [`Error::CodeRequired`], [`Error::CodeInvalid`]; [`Error::RateLimited`] after too many wrong ones.
+    pub async fn second_factor(
+        &self,
+        user: &User,
+        offered: Option<&Secret<String>>,
+    ) -> Result<(), Error> {
+        if user.role != Role::Admin {
+            return Ok(());
+        }
+        let (codes, turn) = self.codes_of(user.id).await;
+        if !codes.totp.as_ref().is_some_and(|totp| totp.confirmed) {
+            return Ok(());
+        }
+        let offered = offered.ok_or(Error::CodeRequired)?;
+        if !code::is_code(offered.expose()) {
+            return Err(Error::CodeInvalid);
+        }
+        let now = self.engine.clock().now();
+        let step = self.step_of(user.id, &codes, offered, now);
+        self.settle(user.id, codes.offer_step(step, StepDone::LogIn, now), turn, now).await?;
+        Ok(())
+    }
+
+    /// Whether the caller may do nothing else before they have an authenticator app.
+    pub fn owes_app(&self, caller: &Caller) -> bool {
+        let user = &caller.user;
+        let has_app = || {
+            let totp = user.codes().and_then(|codes| codes.totp.as_ref());
+            totp.is_some_and(|totp| totp.confirmed)
+        };
+        self.settings.codes.administrators && user.role == Role::Admin && !has_app()
     }
 
     /// The step of the user's app whose code this is.

@@ -235,6 +235,10 @@ impl Context<'_> {
     fn caller(&self, route: Route) -> Result<Caller, ApiError> {
         let Some(key) = self.request.header(&API_KEY)? else {
             let caller = self.gateway.authenticate(self.token()?)?;
+            if self.gateway.owes_app(&caller) && !route.leads_to_app() {
+                let detail = "an administrator needs an authenticator: POST /api/v1/auth/totp";
+                return Err(ApiError::with_detail(Code::Forbidden, detail));
+            }
             if !route.comes_before_password() {
                 caller.require_own_password()?;
             }

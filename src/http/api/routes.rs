@@ -256,6 +256,19 @@ impl Route {
         matches!(self, Self::Me | Self::ChangePassword | Self::LogOut)
     }
 
+    /// Whether an administrator who needs an authenticator may use it before they have one.
+    pub(super) const fn leads_to_app(self) -> bool {
+        matches!(
+            self,
+            Self::Me
+                | Self::LogOut
+                | Self::ChangePassword
+                | Self::AskCode
+                | Self::EnrolApp
+                | Self::ConfirmApp
+        )
+    }
+
     /// The route of a request. HEAD is answered wherever GET is (RFC 9110, 9.1).
     ///
     /// # Errors

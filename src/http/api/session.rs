@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{Context, wire};
+use crate::gateway::Error;
 use crate::gateway::caller::{Caller, user_public_id};
 use crate::gateway::identity::{Login, SignUp};
 use crate::http::problem::{ApiError, Code};
@@ -32,6 +33,7 @@ struct LogInBody {
     login: String,
     password: Secret<String>,
     device_token: Option<Secret<String>>,
+    otp: Option<Secret<String>>,
 }
 
 #[derive(Deserialize)]
@@ -112,9 +114,10 @@ pub(super) async fn sign_up(context: Context<'_>) -> Result<Reply, ApiError> {
     Ok(Reply::created(&SignedUpView { user, account, position: recorded.position.get() }))
 }
 
-/// `POST /api/v1/auth/login`
+/// `POST /api/v1/auth/login`: an administrator with an authenticator gives a code of it too.
 pub(super) async fn log_in(context: Context<'_>) -> Result<Reply, ApiError> {
-    let LogInBody { login, password, device_token } = context.request.json()?;
+    let LogInBody { login, password, device_token, otp } = context.request.json()?;
+    let code = context.code(otp)?;
     if password.expose().len() > limits::PASSWORD_MAX || login.len() > limits::EMAIL_MAX {
         return Err(ApiError::new(Code::InvalidCredentials));
     }
@@ -123,7 +126,9 @@ pub(super) async fn log_in(context: Context<'_>) -> Result<Reply, ApiError> {
     // On a task of its own: a guesser who goes away early is counted all the same.
     let log_in = async move {
         let device = device_token.as_ref().map(|token| token.expose().as_str());
-        gateway.log_in(&login, password, device, from).await
+        let login = gateway.log_in(&login, password, device, from).await?;
+        gateway.second_factor(&login.user, code.as_ref()).await?;
+        Ok::<_, Error>(login)
     };
     let login = detached(log_in).await??;
     Ok(Reply::ok(&context.login(login)))

@@ -20,7 +20,10 @@ const APP: &str = "/api/v1/auth/totp";
 /// Codes are asked for from Rp1.000 on.
 fn strict_settings() -> Settings {
     let from = From::Amount(Amount::new(1_000).unwrap());
-    Settings { codes: Policy { payments: from, bills: from, withdrawals: from }, ..settings() }
+    Settings {
+        codes: Policy { payments: from, bills: from, withdrawals: from, ..Policy::NEVER },
+        ..settings()
+    }
 }
 
 /// Everybody, with banks, and Rp1.000.000 in ani's wallet.
@@ -50,8 +53,12 @@ pub(super) async fn code(gateway: &TestGateway, token: &str, what: &Value) -> St
 
 /// The last code that ani was sent, and the whole text. It is on its way when its answer is out.
 async fn last(gateway: &TestGateway) -> (String, String) {
+    last_of(gateway, "ani").await
+}
+
+pub(super) async fn last_of(gateway: &TestGateway, name: &str) -> (String, String) {
     for _ in 0..10_000 {
-        if let Some(sent) = gateway.phones.lock().unwrap().remove("ani") {
+        if let Some(sent) = gateway.phones.lock().unwrap().remove(name) {
             return sent;
         }
         tokio::task::yield_now().await;
@@ -70,7 +77,7 @@ pub(super) async fn pay(
 }
 
 /// Six digits that are not these.
-fn other_than(code: &str) -> String {
+pub(super) fn other_than(code: &str) -> String {
     let last = if code.ends_with('0') { '1' } else { '0' };
     format!("{}{last}", &code[..5])
 }
@@ -275,7 +282,7 @@ async fn what_a_code_is_asked_for_is_checked() {
 }
 
 /// A secret as an app holds it.
-fn of_base32(text: &str) -> Vec<u8> {
+pub(super) fn of_base32(text: &str) -> Vec<u8> {
     const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     let (mut bits, mut held, mut bytes) = (0_u32, 0, Vec::new());
     for digit in text.chars() {
@@ -290,7 +297,7 @@ fn of_base32(text: &str) -> Vec<u8> {
 }
 
 /// What an app shows so many seconds after the start, found by trying all of them out.
-fn shown(secret: &[u8], gateway: &TestGateway) -> String {
+pub(super) fn shown(secret: &[u8], gateway: &TestGateway) -> String {
     let now = gateway.clock.now();
     let step = u64::try_from(now.seconds() / 30).unwrap();
     let codes = (0..1_000_000).map(|number| format!("{number:06}"));
@@ -310,7 +317,7 @@ async fn enrolled(gateway: &TestGateway, token: &str) -> Vec<u8> {
     of_base32(text)
 }
 
-fn confirm(token: &str, code: &str) -> Ask {
+pub(super) fn confirm(token: &str, code: &str) -> Ask {
     post(&format!("{APP}/confirm"), &json!({"code": code})).by(token)
 }
 

@@ -9,6 +9,7 @@ pub(crate) mod charges;
 mod codes;
 mod documents;
 mod edge;
+mod factors;
 mod fees;
 mod history;
 mod invoices;
