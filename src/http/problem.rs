@@ -39,6 +39,7 @@ pub enum Code {
     PayloadTooLarge,
     UriTooLong,
     UnsupportedMediaType,
+    ExpectationFailed,
     InsufficientFunds,
     LimitExceeded,
     AccountFrozen,
@@ -85,6 +86,7 @@ impl Code {
         Self::PayloadTooLarge,
         Self::UriTooLong,
         Self::UnsupportedMediaType,
+        Self::ExpectationFailed,
         Self::InsufficientFunds,
         Self::LimitExceeded,
         Self::AccountFrozen,
@@ -130,6 +132,9 @@ impl Code {
             Self::UriTooLong => Row(414, "uri_too_long", "The request target is too long"),
             Self::UnsupportedMediaType => {
                 Row(415, "unsupported_media_type", "The media type is not supported")
+            }
+            Self::ExpectationFailed => {
+                Row(417, "expectation_failed", "What is expected cannot be done")
             }
             Self::InsufficientFunds => Row(422, "insufficient_funds", "Insufficient funds"),
             Self::LimitExceeded => Row(422, "limit_exceeded", "A limit would be exceeded"),

@@ -163,6 +163,9 @@ pub enum Weakness {
     /// On the shipped list of passwords that guessers try first.
     #[error("is one of the most common passwords")]
     Common,
+    /// One character again and again, or nothing but blanks.
+    #[error("must not be one character again and again")]
+    Repeated,
     /// The username, the e-mail address or its local part.
     #[error("must not be the username or the e-mail address")]
     Personal,
@@ -192,6 +195,11 @@ impl Rules<'_> {
         }
         if password.chars().count() < minimum {
             return Err(Weakness::TooShort { minimum });
+        }
+        let first = password.chars().next();
+        let is_repeated = password.chars().all(|c| Some(c) == first);
+        if is_repeated || password.chars().all(char::is_whitespace) {
+            return Err(Weakness::Repeated);
         }
         // A walk through the list takes microseconds next to the hash, and makes no copy of the
         // password, which a set of lower-case words would ask for.
@@ -295,20 +303,22 @@ mod tests {
         let (short, short_admin) =
             (Weakness::TooShort { minimum: 8 }, Weakness::TooShort { minimum: 12 });
         let emoji = "\u{1f511}";
-        let table: [(&str, bool, Result<(), Weakness>); 22] = [
+        let table: [(&str, bool, Result<(), Weakness>); 24] = [
             ("", false, Err(short)),
             ("abcdefg", false, Err(short)),
             (&"é".repeat(7), false, Err(short)),
-            (&"é".repeat(8), false, Ok(())),
+            (&"é".repeat(8), false, Err(Weakness::Repeated)),
+            (&"éa".repeat(4), false, Ok(())),
             ("kopi-susu", false, Ok(())),
             ("kopi-susu", true, Err(short_admin)),
             ("kopi-susu-1", true, Err(short_admin)),
             ("kopi-susu-12", true, Ok(())),
-            ("        ", false, Ok(())),
+            ("        ", false, Err(Weakness::Repeated)),
+            ("  \t  \u{3000}  ", false, Err(Weakness::Repeated)),
             ("aaaabbbbcccd", true, Ok(())),
-            (&emoji.repeat(64), false, Ok(())),
+            (&emoji.repeat(64), false, Err(Weakness::Repeated)),
             (&emoji.repeat(65), false, Err(Weakness::TooLong)),
-            (&"x".repeat(256), true, Ok(())),
+            (&"xy".repeat(128), true, Ok(())),
             (&"x".repeat(257), false, Err(Weakness::TooLong)),
             ("password", false, Err(Weakness::Common)),
             ("PassWord1", false, Err(Weakness::Common)),

@@ -157,15 +157,51 @@ impl Line {
         Self(kept.into())
     }
 
+    /// Whether a reader sees anything of it.
+    pub fn is_seen(&self) -> bool {
+        self.0.chars().any(|c| !c.is_whitespace() && !is_joining(c))
+    }
+
     /// No text.
     pub fn empty() -> Self {
         Self("".into())
     }
 }
 
-/// Control characters, and the marks that reorder what a reader sees.
+/// Control characters, the marks that reorder what a reader sees, ends of lines and paragraphs, tags,
+/// and what looks like nothing: two names that differ in these look alike.
 fn is_invisible(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}')
+    c.is_control()
+        || matches!(
+            c,
+            '\u{AD}'
+                | '\u{34F}'
+                | '\u{61C}'
+                | '\u{115F}'
+                | '\u{1160}'
+                | '\u{17B4}'
+                | '\u{17B5}'
+                | '\u{180B}'..='\u{180F}'
+                | '\u{200B}'
+                | '\u{200E}'
+                | '\u{200F}'
+                | '\u{2028}'..='\u{202E}'
+                | '\u{2060}'..='\u{206F}'
+                | '\u{2800}'
+                | '\u{3164}'
+                | '\u{FEFF}'
+                | '\u{FFA0}'
+                | '\u{FFF9}'..='\u{FFFB}'
+                | '\u{E0000}'..='\u{E007F}'
+        )
+}
+
+/// What joins or picks the shape of the letters beside it, and is nothing alone.
+const fn is_joining(c: char) -> bool {
+    matches!(
+        c,
+        '\u{200C}' | '\u{200D}' | '\u{FE00}'..='\u{FE0F}' | '\u{E0100}'..='\u{E01EF}'
+    )
 }
 
 fn bounded(text: &str, characters_min: usize, bytes_max: usize) -> Result<(), TextError> {
@@ -226,6 +262,29 @@ mod tests {
         assert!(Line::parse("", 255).is_ok());
         for wrong in ["a\nb", "\u{1b}[2J", "a\u{202E}b", "\0", &"é".repeat(128)] {
             assert!(Line::parse(wrong, 255).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn lines_hold_nothing_that_looks_like_nothing() {
+        let hidden =
+            ['\u{200B}', '\u{180E}', '\u{3164}', '\u{AD}', '\u{E0041}', '\u{200E}', '\u{200F}'];
+        for hidden in hidden.into_iter().chain(['\u{61C}', '\u{2028}', '\u{2060}', '\u{2800}']) {
+            for wrong in [hidden.to_string(), format!("an{hidden}i")] {
+                assert!(Line::parse(&wrong, 255).is_err(), "{wrong:?}");
+                assert!(!Line::cut(&wrong, 255).as_str().contains(hidden), "{wrong:?}");
+            }
+        }
+        // What shapes letters and pictures beside it is seen with them only.
+        for (text, is_seen) in [
+            ("Ani", true),
+            ("👩\u{200D}🍳", true),
+            ("❤\u{FE0F}", true),
+            ("می\u{200C}خواهم", true),
+            ("", false),
+            (" \u{3000}\u{200D}\u{FE0F}", false),
+        ] {
+            assert_eq!(Line::parse(text, 255).unwrap().is_seen(), is_seen, "{text:?}");
         }
     }
 }

@@ -87,7 +87,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use hyper::Method;
-use hyper::header::{AUTHORIZATION, HeaderName};
+use hyper::header::{AUTHORIZATION, CONTENT_ENCODING, EXPECT, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use tokio::sync::Semaphore;
 
@@ -291,6 +291,11 @@ impl Service for Api {
 
     async fn call(&self, request: Request) -> Reply {
         let began = Began::now();
+        if let Err(error) = understood(request.headers()) {
+            let reply = Reply::from(Err(error));
+            self.metrics.answered("none", reply.status().as_u16(), began);
+            return reply;
+        }
         if self.options.api && MerchantApi::is_ours(request.segments().as_slice()) {
             let reply = self.merchants.answer(&request).await;
             self.metrics.answered("midtrans", reply.status().as_u16(), began);
@@ -309,6 +314,21 @@ impl Service for Api {
         tracing::debug!(request = %request.id(), route = name, status, peer = %request.peer().ip());
         reply
     }
+}
+
+/// Refuses what would change the meaning of a request and is not done here: an encoded body would be
+/// read as it stands, and an expectation not met.
+fn understood(headers: &HeaderMap) -> Result<(), ApiError> {
+    let is =
+        |value: &HeaderValue, word: &str| value.as_bytes().eq_ignore_ascii_case(word.as_bytes());
+    if headers.get_all(CONTENT_ENCODING).iter().any(|value| !is(value, "identity")) {
+        let detail = "bodies are not encoded: leave out Content-Encoding";
+        return Err(ApiError::with_detail(Code::UnsupportedMediaType, detail));
+    }
+    if headers.get_all(EXPECT).iter().any(|value| !is(value, "100-continue")) {
+        return Err(ApiError::new(Code::ExpectationFailed));
+    }
+    Ok(())
 }
 
 /// The key of an application that acts for a user.

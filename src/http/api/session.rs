@@ -186,8 +186,11 @@ impl TryFrom<SignUpBody> for SignUp {
             }
         };
         let name = Line::parse(body.name.trim(), limits::NAME_MAX).map_err(field("name"))?;
-        if name.as_str().is_empty() {
+        if !name.is_seen() {
             return Err(ApiError::field("name", "must not be empty"));
+        }
+        if is_reserved(&body.username) {
+            return Err(ApiError::field("username", "is reserved"));
         }
         Ok(Self {
             username: wire::username("username", &body.username)?,
@@ -198,6 +201,13 @@ impl TryFrom<SignUpBody> for SignUp {
             role,
         })
     }
+}
+
+/// Names that look like ours to whoever is paid or told by them. The operator may give them.
+fn is_reserved(username: &str) -> bool {
+    let name = username.to_ascii_lowercase();
+    let ours = ["system", "operator", "fees", "clearing", "suspense", "root"];
+    ours.contains(&name.as_str()) || name.starts_with("admin")
 }
 
 /// E.164: a plus and up to 15 digits.

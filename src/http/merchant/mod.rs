@@ -62,7 +62,8 @@ impl MerchantApi {
     /// Answers a request.
     pub async fn answer(&self, request: &Request) -> Reply {
         if page::is_ours(request.segments().as_slice()) {
-            return page::answer(&self.0.backend().gateway, request).await;
+            let Merchants { gateway, base } = self.0.backend();
+            return page::answer(gateway, base, request).await;
         }
         self.0.answer(request).await
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hyper::Method;
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LOCATION};
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, LOCATION, ORIGIN};
 
 use super::NAME_MAX;
 use crate::connector::midtrans::status::Status;
@@ -56,13 +56,16 @@ pub(super) fn is_ours(segments: &[&str]) -> bool {
 }
 
 /// Answers a payer.
-pub(super) async fn answer(gateway: &Arc<Gateway>, request: &Request) -> Reply {
+pub(super) async fn answer(gateway: &Arc<Gateway>, base: &str, request: &Request) -> Reply {
     let segments = request.segments();
     let answered = match (request.method().as_str(), segments.as_slice()) {
         ("GET" | "HEAD", ["pay", "style.css"]) => {
             return reply(200, STYLE.to_owned(), "text/css; charset=utf-8");
         }
         ("GET" | "HEAD", ["pay", token]) => show(gateway, token),
+        ("POST", ["pay", ..]) if is_foreign(request.headers(), base) => {
+            Err(Error::Forbidden("the page of somebody else sent this"))
+        }
         ("POST", ["pay", token, name]) if name.len() <= NAME_MAX => {
             pick(gateway, token, name).await
         }
@@ -70,6 +73,7 @@ pub(super) async fn answer(gateway: &Arc<Gateway>, request: &Request) -> Reply {
     };
     answered.unwrap_or_else(|error| match error {
         Error::NotFound => page(404, "Not found", "<p>There is no such page.</p>"),
+        Error::Forbidden(_) => page(403, "Not from there", "<p>Please open the page anew.</p>"),
         Error::Conflict(_) => {
             page(409, "Too late", "<p>This payment has gone on. Please look again.</p>")
         }
@@ -77,6 +81,21 @@ pub(super) async fn answer(gateway: &Arc<Gateway>, request: &Request) -> Reply {
             tracing::warn!(%error, "a payment page failed");
             page(503, "Not now", "<p>This way to pay cannot be reached. Please try again.</p>")
         }
+    })
+}
+
+/// Whether a browser says that a page of somebody else sent a form here. Our own pages send no
+/// referrer, so that their origin is `null`; what is no browser says nothing.
+fn is_foreign(headers: &HeaderMap, base: &str) -> bool {
+    if headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site") {
+        return true;
+    }
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    headers.get_all(ORIGIN).iter().any(|origin| {
+        let Ok(origin) = origin.to_str() else { return true };
+        let authority = origin.split_once("://").map_or("", |(_, authority)| authority);
+        let is_ours = base == origin || !host.is_empty() && authority == host;
+        origin != "null" && !is_ours
     })
 }
 

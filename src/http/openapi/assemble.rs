@@ -292,6 +292,7 @@ fn implied(operation: &Node, route: Route) -> Vec<Code> {
     }
     if has("requestBody") {
         codes.extend([Code::PayloadTooLarge, Code::UnsupportedMediaType]);
+        codes.push(Code::ExpectationFailed);
     }
     codes
 }

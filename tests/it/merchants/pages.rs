@@ -243,3 +243,27 @@ async fn an_old_page_neither_shows_nor_ends_what_the_merchant_began_anew() {
         assert_eq!(cancel(&world, &new).await.status, 400);
     }
 }
+
+#[tokio::test]
+async fn a_page_of_somebody_else_picks_nothing_for_a_payer() {
+    let world = World::new().await;
+    let (_, path) = opened(&world, "order-1").await;
+    let pick = async |headers: &[(&str, &str)]| {
+        let request = ask("POST", &format!("{path}/bca_va"));
+        let request = headers.iter().fold(request, |it, (name, value)| it.header(name, value));
+        world.gateway.send_raw(request).await.status().as_u16()
+    };
+    let foreign: [&[(&str, &str)]; 5] = [
+        &[("sec-fetch-site", "cross-site")],
+        &[("sec-fetch-site", "cross-site"), ("origin", "http://gerbang.test")],
+        &[("origin", "https://evil.example")],
+        &[("origin", "http://gerbang.test.evil.example")],
+        &[("sec-fetch-site", "same-origin"), ("origin", "https://evil.example")],
+    ];
+    for headers in foreign {
+        assert_eq!(pick(headers).await, 403, "{headers:?}");
+    }
+    assert_eq!(code(&world.status("order-1").await), "404", "nothing is picked");
+    assert_eq!(pick(&[("sec-fetch-site", "same-origin"), ("origin", "null")]).await, 303);
+    assert_eq!(pick(&[("origin", "http://gerbang.test")]).await, 303);
+}

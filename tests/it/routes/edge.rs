@@ -183,3 +183,20 @@ async fn more_logins_than_can_be_checked_are_told_to_come_back() {
     assert!(answers.iter().all(|answer| matches!(answer.status, 401 | 429 | 503)));
     gateway.send(get("/health/ready")).await.expect(200);
 }
+
+#[tokio::test]
+async fn encoded_bodies_and_other_expectations_are_refused_before_all_else() {
+    let gateway = TestGateway::new();
+    let people = gateway.people().await;
+    let before = gateway.position();
+    let pay = || post("/api/v1/payments", &json!({"to": "budi", "amount": 1})).by(&people.ani);
+    for encoding in ["gzip", "br", "identity, gzip"] {
+        let encoded = pay().header("content-encoding", encoding);
+        gateway.send(encoded).await.refused(415, "unsupported_media_type");
+    }
+    let expecting = pay().header("expect", "200-ok");
+    gateway.send(expecting).await.refused(417, "expectation_failed");
+    assert_eq!(gateway.position(), before);
+    let plain = pay().header("content-encoding", "Identity").header("expect", "100-Continue");
+    gateway.send(plain).await.refused(422, "insufficient_funds");
+}
