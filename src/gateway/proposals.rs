@@ -14,7 +14,7 @@ use super::registry::refused;
 use super::{Error, Gateway};
 use crate::engine::NameKind;
 use crate::journal::Recorded;
-use crate::ledger::api_key::Scopes;
+use crate::ledger::api_key::Scope;
 use crate::ledger::id::{Position, Principal, PublicId};
 use crate::ledger::proposal::{Proposal, ProposalId, TableChange};
 use crate::ledger::registry::RegistryChange;
@@ -43,7 +43,7 @@ impl Gateway {
         match change {
             // To look on gives no power over money.
             RegistryChange::ApiKeySet(key) => {
-                by != Principal::User(key.owner) && !key.scopes.are_within(Scopes::READ)
+                by != Principal::User(key.owner) && key.scopes.iter().any(|scope| scope != Scope::Read)
             }
             RegistryChange::MerchantSet(row) => by != Principal::User(row.user),
             _ => true,

@@ -102,7 +102,7 @@ impl Gateway {
         let (expires, channel) = (live.expires, outbox.channel());
         let position = self.change_codes(caller.user.id, CodeChange::Issued(live), turn).await?;
         let issued = IssuedCode { id, expires, channel, position };
-        place.put(message(&caller.user, &issued, what, Some(digits)));
+        place.put(message(&caller.user, (id, expires), what, Some(digits)));
         Ok(issued)
     }
 
@@ -244,13 +244,9 @@ impl Gateway {
     /// of notifications has it in any case.
     fn tell(&self, user: &User, what: &str) {
         let Some(outbox) = &self.outbox else { return };
-        let issued = IssuedCode {
-            id: random_bytes(),
-            expires: self.engine.clock().now(),
-            channel: outbox.channel(),
-        };
         if let Some(place) = outbox.place() {
-            place.put(message(user, &issued, what.to_owned(), None));
+            let told = (random_bytes(), self.engine.clock().now());
+            place.put(message(user, told, what.to_owned(), None));
         }
     }
 
@@ -262,18 +258,18 @@ impl Gateway {
 
 fn message(
     user: &User,
-    issued: &IssuedCode,
+    (id, expires): ([u8; 16], Timestamp),
     what: String,
     code: Option<Secret<String>>,
 ) -> Message {
     Message {
-        id: public_id(issued.id),
+        id: public_id(id),
         username: user.username().to_owned(),
         name: user.name().to_owned(),
         email: user.email().to_owned(),
         phone: user.phone().map(ToOwned::to_owned),
         what,
-        expires: issued.expires,
+        expires,
         code,
     }
 }
