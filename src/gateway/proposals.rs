@@ -43,7 +43,8 @@ impl Gateway {
         match change {
             // To look on gives no power over money.
             RegistryChange::ApiKeySet(key) => {
-                by != Principal::User(key.owner) && key.scopes.iter().any(|scope| scope != Scope::Read)
+                by != Principal::User(key.owner)
+                    && key.scopes.iter().any(|scope| scope != Scope::Read)
             }
             RegistryChange::MerchantSet(row) => by != Principal::User(row.user),
             _ => true,

@@ -22,7 +22,7 @@ impl Api {
         if !is_admin && !is_forbidden {
             return;
         }
-        let context = Context { api: self, gateway: &self.gateway, request };
+        let context = Context { api: self, user: None, gateway: &self.gateway, request };
         tracing::info!(
             who = user.as_ref().map_or("", |user| user.username()),
             role = user.as_ref().map_or("", |user| user.role.name()),

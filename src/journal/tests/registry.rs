@@ -106,7 +106,9 @@ fn every_proposal() -> Vec<Fact> {
         proposed(32, TableChange::ClientSet(client("3", 0))),
         proposed(33, TableChange::ClientRemoved(gone)),
         proposed(34, TableChange::PartnerRemoved(bank("014"))),
-        proposed(35, TableChange::RoleSet(UserId(1), Role::Buyer)),
+        decided(30, Wish::LateToAccount(super::account(1))),
+        decided(31, Wish::PayoutReleased),
+        proposed(37, TableChange::RoleSet(UserId(1), Role::Buyer)),
         changed(RegistryChange::RoleSet(UserId(1), Role::Buyer)),
     ]
 }

@@ -381,7 +381,9 @@ async fn check_one(route: Route, who: usize, status: u16) {
     assert_eq!(answer.status, status, "{route:?} for {who}: {}", answer.text);
     if route.access() != Access::Application {
         match route {
-            Route::EnrolApp if matches!(who, 1..=3 | 5) => drop(answer.refused(401, "otp_required")),
+            Route::EnrolApp if matches!(who, 1..=3 | 5) => {
+                drop(answer.refused(401, "otp_required"))
+            }
             _ => check_refusal(&answer),
         }
     }
