@@ -14,7 +14,7 @@ use crate::ledger::registry::tests::api_key;
 use crate::ledger::registry::{RegistryChange, RegistryChanged};
 use crate::ledger::time::Timestamp;
 
-const EVERY_CHANGE: &str = "a853337fa09ac8150c473be43723059af6933b981ea585ed3c95c48857a5dd2e";
+const EVERY_CHANGE: &str = "9506d373e5e184c9ebd6f1e7bddd8489faee5ef805974f6552b9f718446b1e8e";
 
 fn every_change() -> Vec<Fact> {
     let used = Timestamp::from_seconds(1_790_003_600);

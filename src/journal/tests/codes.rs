@@ -12,7 +12,7 @@ use crate::ledger::id::{Position, Principal, UserId};
 use crate::ledger::registry::SealedKey;
 use crate::ledger::time::Timestamp;
 
-const EVERY_CHANGE: &str = "d03fd52e1ca3b70fddc95b7979dfef168a0a1468fc6e3f18091bdf5f98d32552";
+const EVERY_CHANGE: &str = "6ddf88ff73917ba1d8221b370e53ec6c3430bf20e914acf09808a6cbaecd0297";
 
 /// One change of every kind, the last of which leave a live code and an app.
 fn every_change() -> Vec<Fact> {

@@ -23,7 +23,7 @@ use crate::ledger::registry::{
 use crate::ledger::text::ClientId;
 use crate::ledger::time::Timestamp;
 
-const EVERY_CHANGE: &str = "353a544cbd2e2b162a0eac03cb77e5ffd3f31660685c09a588c45eed4b833320";
+const EVERY_CHANGE: &str = "7ff1863052da8480a65745070c0a8f824f5ab95c40632750f11936be28aeb126";
 
 fn changed(change: RegistryChange) -> Fact {
     let by = Principal::User(UserId(0));
@@ -192,7 +192,7 @@ fn an_export_shows_all_but_the_keys() {
     let history = History::new();
     batches.into_iter().for_each(|batch| history.push(batch));
     let mut out = Vec::new();
-    assert_eq!(ndjson(&history, Position::new(8).unwrap(), &mut out).unwrap(), 29);
+    assert_eq!(ndjson(&history, Position::new(8).unwrap(), &mut out).unwrap(), 31);
     let text = String::from_utf8(out).unwrap();
     let parsed = |text: &str| -> Vec<serde_json::Value> {
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
