@@ -4,8 +4,6 @@
 //! other record. Once written, a variant keeps its meaning; a new meaning is a new variant at the
 //! end of its enum.
 
-use std::fmt;
-
 use super::bill::{BillCancelled, BillIssued};
 use super::boarding::BoardingChanged;
 use super::charge::{ChargeAdvanced, ChargeStarted, Notified};
@@ -21,6 +19,8 @@ use super::registry::RegistryChanged;
 use super::rejection::Rejection;
 use super::text::{Email, Line, Reference, Username};
 use super::time::Timestamp;
+pub use super::touched::{ACCOUNTS_TOUCHED_MAX, AccountsTouched};
+pub use super::user::Credential;
 
 /// One entry of the journal: when it was decided, and what it says.
 #[derive(Clone, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
@@ -253,16 +253,6 @@ impl Role {
             Self::Merchant => AccountKind::Merchant,
             Self::Client => AccountKind::Escrow,
         }
-    }
-}
-
-/// A password's salted hash, opaque to the ledger. Never printed.
-#[derive(Clone, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
-pub struct Credential(pub Box<[u8]>);
-
-impl fmt::Debug for Credential {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Credential(..)")
     }
 }
 
@@ -570,31 +560,5 @@ impl Fact {
             | Self::OddSettled(_) => {}
         }
         touched
-    }
-}
-
-/// Most accounts that one fact touches: giver, receiver, the house for its fee, and who owed the
-/// bill that is paid.
-pub const ACCOUNTS_TOUCHED_MAX: usize = 4;
-
-/// Different accounts, without a heap.
-#[derive(Clone, Copy, Default, Debug)]
-pub struct AccountsTouched {
-    accounts: [Option<AccountId>; ACCOUNTS_TOUCHED_MAX],
-}
-
-impl AccountsTouched {
-    pub(super) fn push(&mut self, account: AccountId) {
-        if self.iter().any(|known| known == account) {
-            return;
-        }
-        if let Some(free) = self.accounts.iter_mut().find(|slot| slot.is_none()) {
-            *free = Some(account);
-        }
-    }
-
-    /// The accounts, giver first.
-    pub fn iter(&self) -> impl Iterator<Item = AccountId> + '_ {
-        self.accounts.iter().flatten().copied()
     }
 }

@@ -47,4 +47,5 @@ pub mod settles;
 pub mod table;
 pub mod text;
 pub mod time;
+pub mod touched;
 pub mod user;

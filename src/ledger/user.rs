@@ -1,13 +1,25 @@
 //! A user: name, role, and the failures that lock their login. Their credential stays in the journal,
 //! since a million of them would be asked for a few times a second at most.
 
+use std::fmt;
+
 use super::code::Codes;
-use super::event::{Credential, Fact, Role, UserChange, UserCreated};
+use super::event::{Fact, Role, UserChange, UserCreated};
 use super::id::{AccountId, Position, UserId};
 use super::lockout::Lockout;
 use super::text::Line;
 use super::time::Timestamp;
 use crate::limits;
+
+/// A password's salted hash, opaque to the ledger. Never printed.
+#[derive(Clone, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub struct Credential(pub Box<[u8]>);
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Credential(..)")
+    }
+}
 
 /// The state of a user. There may be millions: what is seldom asked for is elsewhere.
 #[derive(Clone, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]

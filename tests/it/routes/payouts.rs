@@ -282,8 +282,8 @@ async fn how_much_money_ended_two_administrators_say() {
 #[tokio::test]
 async fn nobody_decides_about_their_own_payout() {
     let (gateway, people) = hasty().await;
-    let fund = post("/api/v1/admin/topups", &json!({"to": "admin", "amount": 100_000}));
-    gateway.send(fund.by(&people.second)).await.expect(201);
+    let fund = post("/api/v1/payments", &json!({"to": "admin", "amount": 100_000}));
+    gateway.send(fund.by(&people.ani)).await.expect(201);
     let own = || gateway.send(post(PATH, &withdrawal()).by(&people.admin));
     challenge(&gateway);
     let id = own().await.expect(202)["id"].as_str().unwrap().to_owned();

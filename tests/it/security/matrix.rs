@@ -39,8 +39,6 @@ const fn expected(route: Route) -> Row {
         | Route::Notifications
         | Route::Withdrawals
         | Route::TopUps => [401, 200, 200, 200, 200, 200, 401],
-        // Without a query.
-        Route::WithdrawalFee => [401, 400, 400, 400, 400, 400, 401],
         Route::Withdraw => [401, 202, 422, 422, 202, 422, 401],
         Route::Withdrawal | Route::Charge | Route::Invoice => [401, 200, 404, 404, 404, 200, 401],
         Route::Pay => [401, 201, 422, 201, 422, 422, 401],
@@ -149,6 +147,8 @@ const fn of_codes_and_keys(route: Route) -> Row {
     match route {
         Route::OpenRefunds => [401, 403, 403, 403, 403, 200, 401],
         Route::MethodLogo => [200; 7],
+        // Without a query.
+        Route::WithdrawalFee => [401, 400, 400, 400, 400, 400, 401],
         Route::AskCode => [401, 202, 202, 202, 403, 403, 401],
         // Without the code that would be sent for it.
         Route::EnrolApp => [401, 401, 401, 401, 403, 401, 401],
@@ -168,7 +168,7 @@ const fn of_codes_and_keys(route: Route) -> Row {
         }
         Route::MerchantQr => [401, 403, 403, 200, 403, 403, 401],
         // The warung's own code; budi and the administrator have no money.
-        Route::ReadQr => [401, 200, 200, 200, 200, 200, 401],
+        Route::ReadQr | Route::ChangePassword => [401, 200, 200, 200, 200, 200, 401],
         Route::PayQr => [401, 201, 422, 422, 201, 422, 401],
         // The charge is no merchant's.
         Route::PayCharge => [401, 404, 404, 404, 404, 404, 401],
@@ -190,9 +190,7 @@ fn body(route: Route) -> Value {
         Route::ReadQr => json!({"qr": "x"}),
         Route::PayQr => json!({"qr": "x", "amount": 1}),
         Route::MakeMyKey => json!({"name": "toko", "scopes": ["read"]}),
-        Route::MakeKey => {
-            json!({"owner": "budi", "name": "toko", "scopes": ["read"]})
-        }
+        Route::MakeKey => json!({"owner": "budi", "name": "toko", "scopes": ["read"]}),
         Route::SetMerchant => json!({"methods": ["wallet"], "fee_basis_points": 70}),
         Route::AskCode => json!({"operation": "payment", "to": "kasir", "amount": 1}),
         Route::AnnounceTopUp => {

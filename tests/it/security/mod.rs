@@ -21,7 +21,7 @@ fn says_where(route: Route, answer: &Answer, before: u64) {
     }
     let header = answer.header("x-position").map(|text| text.parse().unwrap());
     let body: Value = serde_json::from_str(&answer.text).unwrap_or_default();
-    let position: Option<u64> = header.or(body["position"].as_u64());
+    let position: Option<u64> = header.or_else(|| body["position"].as_u64());
     assert!(position.is_some_and(|position| position > before), "{route:?}: {}", answer.text);
     assert_eq!(answer.text.is_empty(), answer.status == 204, "{route:?}");
 }
