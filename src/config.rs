@@ -234,13 +234,11 @@ impl Config {
         let operations = server.operations_listen.as_deref().unwrap_or(OPERATIONS_LISTEN);
         let scheme = if tls.is_some() { "https" } else { "http" };
         let listen = address("server.listen", server.listen.as_deref().unwrap_or(LISTEN))?;
-        if let Some(url) = &server.public_url {
-            Url::parse(url)
-                .map_err(|error: NotAUrl| value("server.public_url", error.to_string()))?;
-        }
-        let public_url = server.public_url.unwrap_or_else(|| format!("{scheme}://{listen}"));
         Ok(Self {
-            public_url,
+            public_url: match server.public_url {
+                None => format!("{scheme}://{listen}"),
+                Some(url) => public_url(url)?,
+            },
             listen,
             operations_listen: match operations {
                 "" => None,
@@ -374,6 +372,11 @@ fn filter(filter: String) -> Result<String, Error> {
 
 fn currency(key: &'static str, code: &str) -> Result<Currency, Error> {
     Currency::parse(code).ok_or_else(|| value(key, "must be an ISO 4217 code like IDR"))
+}
+
+fn public_url(url: String) -> Result<String, Error> {
+    let wrong = |error: NotAUrl| value("server.public_url", error.to_string());
+    Url::parse(&url).map(|_| url).map_err(wrong)
 }
 
 fn amount(key: &'static str, units: Option<u64>) -> Result<Option<Amount>, Error> {

@@ -28,7 +28,8 @@ impl Gateway {
     /// Gives the caller another password. Every token before is dead, and a new one is given.
     ///
     /// # Errors
-    /// As [`Gateway::prove`]; [`Error::Invalid`] for a weak password, or the present one.
+    /// [`Error::InvalidCredentials`]; [`Error::RateLimited`] after ten of them; [`Error::Invalid`] for a weak
+    /// password, or the present one.
     pub async fn change_password(
         &self,
         caller: &Caller,

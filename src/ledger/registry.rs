@@ -381,8 +381,7 @@ impl Registry {
             }
             RegistryChange::PartnerRemoved(bank) => {
                 require(self.partners.contains_key(bank), RegistryError::NoSuchPartner)?;
-                let free = self.routes.keys().all(|(of, _)| of != bank);
-                require(free, RegistryError::PartnerHasRoutes)
+                require(self.routes.keys().all(|it| it.0 != *bank), RegistryError::PartnerHasRoutes)
             }
             RegistryChange::RouteSet(route) => self.decide_route(route),
             RegistryChange::RouteRemoved(bank, usage) => {

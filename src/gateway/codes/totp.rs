@@ -76,7 +76,8 @@ impl Gateway {
     /// stolen token nor a known password makes itself a second factor.
     ///
     /// # Errors
-    /// As [`Gateway::prove`]; [`Error::CodeRequired`], [`Error::CodeInvalid`], [`Error::CodeExpired`].
+    /// [`Error::InvalidCredentials`], [`Error::RateLimited`]; [`Error::CodeRequired`],
+    /// [`Error::CodeInvalid`], [`Error::CodeExpired`].
     pub async fn enrol_app(
         &self,
         caller: &Caller,

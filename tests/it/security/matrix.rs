@@ -152,7 +152,6 @@ const fn of_codes_and_keys(route: Route) -> Row {
         Route::AskCode => [401, 202, 202, 202, 403, 403, 401],
         // Without the code that would be sent for it.
         Route::EnrolApp => [401, 401, 401, 401, 403, 401, 401],
-        Route::ChangePassword => [401, 200, 200, 200, 200, 200, 401],
         Route::Merchants | Route::SetMerchant | Route::ReconcileDay => {
             [401, 403, 403, 403, 403, 200, 401]
         }
