@@ -1,5 +1,6 @@
 //! Who may do what, what cannot be guessed, and what is never said.
 
+mod bodies;
 mod budgets;
 mod clients;
 mod keys;
