@@ -48,8 +48,7 @@ impl Alone {
         view: &View,
         day: i64,
         key: (Principal, Currency),
-        amount: Amount,
-        max: Amount,
+        (amount, max): (Amount, Amount),
     ) -> Option<Share<'_>> {
         let mut today = self.today.lock().unwrap_or_else(PoisonError::into_inner);
         // A clock that was set back gives nothing back.
@@ -151,6 +150,6 @@ impl Gateway {
     ) -> Option<Share<'_>> {
         let Some(max) = self.settings.top_up_alone_max else { return Some(Share(None)) };
         let day = self.engine.clock().now().book_day();
-        self.alone.take(self.view(), day, (by, currency), amount, max)
+        self.alone.take(self.view(), day, (by, currency), (amount, max))
     }
 }

@@ -211,13 +211,12 @@ impl From<TableChange> for RegistryChange {
 impl Fact {
     /// Who is told of it although it touches no account of theirs.
     pub fn told(&self) -> Option<UserId> {
-        match self {
-            Self::RegistryChanged(changed) => changed.told(),
-            Self::UserChanged(UserChanged { user, change: UserChange::Codes(change), .. }) => {
-                change.is_told().then_some(*user)
-            }
-            _ => None,
+        if let Self::RegistryChanged(changed) = self {
+            return changed.told();
         }
+        let Self::UserChanged(UserChanged { user, change, .. }) = self else { return None };
+        let UserChange::Codes(change) = change else { return None };
+        change.is_told().then_some(*user)
     }
 }
 
@@ -228,7 +227,21 @@ impl RegistryChanged {
             RegistryChange::ApiKeySet(key) => key.owner,
             RegistryChange::MerchantSet(merchant) => merchant.user,
             RegistryChange::RoleSet(user, _) => *user,
-            _ => return None,
+            RegistryChange::PartnerSet(_)
+            | RegistryChange::PartnerRemoved(_)
+            | RegistryChange::RouteSet(_)
+            | RegistryChange::RouteRemoved(..)
+            | RegistryChange::ClientSet(_)
+            | RegistryChange::ClientRemoved(_)
+            | RegistryChange::ApiKeyRemoved(_)
+            | RegistryChange::ApiKeyUsed(..)
+            | RegistryChange::EndpointSet(_)
+            | RegistryChange::EndpointRemoved(..)
+            | RegistryChange::MerchantRemoved(..)
+            | RegistryChange::Proposed(_)
+            | RegistryChange::Approved(_)
+            | RegistryChange::ProposalRefused(..)
+            | RegistryChange::Decided(_) => return None,
         };
         (self.by != Principal::User(user)).then_some(user)
     }
