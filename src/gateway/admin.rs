@@ -54,6 +54,7 @@ impl Gateway {
         let by = caller.principal();
         let origin = reference::origin(by, reference, digest);
         let is_own = user.id == caller.user.id;
+        let suspense = self.house_account(AccountKind::Suspense, currency).await?;
         let share = match self.engine.known(&origin)?.is_some() && !is_own {
             true => None,
             false => {
@@ -62,7 +63,6 @@ impl Gateway {
                 Some(share.ok_or(Error::Forbidden(wrong))?)
             }
         };
-        let suspense = self.house_account(AccountKind::Suspense, currency).await?;
         let (debit, credit) = if credit { (suspense, account) } else { (account, suspense) };
         let movement = Movement {
             origin,

@@ -260,10 +260,10 @@ impl Gateway {
         if let Some(rejection) = state.closed() {
             return self.refuse_bill(origin, bill.amount, rejection).await;
         }
-        let taken = self.require_code(caller, &operation, &origin, code).await?;
         let Fact::BillIssued(issued) = recorded.event.fact else { return Err(Error::NotFound) };
         let Bill { account, payer, amount, currency, .. } = bill;
         let fee = self.fee_of(account, amount, currency).await?;
+        let taken = self.require_code(caller, &operation, &origin, code).await?;
         let movement = Movement {
             origin,
             kind: MovementKind::BillPaid { bill: recorded.position },

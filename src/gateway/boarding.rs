@@ -198,8 +198,10 @@ impl Gateway {
                 if caller.user.role != Role::Admin {
                     self.may_make_tenant(issuer, now)?;
                 }
+                // Before: what is made is there, and its password is shown this once.
+                self.may_miss(caller)?;
                 let made = self.make_tenant_user(caller.principal(), &tenant, row.username).await;
-                let (user, password) = self.found(caller, made)?;
+                let (user, password) = self.note_miss(caller, made)?;
                 tenant.user = user;
                 Some(password)
             }

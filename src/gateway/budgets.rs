@@ -98,13 +98,33 @@ impl Gateway {
     /// # Errors
     /// [`Error::RateLimited`]; that of `found`.
     pub(super) fn found<T>(&self, caller: &Caller, found: Result<T, Error>) -> Result<T, Error> {
-        let now = self.engine.clock().now();
-        let Some(user) = self.counted(caller.principal()) else { return found };
-        let checked = self.budgets.misses.check(&user.0, now);
-        checked.map_err(|wait| Error::RateLimited { retry_after_seconds: wait.0 })?;
-        let missed = Error::is_about_names;
-        if found.as_ref().is_err_and(missed) {
-            self.budgets.misses.failed(&user.0, now);
+        self.may_miss(caller)?;
+        self.note_miss(caller, found)
+    }
+
+    /// Fails for who missed too often: asked before something is made of a name.
+    ///
+    /// # Errors
+    /// [`Error::RateLimited`].
+    pub(super) fn may_miss(&self, caller: &Caller) -> Result<(), Error> {
+        let Some(user) = self.counted(caller.principal()) else { return Ok(()) };
+        let checked = self.budgets.misses.check(&user.0, self.engine.clock().now());
+        checked.map_err(|wait| Error::RateLimited { retry_after_seconds: wait.0 })
+    }
+
+    /// Counts a name that nobody has, or that somebody has already.
+    ///
+    /// # Errors
+    /// Those of `found`.
+    pub(super) fn note_miss<T>(
+        &self,
+        caller: &Caller,
+        found: Result<T, Error>,
+    ) -> Result<T, Error> {
+        if found.as_ref().is_err_and(Error::is_about_names)
+            && let Some(user) = self.counted(caller.principal())
+        {
+            self.budgets.misses.failed(&user.0, self.engine.clock().now());
         }
         found
     }

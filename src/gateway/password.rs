@@ -47,7 +47,9 @@ impl Gateway {
         if is_same {
             return Err(Error::invalid("new_password", "must be another than the present one"));
         }
+        let place = self.hasher.place(network(from))?;
         let hash = self.hasher.hash(new).await?;
+        drop(place);
         let credential = Credential(hash.as_bytes().as_slice().into());
         let change = UserChange::Credential { credential, sessions_end: true };
         let recorded = self.record_password(caller.principal(), user.id, change, known).await?;
@@ -99,8 +101,12 @@ impl Gateway {
             return Err(Error::RateLimited { retry_after_seconds: micros.div_ceil(1_000_000) });
         }
         let hash = self.hash_of(user.username(), Some(&user))?;
+        // Who is known takes no more of the queue than strangers from there may.
+        let place = self.hasher.place(network(from))?;
         let again = Secret::new(password.expose().clone());
-        match self.hasher.verify(password, hash).await? {
+        let verdict = self.hasher.verify(password, hash).await?;
+        drop(place);
+        match verdict {
             Verdict::Right { outdated } => {
                 if lockout.failures > 0 {
                     self.change(user.id, UserChange::KnownCleared).await?;

@@ -110,6 +110,7 @@ impl Gateway {
         let by = caller.principal();
         let origin = reference::origin(by, reference, digest);
         let is_own = user.id == caller.user.id;
+        let debit = self.house_account(AccountKind::Clearing, currency).await?;
         let share = if is_own { None } else { self.take_alone(by, amount, currency) };
         let Some(share) = share else {
             // Under a reference that has its answer this is that answer.
@@ -117,7 +118,6 @@ impl Gateway {
             let request = TopUpRequested { origin, account, amount, currency, bank, sender };
             return self.submit(Command::RequestTopUp(request)).await;
         };
-        let debit = self.house_account(AccountKind::Clearing, currency).await?;
         let kind = MovementKind::TopUp { request: None, by };
         let movement =
             Movement { origin, kind, debit, credit: account, amount, currency, fee: None, note };
@@ -145,6 +145,7 @@ impl Gateway {
         let origin = reference::origin(by, reference, digest);
         let is_alone =
             !self.is_administrator(requested_by) && self.engine.known(&origin)?.is_none();
+        let debit = self.house_account(AccountKind::Clearing, currency).await?;
         let share = is_alone.then(|| self.take_alone(by, amount, currency));
         if let Some(None) = share {
             return Err(Error::Forbidden("above the limit an administrator has to ask for it"));
@@ -152,7 +153,7 @@ impl Gateway {
         let movement = Movement {
             origin,
             kind: MovementKind::TopUp { request: Some(position), by },
-            debit: self.house_account(AccountKind::Clearing, currency).await?,
+            debit,
             credit: account,
             amount,
             currency,

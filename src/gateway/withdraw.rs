@@ -60,7 +60,8 @@ impl Gateway {
         let origin = reference::origin(caller.principal(), withdraw.reference, digest);
         let usual = self.usual_fee(withdraw.bank, withdraw.amount);
         let fee_max = withdraw.fee_max.unwrap_or(usual);
-        if fee_max < usual {
+        // One that was begun is answered as it stands, whatever it would cost today.
+        if fee_max < usual && self.engine.known(&origin)?.is_none() {
             return Err(Error::invalid(
                 "max_fee",
                 format!("this bank is reached for a fee of {usual}"),

@@ -27,6 +27,10 @@ pub enum Wish {
     PayoutSucceeded,
     /// The bank has not paid an unknown payout, and will not.
     PayoutFailed,
+    /// The provider has made an unknown refund.
+    RefundSucceeded,
+    /// The provider has not made an unknown refund, and will not.
+    RefundFailed,
 }
 
 impl Wish {
@@ -37,8 +41,8 @@ impl Wish {
             Self::LateToAccount(_) => "account",
             Self::LateToProvider => "provider",
             Self::PayoutReleased => "release",
-            Self::PayoutSucceeded => "succeeded",
-            Self::PayoutFailed => "failed",
+            Self::PayoutSucceeded | Self::RefundSucceeded => "succeeded",
+            Self::PayoutFailed | Self::RefundFailed => "failed",
         }
     }
 }
@@ -46,7 +50,7 @@ impl Wish {
 /// The first word about something.
 #[derive(Clone, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 pub struct Decision {
-    /// The entry that put the money into suspense, or began the payout.
+    /// The entry that put the money into suspense, or began the payout or refund.
     pub about: Position,
     /// Whose word it is.
     pub by: Principal,

@@ -9,10 +9,13 @@ use super::desk::Desk;
 use super::order_id;
 use super::refund::{Giving, key};
 use crate::engine::View;
+use crate::gateway::caller::Caller;
+use crate::gateway::four_eyes::Word;
 use crate::gateway::payout::by_hand::Settlement;
 use crate::gateway::scribe::line;
 use crate::gateway::{Error, Gateway};
 use crate::journal::Recorded;
+use crate::ledger::decision::Wish;
 use crate::ledger::event::Fact;
 use crate::ledger::id::{Position, Principal, PublicId};
 use crate::ledger::order::Order;
@@ -142,6 +145,15 @@ fn end(view: &View, refund: Position) -> Result<State, Error> {
     }
 }
 
+/// What became of an administrator's word.
+#[derive(Debug)]
+pub enum Judged {
+    /// The refund, as it stands now.
+    Done(Box<Standing>),
+    /// Another administrator has to say the same; the word stands here.
+    NeedsAnother(Box<Recorded>),
+}
+
 impl Gateway {
     /// Open refunds through the provider that an administrator may have to look at, oldest first:
     /// those in these states, or all.
@@ -154,6 +166,37 @@ impl Gateway {
         let wanted =
             |standing: &Standing| states.is_empty() || states.contains(&standing.state.name());
         standings.filter(|found| found.as_ref().map_or(true, wanted)).collect()
+    }
+
+    /// An administrator says how an unknown refund ended, for a reason: above the limit two do, and
+    /// nobody about their own money.
+    ///
+    /// # Errors
+    /// As [`Gateway::settle_refund`]; [`Error::Forbidden`].
+    pub async fn judge_refund(
+        &self,
+        caller: &Caller,
+        id: &str,
+        settlement: Settlement,
+        reason: Line,
+    ) -> Result<Judged, Error> {
+        caller.require_admin()?;
+        let standing = standing_of(self.view(), id)?;
+        let (refund, started) = (standing.recorded.position, standing.started());
+        self.refuse_own(caller, started.account)?;
+        if !matches!(standing.state, State::Unknown { .. }) {
+            return Err(Error::Conflict("only an unknown refund is settled by hand"));
+        }
+        let wish = match settlement {
+            Settlement::Succeeded => Wish::RefundSucceeded,
+            Settlement::Failed => Wish::RefundFailed,
+        };
+        let reason = match self.say(caller, (refund, started.amount), wish, &reason).await? {
+            Word::Counts(reason) => reason,
+            Word::Waits(recorded) => return Ok(Judged::NeedsAnother(recorded)),
+        };
+        let settled = self.settle_refund(caller.principal(), id, settlement, reason).await?;
+        Ok(Judged::Done(Box::new(settled)))
     }
 
     /// An administrator or the operator says how an unknown refund ended, for a reason.

@@ -90,7 +90,13 @@ impl Gateway {
         // With a lock of its own, as for everybody who is known.
         drop(self.prove(user, password, from).await?);
         self.take_app_code(caller, AppChange::Enrol, code).await?;
-        let (_, turn) = self.codes_of(user).await;
+        let (codes, turn) = self.codes_of(user).await;
+        if codes.totp.is_some_and(|totp| totp.confirmed) {
+            self.tell(
+                &caller.user,
+                "the authenticator app of your account is being replaced: its codes count no more",
+            );
+        }
         let made = totp::new_secret();
         let sealed = self.vault.seal(&purpose(user), &made);
         let position = self.change_codes(user, CodeChange::TotpBegun(sealed), turn).await?;

@@ -155,12 +155,18 @@ impl Gateway {
             }
         };
         let started = started(ask, name, &way, rule, challenged_until);
-        let outcome = self.decide(Command::StartPayout(Box::new(started))).await?;
-        let is_begun = matches!(outcome.recorded.event.fact, Fact::PayoutStarted(_));
-        if let Some(share) = share.filter(|_| !is_begun || outcome.replayed) {
+        let outcome = self.decide(Command::StartPayout(Box::new(started))).await;
+        let is_void = match &outcome {
+            Ok(done) => {
+                done.replayed || !matches!(done.recorded.event.fact, Fact::PayoutStarted(_))
+            }
+            // What the journal could not say may have begun.
+            Err(error) => !matches!(error, Error::Journal(_)),
+        };
+        if let Some(share) = share.filter(|_| is_void) {
             share.give_back();
         }
-        self.begun(outcome)
+        self.begun(outcome?)
     }
 
     /// The beneficiary's name and the way to try first, or what is to be recorded as the answer.

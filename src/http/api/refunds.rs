@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::Context;
 use super::payouts::reason_of;
 use super::wire::{ListView, cursor, place};
+use super::words;
 use crate::gateway::caller::Caller;
-use crate::gateway::charge::by_hand::{Standing, State};
+use crate::gateway::charge::by_hand::{Judged, Standing, State};
 use crate::gateway::payout::by_hand::Settlement;
 use crate::http::problem::ApiError;
 use crate::http::reply::Reply;
@@ -71,9 +72,10 @@ pub(super) async fn settle(context: Context<'_>, caller: &Caller) -> Result<Repl
         _ => return Err(ApiError::field("outcome", "must be succeeded or failed")),
     };
     let (id, reason) = (context.segment(4), reason_of(&body.reason)?);
-    let by = caller.principal();
-    let standing = context.gateway.settle_refund(by, id, settlement, reason).await?;
-    Ok(Reply::ok(&context.refund(&standing)))
+    Ok(match context.gateway.judge_refund(caller, id, settlement, reason).await? {
+        Judged::Done(standing) => Reply::ok(&context.refund(&standing)),
+        Judged::NeedsAnother(recorded) => words::waits(id, &recorded),
+    })
 }
 
 impl Context<'_> {

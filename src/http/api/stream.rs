@@ -22,7 +22,7 @@ use crate::gateway::caller::Caller;
 use crate::gateway::charge;
 use crate::gateway::history::change_of;
 use crate::gateway::payout::public_id;
-use crate::http::problem::ApiError;
+use crate::http::problem::{ApiError, Code};
 use crate::http::reply::Reply;
 use crate::http::websocket::{self, Socket};
 use crate::journal::Recorded;
@@ -68,7 +68,11 @@ impl Told {
 pub(super) fn open(context: Context<'_>) -> Result<Reply, ApiError> {
     let offered = websocket::offered_token(context.request)?.map(str::to_owned);
     if let Some(token) = &offered {
-        context.gateway.authenticate(token)?.require_own_password()?;
+        let caller = context.gateway.authenticate(token)?;
+        caller.require_own_password()?;
+        if context.gateway.owes_app(&caller) {
+            return Err(ApiError::new(Code::Forbidden));
+        }
     }
     let gateway = Arc::clone(context.gateway);
     let offset_seconds = context.api.options.offset_seconds;
@@ -100,7 +104,10 @@ impl Session {
             None => self.first_message().await,
         };
         let caller = token.as_ref().and_then(|token| self.gateway.authenticate(token).ok());
-        let caller = caller.filter(|caller| caller.require_own_password().is_ok());
+        let may = |caller: &Caller| {
+            caller.require_own_password().is_ok() && !self.gateway.owes_app(caller)
+        };
+        let caller = caller.filter(may);
         let (Some(token), Some(caller)) = (token, caller) else {
             return self.close(CloseCode::Policy, "a live token is needed").await;
         };

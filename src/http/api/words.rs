@@ -41,7 +41,9 @@ impl Context<'_> {
             | Wish::LateToProvider
             | Wish::PayoutReleased
             | Wish::PayoutSucceeded
-            | Wish::PayoutFailed => None,
+            | Wish::PayoutFailed
+            | Wish::RefundSucceeded
+            | Wish::RefundFailed => None,
         };
         WordView {
             by: self.gateway.username_of(word.by),

@@ -77,7 +77,9 @@ fn decision(names: &Names, decision: &Decision) -> Value {
         | Wish::LateToProvider
         | Wish::PayoutReleased
         | Wish::PayoutSucceeded
-        | Wish::PayoutFailed => None,
+        | Wish::PayoutFailed
+        | Wish::RefundSucceeded
+        | Wish::RefundFailed => None,
     };
     json!({
         "about": decision.about.get(),
