@@ -122,7 +122,7 @@ impl Gateway {
     /// Forgets the app: for one of its codes, or for the password and a code that was sent for it.
     ///
     /// # Errors
-    /// As [`Gateway::prove`] with a password; [`Error::CodeRequired`], [`Error::CodeInvalid`],
+    /// As a login with a password; [`Error::CodeRequired`], [`Error::CodeInvalid`],
     /// [`Error::CodeExpired`]; [`Error::NotFound`] if there is none.
     pub async fn remove_app(
         &self,
