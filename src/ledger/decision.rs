@@ -34,6 +34,20 @@ pub enum Wish {
 }
 
 impl Wish {
+    /// The account that money is to go to, if it names one.
+    pub const fn account(self) -> Option<AccountId> {
+        match self {
+            Self::LateToAccount(account) => Some(account),
+            Self::LateToBill
+            | Self::LateToProvider
+            | Self::PayoutReleased
+            | Self::PayoutSucceeded
+            | Self::PayoutFailed
+            | Self::RefundSucceeded
+            | Self::RefundFailed => None,
+        }
+    }
+
     /// The word for it in exports and answers.
     pub const fn name(self) -> &'static str {
         match self {

@@ -45,9 +45,21 @@ struct DecideBody {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct SettleBody {
+pub(super) struct SettleBody {
     outcome: String,
     reason: String,
+}
+
+impl SettleBody {
+    /// How it ended, and why somebody says so.
+    pub(super) fn read(&self) -> Result<(Settlement, Line), ApiError> {
+        let settlement = match self.outcome.as_str() {
+            "succeeded" => Settlement::Succeeded,
+            "failed" => Settlement::Failed,
+            _ => return Err(ApiError::field("outcome", "must be succeeded or failed")),
+        };
+        Ok((settlement, reason_of(&self.reason)?))
+    }
 }
 
 /// A payout as it stands.
@@ -190,12 +202,8 @@ pub(super) async fn decide(
 /// `POST /api/v1/admin/payouts/{id}/settle`
 pub(super) async fn settle(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
     let body: SettleBody = context.request.json()?;
-    let settlement = match body.outcome.as_str() {
-        "succeeded" => Settlement::Succeeded,
-        "failed" => Settlement::Failed,
-        _ => return Err(ApiError::field("outcome", "must be succeeded or failed")),
-    };
-    let (id, reason) = (context.segment(4), reason_of(&body.reason)?);
+    let (settlement, reason) = body.read()?;
+    let id = context.segment(4);
     Ok(context.judged(id, &context.gateway.settle_payout(caller, id, settlement, reason).await?))
 }
 

@@ -2,24 +2,16 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::Context;
-use super::payouts::reason_of;
+use super::payouts::SettleBody;
 use super::wire::{ListView, cursor, place};
 use super::words;
 use crate::gateway::caller::Caller;
 use crate::gateway::charge::by_hand::{Judged, Standing, State};
-use crate::gateway::payout::by_hand::Settlement;
 use crate::http::problem::ApiError;
 use crate::http::reply::Reply;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SettleBody {
-    outcome: String,
-    reason: String,
-}
 
 /// A refund as it stands.
 #[derive(Serialize)]
@@ -66,12 +58,8 @@ pub(super) async fn open(context: Context<'_>) -> Result<Reply, ApiError> {
 /// `POST /api/v1/admin/refunds/{id}/settle`
 pub(super) async fn settle(context: Context<'_>, caller: &Caller) -> Result<Reply, ApiError> {
     let body: SettleBody = context.request.json()?;
-    let settlement = match body.outcome.as_str() {
-        "succeeded" => Settlement::Succeeded,
-        "failed" => Settlement::Failed,
-        _ => return Err(ApiError::field("outcome", "must be succeeded or failed")),
-    };
-    let (id, reason) = (context.segment(4), reason_of(&body.reason)?);
+    let (settlement, reason) = body.read()?;
+    let id = context.segment(4);
     Ok(match context.gateway.judge_refund(caller, id, settlement, reason).await? {
         Judged::Done(standing) => Reply::ok(&context.refund(&standing)),
         Judged::NeedsAnother(recorded) => words::waits(id, &recorded),

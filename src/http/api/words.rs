@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::Context;
 use crate::http::reply::Reply;
 use crate::journal::Recorded;
-use crate::ledger::decision::{Decision, Wish};
+use crate::ledger::decision::Decision;
 
 /// What one administrator wants, until another wants the same.
 #[derive(Serialize)]
@@ -35,16 +35,7 @@ pub(super) fn waits(id: &str, recorded: &Recorded) -> Reply {
 
 impl Context<'_> {
     pub(super) fn word(&self, word: &Decision) -> WordView {
-        let to = match word.wish {
-            Wish::LateToAccount(account) => Some(self.name_of(account)),
-            Wish::LateToBill
-            | Wish::LateToProvider
-            | Wish::PayoutReleased
-            | Wish::PayoutSucceeded
-            | Wish::PayoutFailed
-            | Wish::RefundSucceeded
-            | Wish::RefundFailed => None,
-        };
+        let to = word.wish.account().map(|account| self.name_of(account));
         WordView {
             by: self.gateway.username_of(word.by),
             wish: word.wish.name(),

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::Names;
 use crate::ledger::api_key::{ApiKey, Scope};
-use crate::ledger::decision::{Decision, Wish};
+use crate::ledger::decision::Decision;
 use crate::ledger::delivery::DeliveryTried;
 use crate::ledger::endpoint::{Endpoint, Format};
 use crate::ledger::merchant::Merchant;
@@ -71,16 +71,7 @@ fn proposal(names: &Names, proposal: &Proposal) -> Value {
 }
 
 fn decision(names: &Names, decision: &Decision) -> Value {
-    let account = match decision.wish {
-        Wish::LateToAccount(account) => Some(names.account(account)),
-        Wish::LateToBill
-        | Wish::LateToProvider
-        | Wish::PayoutReleased
-        | Wish::PayoutSucceeded
-        | Wish::PayoutFailed
-        | Wish::RefundSucceeded
-        | Wish::RefundFailed => None,
-    };
+    let account = decision.wish.account().map(|account| names.account(account));
     json!({
         "about": decision.about.get(),
         "until": decision.until.to_string(),
