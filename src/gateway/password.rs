@@ -4,8 +4,9 @@
 //!
 //! - Whoever had the old password logs in no more, and no token given for it lives on: both ways to log
 //!   in are closed from the check of the old one until the new one stands.
-//! - Whoever is known, by a live session or by an earlier login with the same device, proves their password apart from strangers, with a lock of
-//!   its own, so that nobody's guesses keep them out (ADR 11).
+//! - Whoever is known, by a live session or by an earlier login with the same device, proves their
+//!   password apart from strangers, with a lock of its own, so that nobody's guesses keep them out
+//!   (ADR 11).
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -89,7 +89,7 @@ fn partner(code: &str, priority: u16) -> Partner {
     }
 }
 
-fn route(code: &str, usage: Usage, fee_fixed: u64) -> Route {
+pub(crate) fn route(code: &str, usage: Usage, fee_fixed: u64) -> Route {
     Route {
         bank: BankCode::parse(code).unwrap(),
         usage,

@@ -1,5 +1,5 @@
 //! Refunds through the provider that nobody can say the end of: shown to administrators, and settled
-//! by one of them with a reason.
+//! by one of them, above the limit by two, with a reason.
 //!
 //! What a person says ends the refund under the same reference as the provider's word, so one of the
 //! two holds. If the provider says otherwise later, nothing moves again: the charge becomes odd, and

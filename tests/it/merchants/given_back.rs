@@ -12,7 +12,11 @@ use crate::webhooks::receiver::Receiver;
 /// A merchant that takes no wallets, an order that was paid through the provider, and its name
 /// there.
 pub(super) async fn paid() -> (World, String) {
-    let mut world = World::new().await;
+    paid_in(World::new().await).await
+}
+
+/// The same in this world.
+pub(super) async fn paid_in(mut world: World) -> (World, String) {
     world.gateway.user("kedai", gerbang::ledger::event::Role::Merchant).await;
     world.key = made(&world.gateway, &world.people, "kedai", &terms(&["qris/gopay"])).await;
     let told = world.charge(&order("order-1", "qris", &json!({}))).await;

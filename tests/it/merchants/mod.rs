@@ -77,6 +77,15 @@ impl World {
         Self { gateway, people, key }
     }
 
+    /// A merchant of a gateway in which one administrator moves so much without another.
+    async fn alone_up_to(max: u64) -> Self {
+        let top_up_alone_max = Amount::new(max);
+        let gateway = TestGateway::with(Settings { top_up_alone_max, ..settings() });
+        let people = gateway.people().await;
+        let key = made(&gateway, &people, "warung", &terms(&["wallet"])).await;
+        Self { gateway, people, key }
+    }
+
     /// A merchant of a gateway that asks for one-time codes from Rp1.000 on.
     async fn with_codes() -> Self {
         let from = From::Amount(Amount::new(1_000).unwrap());

@@ -8,7 +8,7 @@ use gerbang::ledger::id::Principal;
 use gerbang::ledger::refund::RefundStep;
 use serde_json::{Value, json};
 
-use super::given_back::{money, paid, tell, until};
+use super::given_back::{money, paid, paid_in, tell, until};
 use super::{AMOUNT, FEE, World, code};
 use crate::charges::provider::Next;
 use crate::support::{get, post};
@@ -39,9 +39,13 @@ async fn list(world: &World, query: &str) -> Vec<Value> {
 }
 
 async fn settle(world: &World, refund: &Value, outcome: &str) -> crate::ask::Answer {
+    settle_by(world, refund, outcome, &world.people.admin).await
+}
+
+async fn settle_by(world: &World, refund: &Value, outcome: &str, who: &str) -> crate::ask::Answer {
     let path = format!("{OPEN}/{}/settle", refund["id"].as_str().unwrap());
     let body = json!({"outcome": outcome, "reason": "surat Midtrans 17/XI"});
-    world.gateway.send(post(&path, &body).by(&world.people.admin)).await
+    world.gateway.send(post(&path, &body).by(who)).await
 }
 
 /// Who ended refunds, how, and why, as the journal says.
@@ -99,6 +103,24 @@ async fn what_went_back_as_a_person_says_leaves_the_merchant() {
     let again = json!({"refund_key": "satu", "amount": 1_000});
     assert_eq!(code(&world.refund("order-1", &again).await), "406");
     assert_eq!(note(&world, &name).await, "money went back here and not there");
+}
+
+#[tokio::test]
+async fn much_money_went_back_when_two_administrators_say_so() {
+    let (world, _) = paid_in(World::alone_up_to(999).await).await;
+    let refund = ask(&world, 1_000).await;
+    let (admin, second) = (&world.people.admin, &world.people.second);
+    for outcome in ["failed", "failed", "succeeded"] {
+        let alone = settle_by(&world, &refund, outcome, admin).await.expect(202);
+        assert_eq!(alone["status"], "awaiting_second");
+    }
+    // Another word is no second one.
+    settle_by(&world, &refund, "failed", second).await.expect(202);
+    assert_eq!((ends(&world), money(&world).await), (Vec::new(), (AMOUNT - FEE, 1_000)));
+    let settled = settle_by(&world, &refund, "failed", admin).await.expect(200);
+    assert_eq!(settled["status"], "failed");
+    assert_eq!(money(&world).await, (AMOUNT - FEE, 0));
+    assert_eq!(ends(&world).len(), 1);
 }
 
 #[tokio::test]

@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 
 use super::{keys, strict};
-use crate::edr::{FEE, edr, hasty, request, transfer};
+use crate::edr::{FEE, edr, hasty, request, route, set, transfer};
 use crate::payouts::bank::Next;
 use crate::support::{Answer, People, START_TEXT, TestGateway, get, post, raw};
 use gerbang::gateway::screening::{RawRule, RawScreening, Rules};
+use gerbang::ledger::registry::{RegistryChange, Usage};
 
 const PATH: &str = "/api/v1/withdrawals";
 const OPEN: &str = "/api/v1/admin/payouts";
@@ -172,6 +173,16 @@ async fn a_withdrawal_costs_no_more_than_was_agreed_to() {
     let paid = withdraw(&gateway, &people, &asked("014", json!(FEE))).await.expect(202);
     assert_eq!((&paid["status"], &paid["fee"]), (&json!("succeeded"), &json!(FEE)));
     assert_eq!(gateway.balance(&people.ani).await, 1_000_000 - 50_000 - FEE);
+
+    // What was begun for that fee is answered, though it would cost more today.
+    let mut body = asked("002", json!(FEE));
+    body["reference"] = json!("TARIK-1");
+    let first = withdraw(&gateway, &people, &body).await.expect(202);
+    let dearer = RegistryChange::RouteSet(route("009", Usage::Interbank, FEE + 1));
+    set(&gateway, dearer).await;
+    assert_eq!(withdraw(&gateway, &people, &body).await.expect(202)["id"], first["id"]);
+    body["reference"] = json!("TARIK-2");
+    withdraw(&gateway, &people, &body).await.names("max_fee");
 }
 
 #[tokio::test]
